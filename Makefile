@@ -1,0 +1,66 @@
+# `make demo` is the place to begin. Every target makes `.venv` from the lock file first, with uv if it is there, else with venv and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint format docs benchmarks lock clean
+
+help:
+	@echo "make setup       installs everything into $(VENV)"
+	@echo "make demo        evolves a quadruped on four bodies and scores it on a fifth"
+	@echo "make test        runs the tests"
+	@echo "make lint        checks style, formatting and types"
+	@echo "make format      formats the code"
+	@echo "make docs        builds the documentation into site/"
+	@echo "make benchmarks  measures speed and writes the results"
+	@echo "make lock        pins the dependencies anew; needs uv"
+	@echo "make clean       removes $(VENV) and everything that was built"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "hebbax needs Python 3.11 or newer: run make with PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "Setting up $(VENV); this takes a minute or two ..."
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) \
+		&& uv pip install --quiet --python $(BIN)/python -r requirements.lock \
+		&& uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		"$(PYTHON)" -m venv $(VENV) \
+		&& $(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock \
+		&& $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/hebbax train quadruped-demo --run-dir runs/demo
+	$(BIN)/hebbax evaluate runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+benchmarks: $(READY)
+	$(BIN)/python benchmarks/quadruped.py
+
+# One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra docs --extra viz \
+		--upgrade --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) site dist .cache .pytest_cache .ruff_cache

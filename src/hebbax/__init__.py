@@ -1,0 +1,58 @@
+"""Evolution of plastic neural networks in JAX: the front door."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hebbax.config import Config
+    from hebbax.devices import use_cpu_cores
+    from hebbax.evaluation import evaluate
+    from hebbax.genomes.normal import Normal
+    from hebbax.loggers import ProgressBar
+    from hebbax.policies.hebbian import Hebbian
+    from hebbax.policies.static import Static
+    from hebbax.strategies.optimizers import Adam, Sgd
+    from hebbax.strategies.schedule import Schedule
+    from hebbax.strategies.score_function import ScoreFunction
+    from hebbax.tasks.quadruped import Quadruped
+    from hebbax.training import train
+
+# Names are loaded when they are first asked for, so that `import hebbax` stays cheap: physics, checkpoints and plots come with their users.
+_HOMES = {
+    "Adam": "hebbax.strategies.optimizers",
+    "Config": "hebbax.config",
+    "Hebbian": "hebbax.policies.hebbian",
+    "Normal": "hebbax.genomes.normal",
+    "ProgressBar": "hebbax.loggers",
+    "Quadruped": "hebbax.tasks.quadruped",
+    "Schedule": "hebbax.strategies.schedule",
+    "ScoreFunction": "hebbax.strategies.score_function",
+    "Sgd": "hebbax.strategies.optimizers",
+    "Static": "hebbax.policies.static",
+    "evaluate": "hebbax.evaluation",
+    "train": "hebbax.training",
+    "use_cpu_cores": "hebbax.devices",
+}
+
+__all__ = [
+    "Adam",
+    "Config",
+    "Hebbian",
+    "Normal",
+    "ProgressBar",
+    "Quadruped",
+    "Schedule",
+    "ScoreFunction",
+    "Sgd",
+    "Static",
+    "evaluate",
+    "train",
+    "use_cpu_cores",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hebbax' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,55 @@
+"""What survives of a run: checkpoints of everything that its next generation needs.
+
+A checkpoint appears under its final name only when it is complete; what a killed process leaves half-written has another name and is ignored.
+"""
+
+import logging
+from pathlib import Path
+
+import jax
+import orbax.checkpoint as ocp
+from jaxtyping import PyTree
+
+KEPT = 2  # Checkpoints on disk: the newest, and the one before it.
+
+
+class Checkpoints:
+    """The checkpoints in one folder, numbered by the generations that they have behind them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the folder, or creates it."""
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self._folder = folder
+        self._manager = ocp.CheckpointManager(
+            folder.absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=KEPT, enable_async_checkpointing=False, create=True)
+        )
+
+    def save(self, generation: int, state: PyTree) -> None:
+        """Writes a checkpoint, and waits until it is complete."""
+        self._manager.save(generation, args=ocp.args.StandardSave(state), force=True)
+
+    def latest(self) -> int | None:
+        """The generations behind the newest complete checkpoint; None where there is none."""
+        return self._manager.latest_step()
+
+    def restore(self, like: PyTree) -> PyTree:
+        """Reads the newest checkpoint.
+
+        Args:
+            like: a state of the same run, whose structure, shapes and devices the restored one takes.
+
+        Raises:
+            ValueError: if the checkpoint cannot be read.
+        """
+        generation = self.latest()
+        try:
+            return self._manager.restore(generation, args=ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, like)))
+        except Exception as error:  # orbax, tensorstore and zarr each raise their own.
+            raise ValueError(
+                f"{self._folder / str(generation)} is damaged or from another version of hebbax ({type(error).__name__}: {error}); "
+                f"remove it to resume from an older checkpoint, or start a new run in another folder"
+            ) from error
+
+    def close(self) -> None:
+        """Waits for what is being written."""
+        self._manager.close()

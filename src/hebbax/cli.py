@@ -1,0 +1,133 @@
+"""The command line: `hebbax train | evaluate | presets`."""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from hebbax import devices
+from hebbax.config import Config
+
+USAGE = """usage: hebbax COMMAND ...
+
+Evolves plastic neural networks.
+
+commands:
+  hebbax train PRESET [OPTIONS]    evolve a genome, or resume the run in the folder
+  hebbax evaluate RUN [OPTIONS]    score a run's genome in every variation of its task
+  hebbax presets                   list the presets
+
+`hebbax train PRESET --help` lists every setting of a preset.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions:
+    """Evolves a genome; the same command resumes an interrupted run. Ctrl-C ends it after the generation, twice at once."""
+
+    config: Annotated[Config, tyro.conf.arg(name="")]
+    run_dir: Path
+    """Folder for metrics and checkpoints."""
+    cores: int | None = None
+    """CPU cores to use; all of them if None."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Scores a run's genome in every variation of its task, and writes evaluation.json into the run's folder."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run."""
+    episodes: int = 100
+    """Lifetimes in each variation."""
+    is_sampled: bool = False
+    """Whether every lifetime has an individual drawn from the genome, instead of the genome's mode."""
+    is_best: bool = False
+    """Whether to take the genome of the best generation instead of the last."""
+    cores: int | None = None
+    """CPU cores to use; all of them if None."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits: 0 if all went well, 2 after an error in what was asked for, 130 after an interrupt."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    commands: dict[str, Callable[[list[str]], None]] = {"train": _train, "evaluate": _evaluate, "presets": _presets}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        sys.exit(0 if arguments else 2)
+    if arguments[0] not in commands:
+        _refuse(f"unknown command {arguments[0]!r}; allowed are {', '.join(commands)}")
+    devices.use_compilation_cache()
+    try:
+        commands[arguments[0]](arguments[1:])
+    except ValueError as error:
+        _refuse(str(error))
+    except KeyboardInterrupt:
+        # A program may still run on the devices; nobody waits for it.
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        os._exit(130)
+
+
+def _train(arguments: list[str]) -> None:
+    from hebbax.loggers import ProgressBar
+    from hebbax.presets import PRESETS
+    from hebbax.training import train
+
+    if arguments and arguments[0] in ("-h", "--help"):
+        sys.stdout.write(f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax train PRESET --help` lists its settings.\n")
+        return
+    if not arguments or arguments[0] not in PRESETS:
+        given = f"unknown preset {arguments[0]!r}" if arguments else "no preset given"
+        _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
+    name = arguments[0]
+    default = TrainOptions(PRESETS[name](), run_dir=Path("runs") / name)
+    options = tyro.cli(TrainOptions, default=default, args=arguments[1:], prog=f"hebbax train {name}")
+    devices.use_cpu_cores(options.cores)
+    with ProgressBar(options.config.generations) as progress:
+        result = train(options.config, options.run_dir, callbacks=[progress])
+    done = len(result.history)
+    if done < options.config.generations:
+        sys.stderr.write(f"interrupted after generation {done}; the same command resumes {options.run_dir}\n")
+        sys.exit(130)
+    best = result.history[result.best_generation]["fitness_mean"]
+    Console().print(f"{done} generations in {options.run_dir}; best mean fitness {best:.2f} in generation {result.best_generation + 1}")
+
+
+def _evaluate(arguments: list[str]) -> None:
+    options = tyro.cli(EvaluateOptions, args=arguments, prog="hebbax evaluate")
+    devices.use_cpu_cores(options.cores)
+
+    from hebbax.evaluation import evaluate
+    from hebbax.loggers import score_table
+    from hebbax.run_dir import write_whole
+
+    scores = evaluate(options.run, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best)
+    asked = {"episodes": options.episodes, "is_sampled": options.is_sampled, "is_best": options.is_best}
+    plain: dict[str, Any] = {**asked, "scores": [score.to_dict() for score in scores]}
+    write_whole(options.run / "evaluation.json", json.dumps(plain, indent=2) + "\n")
+    Console().print(score_table(scores))
+
+
+def _presets(arguments: list[str]) -> None:
+    if arguments:
+        _refuse(f"`hebbax presets` takes no options, but was given {' '.join(arguments)}")
+
+    from hebbax.presets import PRESETS
+
+    table = Table("preset", "what it is")
+    for name, make in PRESETS.items():
+        table.add_row(name, (make.__doc__ or "").strip())
+    Console().print(table)
+
+
+def _refuse(reason: str) -> NoReturn:
+    sys.stderr.write(f"hebbax: error: {reason}\n")
+    sys.exit(2)

@@ -1,0 +1,123 @@
+"""The configuration of a run: which task, policy, genome and strategy, and how long."""
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, final
+
+if TYPE_CHECKING:
+    from hebbax.genomes.base import GenomeSpec
+    from hebbax.policies.base import Policy
+    from hebbax.strategies.base import Strategy
+    from hebbax.tasks.base import Task
+else:
+    # Any object with an interface's functions will do. The command line reads a field's options off the object that is there.
+    GenomeSpec = Policy = Strategy = Task = Any
+
+FORMAT = 1  # Raised whenever a run's folder of an older version can no longer be read.
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides a run's numbers. Task, policy, genome and strategy are any objects with the functions of their interfaces."""
+
+    task: Task
+    """The environment and its variations."""
+    policy: Policy
+    """The network, and what it remembers within a lifetime."""
+    genome: GenomeSpec
+    """The distribution that evolves."""
+    strategy: Strategy
+    """How it evolves."""
+    generations: int = 500
+    """Generations in all; a run that has ended goes on when this is raised."""
+    held_out: str | None = None
+    """The variation that is left out of training; None trains on all."""
+    penalty: float = 0.0
+    """Weight penalty: this factor times the mean square of a genotype is taken from its fitness."""
+    seed: int = 0
+    """The one seed from which all random numbers come."""
+    chunk_size: int | None = None
+    """Individuals that live at a time on each device, which bounds the memory; all at once if None."""
+    checkpoint_every: int = 10
+    """Generations between two checkpoints."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no run can have."""
+        names = list(self.task.variations)
+        if self.held_out is not None and self.held_out not in names:
+            raise ValueError(f"held_out is {self.held_out!r}, but must be None or one of the task's variations: {', '.join(names)}")
+        if self.held_out is not None and len(names) == 1:
+            raise ValueError(f"held_out is {self.held_out!r}, which leaves no variation to train on; allowed is None")
+        if not self.penalty >= 0:
+            raise ValueError(f"penalty is {self.penalty}, but must be 0 or more")
+        for field in ("generations", "chunk_size", "checkpoint_every"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"{field} is {value}, but must be 1 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}, but must be between 0 and 2^32 - 1")
+
+    @property
+    def training_variations(self) -> dict[str, Any]:
+        """The variations that a run trains on, by name."""
+        return {name: variation for name, variation in self.task.variations.items() if name != self.held_out}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as plain values, from which `from_dict` rebuilds it."""
+        return {"format": FORMAT, "config": _to_plain(self)}
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Self:
+        """Rebuilds a configuration.
+
+        Raises:
+            ValueError: if it was written by another version, or names classes that cannot be imported.
+        """
+        if plain.get("format") != FORMAT:
+            raise ValueError(f"the configuration has format {plain.get('format')}, but this version of hebbax reads format {FORMAT}")
+        return _from_plain(plain["config"])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Reads the configuration of a run from its folder.
+
+        Raises:
+            ValueError: if the folder holds no configuration, or one that this version cannot read.
+        """
+        file = Path(path) / "config.json"
+        try:
+            return cls.from_dict(json.loads(file.read_text()))
+        except FileNotFoundError:
+            raise ValueError(f"{path} is no run: it has no config.json") from None
+        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{file} is damaged: {error}") from error
+
+
+def _to_plain(value: Any) -> Any:
+    """Writes nested dataclasses as dictionaries that name their class."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+        return {"class": f"{type(value).__module__}:{type(value).__qualname__}", **fields}
+    if isinstance(value, tuple | list):
+        return [_to_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"{value!r} cannot be written into a configuration; allowed are frozen dataclasses of numbers, texts, tuples and dataclasses")
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_from_plain(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    module_name, _, class_name = value["class"].partition(":")
+    try:
+        found = importlib.import_module(module_name)
+        for name in class_name.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"the configuration names {value['class']}, which cannot be imported: {error}") from error
+    return found(**{name: _from_plain(item) for name, item in value.items() if name != "class"})

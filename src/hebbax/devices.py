@@ -1,0 +1,61 @@
+"""Where a population lives: the only place that knows of devices, meshes and shardings."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+AXIS = "population"
+
+
+def use_cpu_cores(count: int | None = None) -> None:
+    """Makes every core of the CPU a device of its own, so that populations use them all. Call it before JAX is first used.
+
+    XLA's CPU backend runs one program of small operations on one core; with a device per core each runs its share of the population. Setting the
+    variables `JAX_NUM_CPU_DEVICES` and `NPROC` to the number of cores and twice that does the same from outside.
+
+    Args:
+        count: the number of devices; as many as the process may use cores if None.
+    """
+    count = count or len(os.sched_getaffinity(0))
+    # The programs of the devices occupy a thread each and wait for tasks within them. With as many threads as programs nobody is left to run the
+    # tasks and all sleep for ever, so the pool is made larger; XLA reads its size from NPROC.
+    os.environ.setdefault("NPROC", str(2 * count))
+    jax.config.update("jax_num_cpu_devices", count)
+
+
+def use_compilation_cache() -> None:
+    """Keeps compiled programs on disk between processes.
+
+    They are kept in the folder that the variable `JAX_COMPILATION_CACHE_DIR` names, by default `~/.cache/hebbax`; `JAX_ENABLE_COMPILATION_CACHE=false`
+    switches the cache off.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(Path.home() / ".cache" / "hebbax"))
+
+
+def population_mesh(population_size: int) -> Mesh:
+    """A mesh of as many local devices as divide the population evenly."""
+    devices = jax.local_devices()
+    count = max(n for n in range(1, len(devices) + 1) if population_size % n == 0)
+    return Mesh(np.asarray(devices[:count]), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def over_population(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    """Splits the leading axis of all arguments and results of a function over a mesh; each device runs its own share, at its own pace."""
+    return jax.shard_map(function, mesh=mesh, in_specs=PartitionSpec(AXIS), out_specs=PartitionSpec(AXIS), check_vma=False)
+
+
+def everywhere(mesh: Mesh) -> NamedSharding:
+    """The sharding of arrays of which every device of a mesh has a copy."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def put_everywhere(tree: PyTree, mesh: Mesh) -> PyTree:
+    """Copies every array of a tree to all devices of a mesh."""
+    return jax.device_put(tree, everywhere(mesh))

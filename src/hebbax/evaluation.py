@@ -1,0 +1,111 @@
+"""How well a genome does in every variation, the held-out one included."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+
+from hebbax import devices, rollout
+from hebbax.training import Result, load_result, random_keys
+from hebbax.types import Genotype
+
+CONFIDENCE = 0.95
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Returns of one variation's lifetimes.
+
+    variation: its name.
+    is_held_out: whether the genome was trained without it.
+    returns: the return of every lifetime.
+    mean: their mean.
+    std: their standard deviation.
+    low: lower end of the mean's bootstrap 95% interval.
+    high: upper end.
+    ended_early: share of the lifetimes that ended before the last step.
+    """
+
+    variation: str
+    is_held_out: bool
+    returns: tuple[float, ...]
+    mean: float
+    std: float
+    low: float
+    high: float
+    ended_early: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The score as plain values."""
+        return dataclasses.asdict(self)
+
+
+def evaluate(run: Result | str | Path, episodes: int = 100, *, is_sampled: bool = False, is_best: bool = False) -> list[Score]:
+    """Lives lifetimes in every variation of the task.
+
+    Args:
+        run: a result of `train`, or the folder of a run, of which the newest checkpoint is taken.
+        episodes: lifetimes in each variation, 2 or more.
+        is_sampled: whether each lifetime belongs to an individual of its own, drawn from the genome, instead of the genome's mode.
+        is_best: whether to take the genome of the best generation instead of the last.
+
+    Returns:
+        A score for each variation, in the task's order. The same call gives the same scores.
+
+    Raises:
+        ValueError: if the folder holds no readable run, or there are too few episodes.
+    """
+    if episodes < 2:
+        raise ValueError(f"episodes is {episodes}, but must be 2 or more")
+    result = run if isinstance(run, Result) else load_result(run)
+    outcomes = _live_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
+    returns, num_steps = np.asarray(outcomes.fitness), np.asarray(outcomes.num_steps)
+    config = result.config
+    return [
+        _score(name, name == config.held_out, returns[:, place], num_steps[:, place] < config.task.max_steps)
+        for place, name in enumerate(config.task.variations)
+    ]
+
+
+def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best: bool) -> rollout.Outcome:
+    """Lives `[episodes, variations]` lifetimes, shared by the devices."""
+    config = result.config
+    genome = result.best_genome if is_best else result.genome
+    sample_key, life_key = jax.random.split(random_keys(config)[2])
+    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.task.variations.values())
+    mesh = devices.population_mesh(episodes)
+
+    def individual(key: jax.Array) -> Genotype:
+        return genome.sample(key) if is_sampled else genome.mode()
+
+    def live(sample_keys: jax.Array, life_keys: jax.Array) -> rollout.Outcome:
+        genotypes = jax.vmap(individual)(sample_keys)
+        return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size)
+
+    keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)
+    return jax.jit(devices.over_population(live, mesh))(*keys)
+
+
+def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:
+    low, high = bootstrap_interval(returns)
+    return Score(
+        variation=name,
+        is_held_out=is_held_out,
+        returns=tuple(returns.tolist()),
+        mean=float(np.mean(returns)),
+        std=float(np.std(returns, ddof=1)),
+        low=low,
+        high=high,
+        ended_early=float(np.mean(is_early)),
+    )
+
+
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
+    """The percentile bootstrap 95% interval of the mean; not finite where a value is not."""
+    interval = scipy.stats.bootstrap((values,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+    return float(interval.low), float(interval.high)

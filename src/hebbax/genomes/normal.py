@@ -1,0 +1,77 @@
+"""Independent Gaussians: one for every number of a genotype."""
+
+import dataclasses
+from typing import final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from hebbax.types import Genotype, PRNGKey, Struct
+
+
+@final
+class NormalGenome(Struct):
+    """Independent Gaussians around learned means: individual rules, or static weights.
+
+        p(z) = prod_i N(z_i; mean_i, std^2)
+
+    mean: a pytree shaped like the genotype.
+    std: `[]` scale of the search noise. Scheduled, not learned.
+
+    Source: Palm et al. 2021, section 3.3, https://arxiv.org/abs/2011.06811.
+    """
+
+    mean: PyTree
+    std: Float[Array, ""]
+
+    def sample(self, key: PRNGKey) -> Genotype:
+        """Draws `mean + std * noise`. The key is consumed."""
+        return jax.tree.map(lambda mean, noise: mean + self.std * noise, self.mean, _normal_like(key, self.mean))
+
+    def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
+        """The log-density; its gradient reaches the means alone."""
+        std = jax.lax.stop_gradient(self.std)
+
+        def leaf_log_prob(value: Array, mean: Array) -> Array:
+            return jnp.sum(-0.5 * jnp.square((value - mean) / std) - jnp.log(std) - 0.5 * jnp.log(2 * jnp.pi))
+
+        return sum(jax.tree.leaves(jax.tree.map(leaf_log_prob, genotype, self.mean)), start=jnp.zeros(()))
+
+    def mode(self) -> Genotype:
+        """The means."""
+        return self.mean
+
+    def mirror(self, genotype: Genotype) -> Genotype:
+        """Reflects a genotype at the means: `mean + std * noise` becomes `mean - std * noise`."""
+        return jax.tree.map(lambda value, mean: mean - (value - mean), genotype, self.mean)
+
+    def with_std(self, std: Float[Array, ""]) -> "NormalGenome":
+        """The same means with another scale of search noise."""
+        return self.replace(std=std)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Normal:
+    """One Gaussian for every number of a genotype (individual rules, static weights)."""
+
+    init_scale: float = 1.0
+    """Standard deviation of the initial means around zero."""
+
+    def __post_init__(self) -> None:
+        """Refuses a scale that is no standard deviation."""
+        if not self.init_scale >= 0:
+            raise ValueError(f"genome.init_scale is {self.init_scale}, but must be 0 or more")
+
+    def init(self, key: PRNGKey, genotype_shape: PyTree) -> NormalGenome:
+        """Draws the initial means; the strategy sets the scale of the noise. The key is consumed."""
+        mean = jax.tree.map(lambda noise: self.init_scale * noise, _normal_like(key, genotype_shape))
+        return NormalGenome(mean=mean, std=jnp.ones(()))
+
+
+def _normal_like(key: PRNGKey, tree: PyTree) -> PyTree:
+    """Standard normal noise in the shape of a tree."""
+    leaves, treedef = jax.tree.flatten(tree)
+    keys = jax.random.split(key, len(leaves))
+    return jax.tree.unflatten(treedef, [jax.random.normal(k, leaf.shape, leaf.dtype) for k, leaf in zip(keys, leaves, strict=True)])

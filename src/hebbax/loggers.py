@@ -1,0 +1,82 @@
+"""What a person sees of a training while it runs. A logger is a callback: it is called with the metrics of each generation."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hebbax.evaluation import Score
+from hebbax.training import Metrics
+
+PLAIN_SECONDS = 10  # Between two lines where the output is no terminal.
+
+
+class ProgressBar:
+    """A progress bar with the figures of the last generation; where the output is no terminal, a line now and then."""
+
+    def __init__(self, generations: int) -> None:
+        """Prepares the bar; it appears with the first generation."""
+        self._generations = generations
+        self._console = Console(stderr=True)
+        self._last_line = -float("inf")
+        self._progress = Progress(
+            TextColumn("generation"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("\n{task.description}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("compiling", total=generations)
+
+    def __enter__(self) -> Self:
+        """Shows the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leaves the bar as it is."""
+        self._progress.stop()
+
+    def __call__(self, metrics: Metrics) -> None:
+        """Shows a generation."""
+        done = metrics["generation"] + 1
+        self._progress.update(self._task, completed=done, description=describe(metrics))
+        is_due = time.monotonic() - self._last_line > PLAIN_SECONDS or done == self._generations
+        if not self._console.is_terminal and is_due:
+            self._last_line = time.monotonic()
+            self._console.print(f"generation {done}/{self._generations}: {describe(metrics)}", soft_wrap=True, highlight=False)
+
+
+def describe(metrics: Metrics) -> str:
+    """The figures of a generation in a line."""
+    returns = "  ".join(f"{name} {value:.1f}" for name, value in metrics["returns"].items())
+    bad = f"  not finite {metrics['non_finite']}" if metrics["non_finite"] else ""
+    return (
+        f"fitness {metrics['fitness_mean']:.2f}  best {metrics['fitness_best']:.2f}  |  {returns}  |  "
+        f"ended early {metrics['ended_early']:.0%}{bad}  {metrics['steps_per_second']:,.0f} steps/s"
+    )
+
+
+def score_table(scores: list[Score]) -> Table:
+    """A table of the scores of all variations, the held-out one marked."""
+    table = Table("variation", "", "mean", "95% interval", "std", "ended early", title=f"{len(scores[0].returns)} lifetimes in each variation")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for score in scores:
+        table.add_row(
+            score.variation,
+            "held out" if score.is_held_out else "trained on",
+            f"{score.mean:.1f}",
+            f"{score.low:.1f} to {score.high:.1f}",
+            f"{score.std:.1f}",
+            f"{score.ended_early:.0%}",
+            style="bold" if score.is_held_out else "",
+        )
+    return table

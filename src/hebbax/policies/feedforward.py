@@ -1,0 +1,42 @@
+"""Fully connected layers without biases: what the static and the Hebbian policy share."""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from hebbax.policies.base import TaskShape
+
+Layers = tuple[Float[Array, "pre post"], ...]
+
+
+def check_hidden_sizes(hidden_sizes: Sequence[int]) -> None:
+    """Refuses hidden layers without neurons.
+
+    Raises:
+        ValueError: if a size is below 1.
+    """
+    for size in hidden_sizes:
+        if size < 1:
+            raise ValueError(f"policy.hidden_sizes is {tuple(hidden_sizes)}, but every hidden layer must have 1 neuron or more")
+
+
+def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """The `(pre, post)` sizes of each layer, from the flattened observation to the action."""
+    sizes = [math.prod(task.observation_shape), *hidden_sizes, task.action_size]
+    return list(zip(sizes[:-1], sizes[1:], strict=True))
+
+
+def activations(layers: Layers, observation: Float[Array, "..."]) -> list[Float[Array, " neurons"]]:
+    """What every group of neurons says, the observation first and the action last; every layer ends in tanh."""
+    said = [jnp.ravel(observation)]
+    for weights in layers:
+        said.append(jnp.tanh(said[-1] @ weights))
+    return said
+
+
+def float_shapes(shapes: Sequence[tuple[int, ...]]) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """Shapes of float32 arrays."""
+    return tuple(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)

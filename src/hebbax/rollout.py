@@ -1,0 +1,127 @@
+"""Lifetimes: of one individual in one variation, and of a population in all of them."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from hebbax.policies.base import Policy
+from hebbax.tasks.base import Task
+from hebbax.types import Genotype, Memory, PRNGKey, Struct, Variation
+
+SEGMENT = 10  # Policy steps between two looks at whether all lifetimes of a batch have ended.
+
+
+class Life(Struct):
+    """An individual in the middle of a lifetime.
+
+    state: the task's.
+    observation: what the individual sees now.
+    memory: the policy's.
+    fitness: `[]` sum of the rewards so far.
+    num_steps: `[]` policy steps lived so far.
+    is_over: `[]` whether the lifetime has ended; from then on fitness, memory and steps stay as they are.
+    """
+
+    state: Any
+    observation: Float[Array, "..."]
+    memory: Memory
+    fitness: Float[Array, ""]
+    num_steps: Int[Array, ""]
+    is_over: Bool[Array, ""]
+
+
+class Outcome(Struct):
+    """What remains of a lifetime.
+
+    fitness: `[]` sum of its rewards; not finite if a reward was not.
+    num_steps: `[]` policy steps lived.
+    """
+
+    fitness: Float[Array, ""]
+    num_steps: Int[Array, ""]
+
+
+def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variation: Variation) -> Life:
+    """Starts a lifetime. The key is consumed."""
+    task_key, policy_key = jax.random.split(key)
+    state, observation = task.reset(task_key, variation)
+    return Life(
+        state=state,
+        observation=observation,
+        memory=policy.reset(policy_key, genotype),
+        fitness=jnp.zeros(()),
+        num_steps=jnp.zeros((), jnp.int32),
+        is_over=jnp.zeros((), bool),
+    )
+
+
+def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variation: Variation) -> Life:
+    """Lives one policy step. A reward that is not finite ends the lifetime and stays visible in its fitness."""
+    action, memory = policy.act(genotype, life.memory, life.observation)
+    state, observation, reward, is_end = task.step(life.state, action, variation)
+    num_steps = life.num_steps + ~life.is_over
+    # State and observation of a lifetime that is over run on unseen: freezing them would only cost time.
+    return Life(
+        state=state,
+        observation=observation,
+        memory=jax.tree.map(lambda old, new: jnp.where(life.is_over, old, new), life.memory, memory),
+        fitness=life.fitness + jnp.where(life.is_over, 0.0, reward),
+        num_steps=num_steps,
+        is_over=life.is_over | is_end | ~jnp.isfinite(reward) | (num_steps >= task.max_steps),
+    )
+
+
+def live(
+    task: Task, policy: Policy, keys: PRNGKey, genotypes: Genotype, variations: Variation, chunk_size: int | None = None
+) -> Outcome:
+    """Lives the lifetimes of a population in every variation.
+
+    Args:
+        task: the task.
+        policy: the policy.
+        keys: `[population]` a key for each individual's lifetimes; each variation has its own random numbers. Consumed.
+        genotypes: `[population, ...]` what the individuals inherit.
+        variations: `[variations, ...]` stacked variations of the task.
+        chunk_size: how many individuals live at a time, which bounds the memory; everybody at once if None.
+
+    Returns:
+        `[population, variations]` outcomes.
+    """
+    population_size = keys.shape[0]
+    num_chunks = 1 if chunk_size is None else -(-population_size // chunk_size)
+    if num_chunks == 1:
+        return _live_together(task, policy, keys, genotypes, variations)
+
+    # Chunks of equal size; the last is filled up with copies of the last individual, whose outcomes are dropped.
+    size = -(-population_size // num_chunks)
+    individuals = jnp.minimum(jnp.arange(num_chunks * size), population_size - 1).reshape(num_chunks, size)
+
+    def live_chunk(chunk: Int[Array, " chunk"]) -> Outcome:
+        return _live_together(task, policy, keys[chunk], jax.tree.map(lambda leaf: leaf[chunk], genotypes), variations)
+
+    outcomes = jax.lax.map(live_chunk, individuals)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:population_size], outcomes)
+
+
+def _live_together(task: Task, policy: Policy, keys: PRNGKey, genotypes: Genotype, variations: Variation) -> Outcome:
+    """Lives a batch of lifetimes until the last has ended."""
+    num_variations = jax.tree.leaves(variations)[0].shape[0]
+    life_keys = jax.vmap(lambda key: jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(num_variations)))(keys)
+
+    def begin_one(key: PRNGKey, genotype: Genotype, variation: Variation) -> Life:
+        return begin(task, policy, key, genotype, variation)
+
+    def advance_one(life: Life, genotype: Genotype, variation: Variation) -> Life:
+        return advance(task, policy, life, genotype, variation)
+
+    begin_all = jax.vmap(jax.vmap(begin_one, in_axes=(0, None, 0)), in_axes=(0, 0, None))
+    advance_all = jax.vmap(jax.vmap(advance_one, in_axes=(0, None, 0)), in_axes=(0, 0, None))
+
+    def advance_segment(lives: Life) -> Life:
+        return jax.lax.scan(lambda lives, _: (advance_all(lives, genotypes, variations), None), lives, length=SEGMENT)[0]
+
+    lives = begin_all(life_keys, genotypes, variations)
+    lives = jax.lax.while_loop(lambda lives: ~jnp.all(lives.is_over), advance_segment, lives)
+    return Outcome(fitness=lives.fitness, num_steps=lives.num_steps)

@@ -1,0 +1,117 @@
+"""A run's folder: which configuration it belongs to, where it ran, and its metrics, a line for each generation."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from hebbax.config import Config
+
+MAY_CHANGE = ("generations", "checkpoint_every", "chunk_size")  # Fields in which a resumed run may differ: they do not touch earlier numbers.
+
+
+def open_run(run_dir: Path, config: Config) -> None:
+    """Creates a run's folder, or checks that the one there belongs to the same run.
+
+    Raises:
+        ValueError: if the folder holds another configuration's run, or something that is no run.
+    """
+    if not (run_dir / "config.json").exists():
+        strangers = sorted(path.name for path in run_dir.iterdir()) if run_dir.exists() else []
+        if strangers and not all(name.startswith(".") or name.endswith(".tmp") for name in strangers):
+            raise ValueError(f"run_dir is {run_dir}, which holds {strangers[0]} but no run; choose a new or empty folder")
+        run_dir.mkdir(parents=True, exist_ok=True)
+    else:
+        _check_same_run(run_dir, config)
+    write_whole(run_dir / "config.json", json.dumps(config.to_dict(), indent=2) + "\n")
+    _note_environment(run_dir / "environment.json")
+
+
+def _check_same_run(run_dir: Path, config: Config) -> None:
+    there = Config.load(run_dir).to_dict()["config"]
+    here = config.to_dict()["config"]
+    for field in here:
+        if field not in MAY_CHANGE and here[field] != there.get(field):
+            raise ValueError(
+                f"run_dir is {run_dir}, which holds a run with {field} = {json.dumps(there.get(field))}, but this one has {field} = "
+                f"{json.dumps(here[field])}; choose another folder, or the same configuration to resume"
+            )
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions, devices and code: what a number must be read with."""
+    packages = ("hebbax", "jax", "jaxlib", "optax", "brax", "mujoco", "mujoco-mjx", "orbax-checkpoint", "numpy")
+    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in packages},
+        "backend": jax.default_backend(),
+        "devices": [device.device_kind for device in jax.local_devices()],
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.platform(),
+        "git_commit": git.stdout.strip() or None,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _note_environment(file: Path) -> None:
+    """Adds this process to those that worked on the run."""
+    earlier = json.loads(file.read_text()) if file.exists() else []
+    write_whole(file, json.dumps([*earlier, describe_environment()], indent=2) + "\n")
+
+
+def read_metrics(run_dir: Path, generations: int | None = None) -> list[dict[str, Any]]:
+    """Reads the metrics of the first generations of a run, or of all; a half-written line at the end is ignored."""
+    file = run_dir / "metrics.jsonl"
+    text = file.read_text() if file.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()[:generations]]
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file so that it is never seen half-written."""
+    half = file.with_name(file.name + ".tmp")
+    with half.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    half.replace(file)
+
+
+class MetricsFile:
+    """The metrics of a run on disk, a JSON line for each generation."""
+
+    def __init__(self, run_dir: Path, generations: int) -> None:
+        """Opens the file after its first `generations` lines; later ones, which no checkpoint stands behind, will be written again."""
+        self._file = run_dir / "metrics.jsonl"
+        lines = [json.dumps(metrics) + "\n" for metrics in read_metrics(run_dir, generations)]
+        if len(lines) < generations:
+            raise ValueError(f"{self._file} is damaged: it has {len(lines)} generations, but the checkpoint {generations}")
+        write_whole(self._file, "".join(lines))
+        self._stream = self._file.open("a")
+
+    def write(self, metrics: dict[str, Any]) -> None:
+        """Appends a generation."""
+        self._stream.write(json.dumps(metrics) + "\n")
+        self._stream.flush()
+
+    def sync(self) -> None:
+        """Waits until all lines are on disk."""
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._stream.close()

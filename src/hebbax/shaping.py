@@ -1,0 +1,46 @@
+"""What fitness becomes before a strategy learns from it. Fitness is maximised."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from hebbax.types import Genotype
+
+
+def mean_square(genotype: Genotype) -> Float[Array, ""]:
+    """The mean square over all numbers of a genotype: the weight penalty before its factor."""
+    leaves = jax.tree.leaves(genotype)
+    return sum(jnp.sum(jnp.square(leaf)) for leaf in leaves) / sum(leaf.size for leaf in leaves)
+
+
+def replace_non_finite(fitness: Float[Array, " population"]) -> tuple[Float[Array, " population"], Int[Array, ""]]:
+    """Gives individuals of non-finite fitness the worst finite one, or zero where nobody's is finite.
+
+    Returns:
+        The finite fitness, and how many values were replaced.
+    """
+    is_finite = jnp.isfinite(fitness)
+    worst = jnp.min(jnp.where(is_finite, fitness, jnp.inf))
+    worst = jnp.where(jnp.isfinite(worst), worst, jnp.zeros_like(worst))
+    return jnp.where(is_finite, fitness, worst), jnp.sum(~is_finite)
+
+
+def centred_ranks(fitness: Float[Array, " population"]) -> Float[Array, " population"]:
+    """Ranks in [-0.5, 0.5], the best 0.5; equals share the mean of their ranks.
+
+    Source: Salimans et al. 2017, https://arxiv.org/abs/1703.03864.
+    """
+    ordered = jnp.sort(fitness)
+    num_worse = jnp.searchsorted(ordered, fitness, side="left")
+    num_not_better = jnp.searchsorted(ordered, fitness, side="right")
+    rank = (num_worse + num_not_better - 1).astype(fitness.dtype) / 2
+    return rank / (fitness.size - 1) - 0.5
+
+
+def standardize(values: Float[Array, " population"]) -> Float[Array, " population"]:
+    """Shifts and scales to mean zero and standard deviation one; values that are all equal become zeros."""
+    centred = values - jnp.mean(values)
+    deviation = jnp.std(values)
+    # Rounding leaves about one part in a million of equal values; anything that small is no ranking.
+    has_spread = deviation > 1e-6 * jnp.max(jnp.abs(values))
+    return jnp.where(has_spread, centred / jnp.where(has_spread, deviation, 1.0), 0.0)

@@ -1,0 +1,122 @@
+"""Evolution by the score function: gradient ascent on the expected fitness of a distribution."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from hebbax import shaping
+from hebbax.genomes.base import Genome
+from hebbax.strategies.optimizers import Sgd
+from hebbax.strategies.schedule import Schedule
+from hebbax.types import Genotype, PRNGKey, Struct
+
+if TYPE_CHECKING:
+    from hebbax.strategies.optimizers import Optimizer
+else:
+    Optimizer = Any  # The command line reads its options off the object that is there.
+
+
+@final
+class ScoreFunctionState(Struct):
+    """What the next generation needs.
+
+    genome: the distribution, with this generation's scale of search noise.
+    optimizer_state: optax's.
+    generation: `[]` generations told so far.
+    """
+
+    genome: Genome
+    optimizer_state: PyTree
+    generation: Int[Array, ""]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ScoreFunction:
+    """Ascends `grad_theta (1/P) sum_j F_j log p(z_j | theta)` with F the standardised centred ranks of fitness.
+
+    Source: Palm et al. 2021, eq. 2, https://arxiv.org/abs/2011.06811.
+    """
+
+    population_size: int = 500
+    """Individuals in a generation."""
+    is_mirrored: bool = True
+    """Whether individuals come in pairs that mirror each other at the genome's mode."""
+    std: Schedule = Schedule(0.1, decay=0.999, floor=0.01)
+    """Scale of the search noise (the paper's sigma)."""
+    optimizer: Optimizer = Sgd()
+    """What turns the gradient into a step."""
+    common_random_numbers: Literal["nobody", "pairs", "population"] = "nobody"
+    """Who lives with the same random numbers: nobody (the paper), mirrored pairs, or the whole population."""
+
+    def __post_init__(self) -> None:
+        """Refuses populations that cannot be ranked or paired."""
+        if self.population_size < 2:
+            raise ValueError(f"strategy.population_size is {self.population_size}, but must be 2 or more")
+        if self.is_mirrored and self.population_size % 2:
+            raise ValueError(f"strategy.population_size is {self.population_size}, but must be even, because strategy.is_mirrored is True")
+        if self.common_random_numbers == "pairs" and not self.is_mirrored:
+            raise ValueError("strategy.common_random_numbers is 'pairs', but strategy.is_mirrored is False; allowed are 'nobody' and 'population'")
+
+    def init(self, key: PRNGKey, genome: Genome) -> ScoreFunctionState:
+        """Starts the schedules and the optimiser. The key is consumed."""
+        del key
+        generation = jnp.zeros((), jnp.int32)
+        genome = genome.with_std(self.std(generation))
+        return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(genome), generation=generation)
+
+    def ask(self, key: PRNGKey, state: ScoreFunctionState) -> Genotype:
+        """Draws the population. An individual's genotype depends on its own number alone, not on how many others there are."""
+        sample_one = jax.vmap(lambda number: state.genome.sample(jax.random.fold_in(key, number)))
+        if not self.is_mirrored:
+            return sample_one(jnp.arange(self.population_size))
+        first = sample_one(jnp.arange(self.population_size // 2))
+        second = jax.vmap(state.genome.mirror)(first)
+        return jax.tree.map(_interleave, first, second)
+
+    def tell(
+        self, state: ScoreFunctionState, genotypes: Genotype, fitness: Float[Array, " population"]
+    ) -> tuple[ScoreFunctionState, dict[str, Array]]:
+        """Takes one step uphill, and one along the schedules."""
+        gradient = score_gradient(state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness)))
+        # optax descends, fitness is maximised: this is the only place where the sign changes.
+        descent = jax.tree.map(jnp.negative, gradient)
+        updates, optimizer_state = self.optimizer.build().update(descent, state.optimizer_state, state.genome)
+        generation = state.generation + 1
+        genome = optax.apply_updates(state.genome, updates).with_std(self.std(generation))
+        info = {"gradient_norm": optax.global_norm(gradient), "update_norm": optax.global_norm(updates), "std": self.std(state.generation)}
+        return ScoreFunctionState(genome=genome, optimizer_state=optimizer_state, generation=generation), info
+
+    def shared_lives(self) -> Int[Array, " population"]:
+        """Numbers that individuals share who live with the same random numbers."""
+        individuals = jnp.arange(self.population_size)
+        return {"nobody": individuals, "pairs": individuals // 2, "population": jnp.zeros_like(individuals)}[self.common_random_numbers]
+
+
+def score_gradient(genome: Genome, genotypes: Genotype, weights: Float[Array, " population"]) -> Genome:
+    """The gradient of the weighted mean log-likelihood of a population.
+
+        grad_theta (1/P) sum_j weights_j log p(z_j | theta)
+
+    Args:
+        genome: the distribution p, at the theta where the gradient is wanted.
+        genotypes: `[population, ...]` the individuals z.
+        weights: `[population]` shaped fitness.
+
+    Returns:
+        The gradient, in the tree of the genome.
+    """
+
+    def mean_log_likelihood(genome: Genome) -> Array:
+        return jnp.mean(weights * jax.vmap(genome.log_prob)(genotypes))
+
+    return jax.grad(mean_log_likelihood)(genome)
+
+
+def _interleave(first: Array, second: Array) -> Array:
+    """Puts the individuals of two arrays in turn, so that mirrored pairs stand side by side."""
+    return jnp.stack([first, second], axis=1).reshape(-1, *first.shape[1:])

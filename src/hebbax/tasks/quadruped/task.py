@@ -1,0 +1,184 @@
+"""The quadruped: a body with four legs that learns to walk, in five variations of its body."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from hebbax.tasks.quadruped.anatomy import ANKLE_SIGNS, LOWER_LEGS, NUM_JOINTS, NUM_LEGS, Pose, place_limbs
+from hebbax.tasks.quadruped.senses import NUM_SENSES, observe, progress
+from hebbax.types import PRNGKey, Struct
+
+if TYPE_CHECKING:
+    from hebbax.tasks.quadruped.engine import Body, Engine
+
+INITIAL_HEIGHT = 0.75  # m, of the torso.
+INITIAL_SPREAD = 0.1  # rad, joints start within +- this.
+INITIAL_ANKLE = float(np.deg2rad(30.0)) + INITIAL_SPREAD  # rad, around which ankles start, within their limits.
+CONTACT_GAP = 0.01  # m, a lower leg this near to the ground touches it.
+
+GRACE_STEPS = 200  # Policy steps before a lifetime may end early.
+MIN_HEIGHT = 0.26  # m, of the torso.
+MAX_STEPS_BACKWARDS = 30
+
+
+class Life(Struct):
+    """The state of a lifetime.
+
+    physics: what the pipeline carries.
+    center: `[2]` m, mean place of the body's parts.
+    has_contact: `[4]` whether a lower leg touched the ground after this step; sensed one step later, as in the original.
+    num_steps: `[]` policy steps lived.
+    num_backwards: `[]` consecutive steps of negative progress after the grace.
+    """
+
+    physics: Any
+    center: Float[Array, "2"]
+    has_contact: Bool[Array, "4"]
+    num_steps: Int[Array, ""]
+    num_backwards: Int[Array, ""]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Quadruped:
+    """A four-legged body, AntBullet, that shall walk towards +x.
+
+    Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of pybullet-gym.
+    """
+
+    body: Literal["bullet", "brax"] = "bullet"
+    """The paper's body with Bullet's masses and strength, or Brax's own ant."""
+    variation_set: Literal["paper", "reference"] = "paper"
+    """The five bodies as the paper names them, or as the files of its public code have them."""
+    pipeline: Literal["mjx", "generalized", "spring", "positional"] = "mjx"
+    """Which of Brax's physics moves the body."""
+    episode_steps: int = 1000
+    """Steps of a lifetime, the burn-in's included."""
+    burn_in_steps: int = 40
+    """Steps without action at the start, neither scored nor learnt from."""
+
+    def __post_init__(self) -> None:
+        """Checks the configuration."""
+        _check_choice("body", self.body, ("bullet", "brax"))
+        _check_choice("variation_set", self.variation_set, tuple(LOWER_LEGS))
+        _check_choice("pipeline", self.pipeline, ("mjx", "generalized", "spring", "positional"))
+        if self.burn_in_steps < 0:
+            raise ValueError(f"burn_in_steps is {self.burn_in_steps}: give 0 or more steps.")
+        if self.episode_steps <= self.burn_in_steps:
+            raise ValueError(f"episode_steps is {self.episode_steps}: give more than the {self.burn_in_steps} of burn_in_steps.")
+
+    @property
+    def variations(self) -> Mapping[str, "Body"]:
+        """The five bodies by name."""
+        return {name: self._engine.variation(name) for name in LOWER_LEGS[self.variation_set]}
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """One observation's shape; `senses.observe` says what it holds."""
+        return (NUM_SENSES,)
+
+    @property
+    def action_size(self) -> int:
+        """One torque per joint, hip and ankle of each leg in turn; 1 is full strength, more is cut."""
+        return NUM_JOINTS
+
+    @property
+    def max_steps(self) -> int:
+        """The most policy steps of a lifetime: the burn-in does not count."""
+        return self.episode_steps - self.burn_in_steps
+
+    @property
+    def step_duration(self) -> float:
+        """Seconds that one policy step takes."""
+        return self._engine.step_duration
+
+    def reset(self, key: PRNGKey, variation: "Body") -> tuple[Life, Float[Array, "28"]]:
+        """Drops a body and lets it come to rest. The key is consumed.
+
+        The torso starts 0.75 m high. As in the original joints are drawn from +-0.1 rad, but ankles around a bend of 0.1 rad within their limits: the
+        original starts them outside, and Bullet lets them stay there.
+        """
+        draws = jax.random.uniform(key, (NUM_LEGS, 2), minval=-INITIAL_SPREAD, maxval=INITIAL_SPREAD)
+        angles = draws.at[:, 1].add(INITIAL_ANKLE * ANKLE_SIGNS).reshape(-1)
+        torso = jnp.array([0.0, 0.0, INITIAL_HEIGHT, 1.0, 0.0, 0.0, 0.0])
+        pose = Pose(q=jnp.concatenate([torso, angles]), qd=jnp.zeros(6 + NUM_JOINTS))
+        limbs = place_limbs(pose, variation.lower_legs)
+        with _physics_precision():
+            physics = self._engine.start(pose, variation)
+        life = Life(
+            physics=physics,
+            center=limbs.center,
+            has_contact=limbs.clearance < CONTACT_GAP,
+            num_steps=jnp.int32(0),
+            num_backwards=jnp.int32(0),
+        )
+
+        def rest(senses: tuple[Life, Array], _: None) -> tuple[tuple[Life, Array], None]:
+            life, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
+            return (life, observation), None
+
+        senses = (life, self._sense(pose, life))
+        life, observation = jax.lax.scan(rest, senses, None, length=self.burn_in_steps)[0]
+        return life.replace(num_steps=jnp.int32(0), num_backwards=jnp.int32(0)), observation
+
+    def step(
+        self, state: Life, action: Float[Array, "8"], variation: "Body"
+    ) -> tuple[Life, Float[Array, "28"], Float[Array, ""], Bool[Array, ""]]:
+        """Advances a lifetime by one policy step.
+
+        Returns:
+            The next state, what is sensed in it, the progress towards the target in m/s, and whether the lifetime ends: after the last step, or, once
+            200 policy steps are over, when the torso is at 0.26 m or lower or progress was negative for more than 30 steps in a row.
+        """
+        with _physics_precision():
+            physics = self._engine.advance(state.physics, action, variation)
+        pose = Pose(q=physics.q, qd=physics.qd)
+        limbs = place_limbs(pose, variation.lower_legs)
+        reward = progress(state.center, limbs.center) / self.step_duration
+
+        num_steps = state.num_steps + 1
+        is_past_grace = num_steps > GRACE_STEPS
+        num_backwards = jnp.where(is_past_grace & (reward < 0), state.num_backwards + 1, 0)
+        is_down = is_past_grace & (pose.q[2] <= MIN_HEIGHT)
+        done = is_down | (num_backwards > MAX_STEPS_BACKWARDS) | (num_steps >= self.max_steps)
+
+        observation = self._sense(pose, state.replace(center=limbs.center))
+        life = Life(
+            physics=physics,
+            center=limbs.center,
+            has_contact=limbs.clearance < CONTACT_GAP,
+            num_steps=num_steps,
+            num_backwards=num_backwards,
+        )
+        return life, observation, reward, done
+
+    def _sense(self, pose: Pose, life: Life) -> Float[Array, "28"]:
+        return observe(pose, life.center, life.has_contact, INITIAL_HEIGHT, jnp.asarray(self._engine.joint_range))
+
+    @property
+    def _engine(self) -> "Engine":
+        return _build(self.body, self.variation_set, self.pipeline)
+
+
+@functools.cache
+def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
+    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives.
+    from hebbax.tasks.quadruped.engine import build_engine
+
+    return build_engine(body, variation_set, pipeline)
+
+
+def _physics_precision() -> Any:
+    # Accelerators that multiply with ten bits of mantissa by default would let bodies sink and explode.
+    return jax.default_matmul_precision("highest")
+
+
+def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{field} is {value!r}: choose one of {', '.join(allowed)}.")

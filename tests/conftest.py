@@ -1,0 +1,31 @@
+"""Every test runs strictly: annotations are checked, promotions of dtype and rank and the second use of a key are errors."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+# The hook sees only what is imported after it.
+install_import_hook("hebbax", "runtime_types.check")
+
+from hebbax import devices  # noqa: E402
+
+CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+
+# Two devices on any machine, so that a population is really split. This comes before anything starts JAX's backend.
+devices.use_cpu_cores(2)
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the processes that tests start
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture
+def lenient_promotion() -> Iterator[None]:
+    """Lets dtypes and ranks promote: Brax's physics relies on it, nothing of ours does."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
