@@ -139,7 +139,7 @@ def test_package_keeps_to_its_rooms(check):
         (home_violations, "training", "import orbax.checkpoint as ocp"),
         (home_violations, "training", "def f():\n    from rich import print"),
         (home_violations, "training", "__import__('matplotlib')"),
-        (outside_violations, "tasks.quadruped.body", "PATH = '../shared/golden'"),
+        (outside_violations, "tasks.quadruped.body", "PATH = '../elsewhere/golden'"),
     ],
 )
 def test_planted_violation_is_found(check, module, code):

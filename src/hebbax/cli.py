@@ -1,5 +1,6 @@
 """The command line: `hebbax train | evaluate | presets`."""
 
+import argparse
 import dataclasses
 import json
 import os
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     devices.use_compilation_cache()
     try:
         commands[arguments[0]](arguments[1:])
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         _refuse(str(error))
     except KeyboardInterrupt:
         # A program may still run on the devices; nobody waits for it.
@@ -87,10 +88,11 @@ def _train(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in PRESETS:
         given = f"unknown preset {arguments[0]!r}" if arguments else "no preset given"
         _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
+    # A preset's variations are arrays, which start JAX; the cores are settled before.
+    _use_cores(_read_cores(arguments))
     name = arguments[0]
     default = TrainOptions(PRESETS[name](), run_dir=Path("runs") / name)
     options = tyro.cli(TrainOptions, default=default, args=arguments[1:], prog=f"hebbax train {name}")
-    devices.use_cpu_cores(options.cores)
     with ProgressBar(options.config.generations) as progress:
         result = train(options.config, options.run_dir, callbacks=[progress])
     done = len(result.history)
@@ -103,7 +105,7 @@ def _train(arguments: list[str]) -> None:
 
 def _evaluate(arguments: list[str]) -> None:
     options = tyro.cli(EvaluateOptions, args=arguments, prog="hebbax evaluate")
-    devices.use_cpu_cores(options.cores)
+    _use_cores(options.cores)
 
     from hebbax.evaluation import evaluate
     from hebbax.loggers import score_table
@@ -126,6 +128,23 @@ def _presets(arguments: list[str]) -> None:
     for name, make in PRESETS.items():
         table.add_row(name, (make.__doc__ or "").strip())
     Console().print(table)
+
+
+def _read_cores(arguments: list[str]) -> int | None:
+    """The value of --cores; None where it is not given, or is no number and will be refused with the other options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--cores")
+    value = parser.parse_known_args(arguments)[0].cores
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _use_cores(count: int | None) -> None:
+    if count is not None and count < 1:
+        raise ValueError(f"cores is {count}, but must be 1 or more")
+    devices.use_cpu_cores(count)
 
 
 def _refuse(reason: str) -> NoReturn:

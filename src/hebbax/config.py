@@ -90,10 +90,10 @@ class Config:
         file = Path(path) / "config.json"
         try:
             return cls.from_dict(json.loads(file.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise ValueError(f"{path} is no run: it has no config.json") from None
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"{file} is damaged: {error}") from error
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{file} cannot be read: {error}") from error
 
 
 def _to_plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.stats
 
 from hebbax import devices, rollout
+from hebbax.genomes.base import Genome
 from hebbax.training import Result, load_result, random_keys
 from hebbax.types import Genotype
 
@@ -80,15 +81,16 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
     variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.task.variations.values())
     mesh = devices.population_mesh(episodes)
 
-    def individual(key: jax.Array) -> Genotype:
-        return genome.sample(key) if is_sampled else genome.mode()
-
-    def live(sample_keys: jax.Array, life_keys: jax.Array) -> rollout.Outcome:
-        genotypes = jax.vmap(individual)(sample_keys)
+    def live(life_keys: jax.Array, genotypes: Genotype) -> rollout.Outcome:
         return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size)
 
-    keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)
-    return jax.jit(devices.over_population(live, mesh))(*keys)
+    def sample_and_live(genome: Genome) -> rollout.Outcome:
+        sample_keys, life_keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)
+        genotypes = jax.vmap(lambda key: genome.sample(key) if is_sampled else genome.mode())(sample_keys)
+        return devices.over_population(live, mesh)(life_keys, genotypes)
+
+    # The genome comes from the devices of its training, which may be others.
+    return jax.jit(sample_and_live)(devices.put_everywhere(genome, mesh))
 
 
 def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from hebbax.policies.base import Policy
 from hebbax.tasks.base import Task
@@ -61,7 +61,7 @@ def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variatio
     """Lives one policy step. A reward that is not finite ends the lifetime and stays visible in its fitness."""
     action, memory = policy.act(genotype, life.memory, life.observation)
     state, observation, reward, is_end = task.step(life.state, action, variation)
-    num_steps = life.num_steps + ~life.is_over
+    num_steps = life.num_steps + (~life.is_over).astype(jnp.int32)
     # State and observation of a lifetime that is over run on unseen: freezing them would only cost time.
     return Life(
         state=state,
@@ -74,7 +74,7 @@ def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variatio
 
 
 def live(
-    task: Task, policy: Policy, keys: PRNGKey, genotypes: Genotype, variations: Variation, chunk_size: int | None = None
+    task: Task, policy: Policy, keys: Key[Array, " population"], genotypes: Genotype, variations: Variation, chunk_size: int | None = None
 ) -> Outcome:
     """Lives the lifetimes of a population in every variation.
 
@@ -105,7 +105,7 @@ def live(
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:population_size], outcomes)
 
 
-def _live_together(task: Task, policy: Policy, keys: PRNGKey, genotypes: Genotype, variations: Variation) -> Outcome:
+def _live_together(task: Task, policy: Policy, keys: Key[Array, " population"], genotypes: Genotype, variations: Variation) -> Outcome:
     """Lives a batch of lifetimes until the last has ended."""
     num_variations = jax.tree.leaves(variations)[0].shape[0]
     life_keys = jax.vmap(lambda key: jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(num_variations)))(keys)

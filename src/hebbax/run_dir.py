@@ -17,7 +17,7 @@ MAY_CHANGE = ("generations", "checkpoint_every", "chunk_size")  # Fields in whic
 
 
 def open_run(run_dir: Path, config: Config) -> None:
-    """Creates a run's folder, or checks that the one there belongs to the same run.
+    """Creates a run's folder, or checks that the one there belongs to the same run and leaves it as it is.
 
     Raises:
         ValueError: if the folder holds another configuration's run, or something that is no run.
@@ -27,27 +27,45 @@ def open_run(run_dir: Path, config: Config) -> None:
         if strangers and not all(name.startswith(".") or name.endswith(".tmp") for name in strangers):
             raise ValueError(f"run_dir is {run_dir}, which holds {strangers[0]} but no run; choose a new or empty folder")
         run_dir.mkdir(parents=True, exist_ok=True)
+        _write_config(run_dir, config)
     else:
         _check_same_run(run_dir, config)
+
+
+def note_start(run_dir: Path, config: Config) -> None:
+    """Notes that this process now works on the run: what it wants, which may be more generations than before, and where it runs."""
+    _write_config(run_dir, config)
+    file = run_dir / "environment.json"
+    earlier = json.loads(file.read_text()) if file.exists() else []
+    write_whole(file, json.dumps([*earlier, describe_environment()], indent=2) + "\n")
+
+
+def _write_config(run_dir: Path, config: Config) -> None:
     write_whole(run_dir / "config.json", json.dumps(config.to_dict(), indent=2) + "\n")
-    _note_environment(run_dir / "environment.json")
 
 
 def _check_same_run(run_dir: Path, config: Config) -> None:
-    there = Config.load(run_dir).to_dict()["config"]
-    here = config.to_dict()["config"]
-    for field in here:
-        if field not in MAY_CHANGE and here[field] != there.get(field):
+    there = _by_path(Config.load(run_dir).to_dict()["config"])
+    here = _by_path(config.to_dict()["config"])
+    for field in [*here, *there]:
+        if field not in MAY_CHANGE and here.get(field) != there.get(field):
             raise ValueError(
                 f"run_dir is {run_dir}, which holds a run with {field} = {json.dumps(there.get(field))}, but this one has {field} = "
-                f"{json.dumps(here[field])}; choose another folder, or the same configuration to resume"
+                f"{json.dumps(here.get(field))}; choose another folder, or the same configuration to resume"
             )
+
+
+def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested dictionaries by their dotted names, such as `strategy.std.initial`."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        flat |= _by_path(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
 
 
 def describe_environment() -> dict[str, Any]:
     """Versions, devices and code: what a number must be read with."""
     packages = ("hebbax", "jax", "jaxlib", "optax", "brax", "mujoco", "mujoco-mjx", "orbax-checkpoint", "numpy")
-    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -56,8 +74,17 @@ def describe_environment() -> dict[str, Any]:
         "devices": [device.device_kind for device in jax.local_devices()],
         "cores": len(os.sched_getaffinity(0)),
         "machine": platform.platform(),
-        "git_commit": git.stdout.strip() or None,
+        "git_commit": _git_commit(),
     }
+
+
+def _git_commit() -> str | None:
+    """The commit of the code; None where it is no checkout, or git is not installed."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _version(package: str) -> str | None:
@@ -67,18 +94,19 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _note_environment(file: Path) -> None:
-    """Adds this process to those that worked on the run."""
-    earlier = json.loads(file.read_text()) if file.exists() else []
-    write_whole(file, json.dumps([*earlier, describe_environment()], indent=2) + "\n")
-
-
 def read_metrics(run_dir: Path, generations: int | None = None) -> list[dict[str, Any]]:
-    """Reads the metrics of the first generations of a run, or of all; a half-written line at the end is ignored."""
+    """Reads the metrics of the first generations of a run, or of all; a half-written line at the end is ignored.
+
+    Raises:
+        ValueError: if one of these lines cannot be read.
+    """
     file = run_dir / "metrics.jsonl"
-    text = file.read_text() if file.exists() else ""
-    whole = text[: text.rfind("\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()[:generations]]
+    content = file.read_bytes() if file.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    try:
+        return [json.loads(line) for line in whole.splitlines()[:generations]]
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -4,20 +4,21 @@ import dataclasses
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, final
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from hebbax import devices, rollout, shaping
 from hebbax.checkpoint import Checkpoints
 from hebbax.config import Config
 from hebbax.genomes.base import Genome
-from hebbax.run_dir import MetricsFile, open_run, read_metrics
+from hebbax.run_dir import MetricsFile, note_start, open_run, read_metrics
 from hebbax.types import PRNGKey, Struct
 
 Metrics = dict[str, Any]
@@ -90,6 +91,7 @@ def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence
                 state = checkpoints.restore(state)
             metrics_file = MetricsFile(folder, done or 0)
             stack.callback(metrics_file.close)
+            note_start(folder, config)
             history = read_metrics(folder)
 
         run_generation = None
@@ -101,16 +103,17 @@ def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence
             state, metrics = run_generation(state, number)
             metrics = _to_log(generation, metrics, started)
             history.append(metrics)
+            # Asked once: an interrupt that comes later waits for the next generation, so that none ends a run without a checkpoint.
+            is_last = generation + 1 == config.generations or is_interrupted()
             if metrics_file and checkpoints:
                 metrics_file.write(metrics)
-                is_last = generation + 1 == config.generations
-                if is_last or is_interrupted() or (generation + 1) % config.checkpoint_every == 0:
+                if is_last or (generation + 1) % config.checkpoint_every == 0:
                     # The metrics first: a checkpoint must never be ahead of them.
                     metrics_file.sync()
                     checkpoints.save(generation + 1, state)
             for callback in callbacks:
                 callback(metrics)
-            if is_interrupted():
+            if is_last:
                 break
     return Result(config, state.search.genome, state.best_genome, int(state.best_generation), history)
 
@@ -123,12 +126,11 @@ def load_result(run_dir: str | Path) -> Result:
     """
     folder = Path(run_dir)
     config = Config.load(folder)
-    checkpoints = Checkpoints(folder / "checkpoints")
-    done = checkpoints.latest()
-    if done is None:
-        raise ValueError(f"{run_dir} has no checkpoint yet")
-    state = checkpoints.restore(initial_state(config))
-    checkpoints.close()
+    with closing(Checkpoints(folder / "checkpoints", is_read_only=True)) as checkpoints:
+        done = checkpoints.latest()
+        if done is None:
+            raise ValueError(f"{run_dir} has no checkpoint yet")
+        state = checkpoints.restore(initial_state(config))
     return Result(config, state.search.genome, state.best_genome, int(state.best_generation), read_metrics(folder, done))
 
 
@@ -149,7 +151,8 @@ def initial_state(config: Config) -> TrainingState:
 def compile_generation(config: Config, mesh: Mesh, state: TrainingState, number: Array) -> Callable[..., tuple[TrainingState, PyTree]]:
     """Compiles a generation: one program from the genome to the next."""
     function = jax.jit(lambda state, number: generation(config, mesh, state, number), out_shardings=devices.everywhere(mesh))
-    return function.lower(state, number).compile()
+    # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
+    return ThreadPoolExecutor(max_workers=1).submit(function.lower(state, number).compile).result()
 
 
 def generation(config: Config, mesh: Mesh, state: TrainingState, number: Int[Array, ""]) -> tuple[TrainingState, PyTree]:
@@ -199,7 +202,7 @@ def _live_in_training(config: Config) -> Callable[..., rollout.Outcome]:
     """Lives lifetimes in the training variations, for a share of the population."""
     variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.training_variations.values())
 
-    def live(keys: PRNGKey, genotypes: PyTree) -> rollout.Outcome:
+    def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
         return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size)
 
     return live

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from hebbax.policies.base import TaskShape
 
-Layers = tuple[Float[Array, "pre post"], ...]
+Layers = tuple[Float[Array, "_pre _post"], ...]  # An underscore: layers differ in size.
 
 
 def check_hidden_sizes(hidden_sizes: Sequence[int]) -> None:
@@ -29,7 +29,7 @@ def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int
     return list(zip(sizes[:-1], sizes[1:], strict=True))
 
 
-def activations(layers: Layers, observation: Float[Array, "..."]) -> list[Float[Array, " neurons"]]:
+def activations(layers: Layers, observation: Float[Array, "..."]) -> list[Float[Array, " _neurons"]]:
     """What every group of neurons says, the observation first and the action last; every layer ends in tanh."""
     said = [jnp.ravel(observation)]
     for weights in layers:

@@ -20,7 +20,7 @@ class HebbianGenotype(Struct):
     weights: per layer `[pre, post]` the weights at birth; empty where they are drawn anew in every lifetime.
     """
 
-    rules: tuple[Float[Array, "5 pre post"], ...]
+    rules: tuple[Float[Array, "5 _pre _post"], ...]
     weights: feedforward.Layers
 
 

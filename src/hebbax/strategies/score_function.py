@@ -88,7 +88,7 @@ class ScoreFunction:
         updates, optimizer_state = self.optimizer.build().update(descent, state.optimizer_state, state.genome)
         generation = state.generation + 1
         genome = optax.apply_updates(state.genome, updates).with_std(self.std(generation))
-        info = {"gradient_norm": optax.global_norm(gradient), "update_norm": optax.global_norm(updates), "std": self.std(state.generation)}
+        info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}
         return ScoreFunctionState(genome=genome, optimizer_state=optimizer_state, generation=generation), info
 
     def shared_lives(self) -> Int[Array, " population"]:

@@ -82,7 +82,7 @@ def place_limbs(pose: Pose, lower_legs: Float[Array, "4"]) -> Limbs:
     at the origin, which shortens every distance by 1 / 22. And the legs' parts lag behind the torso: Bullet places them before it moves the bodies
     for the last time.
     """
-    links, knees, feet = _place_legs(pose.q[7:], lower_legs)
+    _, knees, feet = _place_legs(pose.q[7:], lower_legs)
     past = _rewind(pose, LINK_LAG)
     past_links, _, _ = _place_legs(past[7:], lower_legs)
     offset = rotation(past[3:7]) @ jnp.sum(past_links, axis=0)
@@ -114,7 +114,7 @@ def _place_legs(
     outwards = jnp.stack([cosine * x - sine * y, sine * x + cosine * y, jnp.zeros(NUM_LEGS)], axis=1)
     drop = -jnp.sqrt(2.0) * ANKLE_SIGNS * jnp.sin(ankles)
 
-    hip = SEGMENT * np.pad(QUARTERS, ((0, 0), (0, 1)))
+    hip = jnp.asarray(SEGMENT * np.pad(QUARTERS, ((0, 0), (0, 1))))
     upper = SEGMENT * outwards
     lower = lower_legs[:, None] * (jnp.cos(ankles)[:, None] * outwards).at[:, 2].set(drop)
 

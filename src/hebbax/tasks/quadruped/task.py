@@ -109,10 +109,8 @@ class Quadruped:
         torso = jnp.array([0.0, 0.0, INITIAL_HEIGHT, 1.0, 0.0, 0.0, 0.0])
         pose = Pose(q=jnp.concatenate([torso, angles]), qd=jnp.zeros(6 + NUM_JOINTS))
         limbs = place_limbs(pose, variation.lower_legs)
-        with _physics_precision():
-            physics = self._engine.start(pose, variation)
-        life = Life(
-            physics=physics,
+        start = Life(
+            physics=self._engine.start(pose, variation),
             center=limbs.center,
             has_contact=limbs.clearance < CONTACT_GAP,
             num_steps=jnp.int32(0),
@@ -123,7 +121,7 @@ class Quadruped:
             life, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
             return (life, observation), None
 
-        senses = (life, self._sense(pose, life))
+        senses = (start, self._sense(pose, start))
         life, observation = jax.lax.scan(rest, senses, None, length=self.burn_in_steps)[0]
         return life.replace(num_steps=jnp.int32(0), num_backwards=jnp.int32(0)), observation
 
@@ -136,8 +134,7 @@ class Quadruped:
             The next state, what is sensed in it, the progress towards the target in m/s, and whether the lifetime ends: after the last step, or, once
             200 policy steps are over, when the torso is at 0.26 m or lower or progress was negative for more than 30 steps in a row.
         """
-        with _physics_precision():
-            physics = self._engine.advance(state.physics, action, variation)
+        physics = self._engine.advance(state.physics, action, variation)
         pose = Pose(q=physics.q, qd=physics.qd)
         limbs = place_limbs(pose, variation.lower_legs)
         reward = progress(state.center, limbs.center) / self.step_duration
@@ -172,11 +169,6 @@ def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
     from hebbax.tasks.quadruped.engine import build_engine
 
     return build_engine(body, variation_set, pipeline)
-
-
-def _physics_precision() -> Any:
-    # Accelerators that multiply with ten bits of mantissa by default would let bodies sink and explode.
-    return jax.default_matmul_precision("highest")
 
 
 def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:

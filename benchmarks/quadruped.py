@@ -1,0 +1,259 @@
+"""How fast the quadruped's lifetimes are, and where their time goes.
+
+Every case runs in a process of its own, several times in turn with the others, so that a noisy machine disturbs all alike; the figures are medians. Run it
+by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are what travels between machines.
+
+Cases
+    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. Their
+        difference is what network and plasticity cost. At a population of 500 and 1,000 steps, the paper's, the peak memory is what matters.
+    one_body: four lifetimes of the default body instead of one in each of four bodies. The ratio is what stacking bodies costs.
+    gymnasium: a loop over gymnasium's Ant-v5 in one process, with the plastic policy in NumPy, and without it.
+
+Floors
+    Plasticity moves 4 bytes for each coefficient of a rule once for all variations, and reads and writes each weight once: over the measured bandwidth of
+    one core that is the least time a step of network and plasticity can take. Physics is bounded by its operations over the core's rate, both measured.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+NUM_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8
+NUM_VARIATIONS = 4
+GRACE_STEPS = 200  # Before these no lifetime of the quadruped ends early.
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One thing to measure, in a process of its own."""
+
+    name: str
+    body: str = "bullet"
+    population: int = 64
+    cores: int = 2
+    steps: int = 200
+    chunk_size: int | None = None
+    generations: int = 4
+
+
+CASES = [
+    *(Case(name, body=body, cores=cores) for body in ("bullet", "brax") for name in ("hebbian", "physics") for cores in (1, 2)),
+    Case("hebbian", body="bullet", population=512, steps=100, chunk_size=32),
+    Case("hebbian", body="brax", population=512, steps=100, chunk_size=32),
+    *(Case("one_body", body=body) for body in ("bullet", "brax")),
+    Case("hebbian", population=500, steps=1000, chunk_size=64, generations=1),
+    Case("gymnasium", body="gymnasium's", population=1, cores=1, steps=2000),
+]
+
+
+def main() -> None:
+    """Measures all cases, or in a child process one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="processes per case")
+    parser.add_argument("--only", default="", help="names of cases, separated by commas; all if empty")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case:
+        measured = measure_gymnasium if json.loads(options.case)["name"] == "gymnasium" else measure
+        sys.stdout.write("\n" + json.dumps(measured(Case(**json.loads(options.case)))) + "\n")
+        return
+
+    chosen = [case for case in CASES if not options.only or case.name in options.only.split(",")]
+    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in chosen}
+    for _ in range(options.rounds):
+        for case in chosen:
+            runs[case].append(_in_a_process(case))
+            print(f"{case}: {runs[case][-1]['steps_per_second']:,.0f} steps/s", flush=True)  # noqa: T201
+    write_results(runs)
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Measures generations of lifetimes that all run to their last step."""
+    import hebbax
+
+    hebbax.use_cpu_cores(case.cores)
+    import jax
+    import jax.numpy as jnp
+
+    from hebbax import devices, training
+    from hebbax.run_dir import describe_environment
+
+    @dataclasses.dataclass(frozen=True)
+    class Repeat:
+        """A policy that repeats an inherited action."""
+
+        def genotype_shape(self, task: Any) -> Any:
+            return jax.ShapeDtypeStruct((task.action_size,), jnp.float32)
+
+        def reset(self, key: jax.Array, genotype: jax.Array) -> tuple:
+            del key, genotype
+            return ()
+
+        def act(self, genotype: jax.Array, memory: tuple, observation: jax.Array) -> tuple:
+            del observation
+            return jnp.tanh(genotype), memory
+
+    @dataclasses.dataclass(frozen=True)
+    class OneBody:
+        """The quadruped with its default body only, four times: its physics does not depend on the variation."""
+
+        task: Any
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.task, name)
+
+        @property
+        def variations(self) -> dict[str, Any]:
+            return {str(number): jnp.zeros(()) for number in range(NUM_VARIATIONS)}
+
+        def reset(self, key: Any, variation: Any) -> Any:
+            del variation
+            return self.task.reset(key, self.task.variations["default"])
+
+        def step(self, state: Any, action: Any, variation: Any) -> Any:
+            del variation
+            return self.task.step(state, action, self.task.variations["default"])
+
+    task = hebbax.Quadruped(body=case.body, episode_steps=case.steps, burn_in_steps=0)
+    config = hebbax.Config(
+        task=OneBody(task) if case.name == "one_body" else task,
+        policy=Repeat() if case.name == "physics" else hebbax.Hebbian(),
+        genome=hebbax.Normal(init_scale=0.01),
+        strategy=hebbax.ScoreFunction(population_size=case.population, std=hebbax.Schedule(0.01)),
+        held_out=None if case.name == "one_body" else "long_front_legs",
+        penalty=0.01,
+        chunk_size=case.chunk_size,
+    )
+    mesh = devices.population_mesh(case.population)
+    state = devices.put_everywhere(training.initial_state(config), mesh)
+    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
+    jax.block_until_ready(state)
+
+    started = time.perf_counter()
+    run_generation = training.compile_generation(config, mesh, state, number)
+    compile_seconds = time.perf_counter() - started
+    seconds = []
+    for _ in range(case.generations):
+        started = time.perf_counter()
+        state, metrics = jax.block_until_ready(run_generation(state, number))
+        seconds.append(time.perf_counter() - started)
+    steps = int(metrics["steps"])
+    if case.steps <= GRACE_STEPS and steps != case.population * NUM_VARIATIONS * case.steps:
+        raise RuntimeError(f"{steps} steps were lived, but {case.population * NUM_VARIATIONS * case.steps} were meant to be measured")
+    return {
+        "steps_per_second": steps / statistics.median(seconds),
+        "compile_seconds": compile_seconds,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "environment": describe_environment(),
+        **measure_rates(),
+    }
+
+
+def measure_rates() -> dict[str, float]:
+    """Bandwidth and arithmetic of one core, as NumPy reaches them on arrays of a core's share of the cache."""
+    import numpy as np
+
+    source, target = np.ones(2**19, np.float32), np.ones(2**19, np.float32)  # 2 MiB each, as rules and weights of a dozen lifetimes.
+    copies = []
+    for _ in range(50):
+        started = time.perf_counter()
+        np.copyto(target, source)
+        copies.append(time.perf_counter() - started)
+    return {"copy_bytes_per_second": 2 * source.nbytes / min(copies)}
+
+
+def measure_gymnasium(case: Case) -> dict[str, Any]:
+    """Measures gymnasium's Ant-v5 with a plastic policy in NumPy, and alone."""
+    import gymnasium
+    import numpy as np
+
+    env = gymnasium.make("Ant-v5")
+    random = np.random.default_rng(0)
+    sizes = [env.observation_space.shape[0], 128, 64, 8]
+    rules = [0.01 * random.standard_normal((5, pre, post)).astype(np.float32) for pre, post in zip(sizes[:-1], sizes[1:], strict=True)]
+    weights = [random.uniform(-0.1, 0.1, rule.shape[1:]).astype(np.float32) for rule in rules]
+
+    def act(observation: Any) -> Any:
+        said = [observation.astype(np.float32)]
+        for layer in weights:
+            said.append(np.tanh(said[-1] @ layer))
+        for layer, (eta, a, b, c, d), pre, post in zip(weights, rules, said[:-1], said[1:], strict=True):
+            layer += eta * (a * np.outer(pre, post) + b * pre[:, None] + c * post[None, :] + d)
+        return said[-1]
+
+    def steps_per_second(is_plastic: bool) -> float:
+        observation, _ = env.reset(seed=0)
+        started = time.perf_counter()
+        for _ in range(case.steps):
+            action = act(observation) if is_plastic else env.action_space.sample()
+            observation, _, is_end, is_cut, _ = env.step(action)
+            if is_end or is_cut:
+                observation, _ = env.reset()
+        return case.steps / (time.perf_counter() - started)
+
+    return {
+        "steps_per_second": steps_per_second(is_plastic=True),
+        "environment_alone_steps_per_second": steps_per_second(is_plastic=False),
+        "gymnasium": gymnasium.__version__,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
+    """Writes medians, and the ratios that they were measured for."""
+    rows = []
+    for case, measured in runs.items():
+        numbers = {name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)}
+        rows.append({**dataclasses.asdict(case), **numbers, "all_steps_per_second": [run["steps_per_second"] for run in measured]})
+    environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
+    results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
+    device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"quadruped-{device}.json"
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results["ratios"], indent=2), f"\nwritten to {file}")  # noqa: T201
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Compares the cases that belong together."""
+    speed = {(row["name"], row["body"], row["population"], row["cores"]): row["steps_per_second"] for row in rows}
+    bandwidth = [row["copy_bytes_per_second"] for row in rows if "copy_bytes_per_second" in row]
+    found: dict[str, float] = {}
+    for body in ("bullet", "brax"):
+        pairs = {
+            f"{body}: two cores to one": (("hebbian", body, 64, 2), ("hebbian", body, 64, 1)),
+            f"{body}: stacked bodies to one body": (("hebbian", body, 64, 2), ("one_body", body, 64, 2)),
+            f"{body}: population 512 to 64": (("hebbian", body, 512, 2), ("hebbian", body, 64, 2)),
+        }
+        found |= {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
+        plastic, physics = ("hebbian", body, 64, 2), ("physics", body, 64, 2)
+        if plastic in speed and physics in speed:
+            found[f"{body}: network and plasticity, share of physics' time"] = speed[physics] / speed[plastic] - 1
+            # Each core lives every second step; its floor is the rules' share of a lifetime, and the weights read and written.
+            floor = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2) / statistics.median(bandwidth)
+            found[f"{body}: network and plasticity to their floor"] = 2 * (1 / speed[plastic] - 1 / speed[physics]) / floor
+        peer = ("gymnasium", "gymnasium's", 1, 1)
+        if peer in speed and ("hebbian", body, 64, 1) in speed:
+            found[f"{body}: one core to gymnasium with NumPy on one core"] = speed[("hebbian", body, 64, 1)] / speed[peer]
+    return found
+
+
+def _in_a_process(case: Case) -> dict[str, Any]:
+    """Measures a case in a new process, and returns what it printed last."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, "--case", json.dumps(dataclasses.asdict(case))]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Checkpoints: only complete ones count, and a damaged one is named and left alone."""
+
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+from small_run import contents, is_equal, newest_checkpoint, small_config, without_clock
+
+import hebbax
+from hebbax.checkpoint import KEPT, Checkpoints
+from hebbax.training import Result
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """A run of six generations, whose checkpoints are 4 and 6."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return hebbax.train(small_config(generations=6), folder), folder
+
+
+@pytest.fixture
+def run_dir(finished: tuple[Result, Path], tmp_path: Path) -> Path:
+    """A copy of the run, to be damaged."""
+    return Path(shutil.copytree(finished[1], tmp_path / "run"))
+
+
+def state_of(value: float) -> dict[str, jax.Array]:
+    return {"means": jnp.full((2, 3), value), "generation": jnp.asarray(int(value), jnp.int32)}
+
+
+def test_newest_checkpoint_is_restored(tmp_path: Path):
+    """What was saved last comes back bit for bit; older ones make room."""
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.latest() is None
+    for generation in (2, 4, 6, 8):
+        checkpoints.save(generation, state_of(generation + 0.1))
+    checkpoints.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"6", "8"}
+    assert KEPT == 2
+    again = Checkpoints(tmp_path)
+    assert again.latest() == 8
+    assert is_equal(again.restore(state_of(0.0)), state_of(8.1))
+    again.close()
+
+
+def test_reading_writes_nothing(tmp_path: Path):
+    """A folder that is only read is not even created."""
+    checkpoints = Checkpoints(tmp_path / "nothing", is_read_only=True)
+    assert checkpoints.latest() is None
+    checkpoints.close()
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_half_written_checkpoints_are_ignored(finished: tuple[Result, Path], run_dir: Path):
+    """What a killed process left under another name is neither loaded nor in the way of the next checkpoint of that number.
+
+    Mutation: counting every folder that begins with a number takes generation 8 for the newest.
+    """
+    shutil.copytree(run_dir / "checkpoints" / "6", run_dir / "checkpoints" / "8.orbax-checkpoint-tmp")
+    os.remove(run_dir / "checkpoints" / "8.orbax-checkpoint-tmp" / "commit_success.txt")
+    (run_dir / "checkpoints" / "10.orbax-checkpoint-tmp").mkdir()
+    with (run_dir / "metrics.jsonl").open("a") as stream:
+        stream.write('{"generation": 6, "fitness_me')
+    assert hebbax.evaluate(run_dir, 2) == hebbax.evaluate(finished[0], 2)
+
+    longer = hebbax.train(small_config(generations=8), run_dir)
+    assert without_clock(longer.history[:6]) == without_clock(finished[0].history)
+    assert [metrics["generation"] for metrics in longer.history] == list(range(8))
+    assert newest_checkpoint(run_dir) == 8
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, flip, os.remove])
+@pytest.mark.parametrize("place", ["default/d/*", "default/manifest.ocdbt", "default/_METADATA"])
+def test_damaged_checkpoint_is_named_and_nothing_is_overwritten(run_dir: Path, damage, place: str):
+    """A checkpoint whose data, index or description is cut, changed or gone ends in an error with its path; the folder stays as it is.
+
+    Mutation: noting the start of the process before the checkpoint is read writes config.json and environment.json.
+    """
+    [file] = (run_dir / "checkpoints" / "6").glob(place)
+    damage(file)
+    before = contents(run_dir)
+    for use in (lambda: hebbax.train(small_config(generations=8), run_dir), lambda: hebbax.evaluate(run_dir)):
+        with pytest.raises(ValueError, match="is damaged or from another version of hebbax") as error:
+            use()
+        assert str(run_dir / "checkpoints" / "6") in str(error.value)
+        assert len(str(error.value)) < 700, "the reason is told, not the whole specification"
+        assert contents(run_dir) == before
+
+
+def test_older_checkpoint_replaces_a_damaged_one(finished: tuple[Result, Path], run_dir: Path):
+    """As the error says: with the damaged checkpoint removed the run goes on from the one before, to the same numbers."""
+    shutil.rmtree(run_dir / "checkpoints" / "6")
+    seen = []
+    again = hebbax.train(small_config(generations=6), run_dir, callbacks=[seen.append])
+    assert [metrics["generation"] for metrics in seen] == [4, 5]
+    assert without_clock(again.history) == without_clock(finished[0].history)
+    assert is_equal(again.genome, finished[0].genome)
+
+
+def test_checkpoint_of_another_shape_is_refused(tmp_path: Path):
+    """A checkpoint whose arrays have other shapes than the run's, as another version might write them, is not bent into place."""
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(2, state_of(1.0))
+    other = {**state_of(0.0), "means": jnp.zeros((2, 4))}
+    with pytest.raises(ValueError, match="is damaged or from another version"):
+        checkpoints.restore(other)
+    with pytest.raises(ValueError, match="is damaged or from another version"):
+        checkpoints.restore({"means": jnp.zeros((2, 3))})
+    checkpoints.close()
+
+
+def test_file_in_place_of_the_folder_is_named(finished: tuple[Result, Path], run_dir: Path):
+    """A run whose checkpoints are no folder is refused."""
+    shutil.rmtree(run_dir / "checkpoints")
+    (run_dir / "checkpoints").touch()
+    before = contents(run_dir)
+    with pytest.raises(ValueError, match="is no folder that can hold checkpoints"):
+        hebbax.train(finished[0].config, run_dir)
+    assert contents(run_dir) == before

@@ -1,0 +1,171 @@
+"""The command line: what it says, and what it exits with."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from small_run import contents, newest_checkpoint, small_config, start_python
+
+import hebbax
+from hebbax import cli, devices
+
+
+def small() -> hebbax.Config:
+    """Carts that learn to stand."""
+    return small_config(generations=2)
+
+
+@pytest.fixture(autouse=True)
+def small_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset that is quick, and devices left as the tests have them: they are in use already."""
+    presets = ModuleType("hebbax.presets")
+    presets.PRESETS = {"small": small}  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "hebbax.presets", presets)
+    monkeypatch.setattr(hebbax, "presets", presets, raising=False)
+    monkeypatch.setattr(devices, "use_cpu_cores", lambda count: None)
+    monkeypatch.setattr(devices, "use_compilation_cache", lambda: None)
+    monkeypatch.setenv("COLUMNS", "140")
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command says on stderr that must be refused: exit code 2, no trace of Python, nothing on stdout."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    out, err = capsys.readouterr()
+    assert end.value.code == 2, err
+    assert out == ""
+    assert "Traceback" not in err
+    return " ".join(err.replace("│", " ").split())
+
+
+def test_train_then_evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """A run is trained, resumed with more generations, and scored; the folder has it all."""
+    run = tmp_path / "run"
+    cli.main(["train", "small", "--run-dir", str(run), "--seed", "5"])
+    out, err = capsys.readouterr()
+    assert "generation 2/2: fitness" in err
+    assert f"2 generations in {run}; best mean fitness" in " ".join(out.split())
+    assert hebbax.Config.load(run) == small_config(generations=2, seed=5)
+
+    cli.main(["train", "small", "--run-dir", str(run), "--seed", "5", "--generations", "3"])
+    assert newest_checkpoint(run) == 3
+    capsys.readouterr()
+
+    cli.main(["evaluate", str(run), "--episodes", "4", "--is-sampled"])
+    table = capsys.readouterr().out
+    assert table.count("trained on") == 2
+    [held_out] = [line for line in table.splitlines() if "held out" in line]
+    assert "heavy" in held_out
+    written = json.loads((run / "evaluation.json").read_text())
+    assert (written["episodes"], written["is_sampled"], written["is_best"]) == (4, True, False)
+    assert written["scores"] == json.loads(json.dumps([score.to_dict() for score in hebbax.evaluate(run, 4, is_sampled=True)]))
+
+
+def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
+    """Each with what it is."""
+    cli.main(["presets"])
+    out = capsys.readouterr().out
+    assert "small" in out
+    assert "Carts that learn to stand." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax presets"]),
+        (["train", "--help"], ["hebbax train PRESET [OPTIONS]", "presets: small"]),
+        (["evaluate", "--help"], ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"]),
+        (
+            ["train", "small", "--help"],
+            [
+                *("--run-dir PATH", "--cores", "--generations INT", "Generations in all", "(default: 2)", "--held-out"),
+                *("--task.max-steps INT", "--policy.hidden-sizes", "Neurons in each hidden layer. (default: 3)"),
+                *("--strategy.population-size INT", "--strategy.std.initial FLOAT", "--strategy.optimizer.learning-rate.decay FLOAT"),
+            ],
+        ),
+    ],
+)
+def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]):
+    """Help goes to stdout, names the options as they are typed, says what each is and what it is if not given."""
+    if arguments == ["train", "--help"]:
+        cli.main(arguments)
+    else:
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments)
+        assert end.value.code == 0
+    out = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for word in words:
+        assert word in out
+    assert "config." not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "") ,
+        (["fly"], "unknown command 'fly'; allowed are train, evaluate, presets"),
+        (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
+        (["train"], "no preset given; allowed are small"),
+        (["train", "large"], "unknown preset 'large'; allowed are small"),
+        (["train", "small", "--colour", "red"], "Unrecognized options: --colour"),
+        (["train", "small", "--generations", "many"], "invalid literal for int() with base 10: 'many'"),
+        (["train", "small", "--generations", "0"], "generations is 0, but must be 1 or more"),
+        (["train", "small", "--held-out", "huge"], "held_out is 'huge', but must be None or one of the task's variations: light, medium, heavy"),
+        (["train", "small", "--strategy.population-size", "7"], "strategy.population_size is 7, but must be even"),
+        (["train", "small", "--strategy.population-size", "1"], "strategy.population_size is 1, but must be 2 or more"),
+        (["train", "small", "--strategy.std.initial", "-1"], "config.strategy.std: a schedule's initial value is -1.0, but must be above 0"),
+        (["train", "small", "--policy.hidden-sizes", "0"], "policy.hidden_sizes is (0,), but every hidden layer must have 1 neuron or more"),
+        (["train", "small", "--strategy.common-random-numbers", "some"], "nobody,pairs,population"),
+        (["train", "small", "--cores", "0"], "cores is 0, but must be 1 or more"),
+        (["train", "small", "--cores", "two"], "invalid literal for int() with base 10: 'two'"),
+        (["evaluate"], "--help"),
+        (["evaluate", "nowhere"], "nowhere is no run: it has no config.json"),
+        (["evaluate", "nowhere", "--episodes", "x"], "invalid literal for int() with base 10: 'x'"),
+        (["evaluate", "nowhere", "--episodes", "1"], "episodes is 1, but must be 2 or more"),
+        (["evaluate", "nowhere", "--cores", "-2"], "cores is -2, but must be 1 or more"),
+    ],
+)
+def test_mistakes_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], words: str
+):
+    """What cannot be done is said on stderr, with exit code 2; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    if not arguments:  # No command is a question as much as a mistake: the usage answers it.
+        with pytest.raises(SystemExit) as end:
+            cli.main([])
+        assert end.value.code == 2
+        return
+    assert words in refusal(capsys, *arguments)
+    assert contents(tmp_path) == {}
+
+
+def test_other_runs_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Another run's folder, and a file in place of a folder, are refused and left alone."""
+    run = tmp_path / "run"
+    cli.main(["train", "small", "--run-dir", str(run), "--generations", "1"])
+    capsys.readouterr()
+    before = contents(tmp_path)
+    assert "with seed = 0, but this one has seed = 1" in refusal(capsys, "train", "small", "--run-dir", str(run), "--seed", "1")
+    assert "Not a directory" in refusal(capsys, "train", "small", "--run-dir", str(run / "config.json"))
+    assert "is no run" in refusal(capsys, "evaluate", str(run / "config.json"))
+    assert contents(tmp_path) == before
+
+
+QUADRUPED = """
+import sys
+from hebbax import cli, presets, training
+training.train = lambda config, run_dir, callbacks: print(len(__import__("jax").devices()), config.held_out) or sys.exit(0)
+cli.main(["train", "quadruped-demo", "--cores", "3", "--held-out", "default"])
+"""
+
+
+def test_cores_are_settled_before_jax_starts():
+    """The number of devices is the one asked for, though a preset's bodies are arrays, which start JAX.
+
+    Mutation: reading --cores together with the other options ends in JAX's error that it has been started.
+    """
+    process = start_python(QUADRUPED)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out.split()) == (0, ["3", "default"]), err

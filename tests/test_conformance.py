@@ -1,0 +1,138 @@
+"""One check per interface that every implementation passes: what fits, and jit = no jit, vmap = loop, determinism in the key."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hebbax import testing
+from hebbax.genomes.normal import Normal
+from hebbax.policies.hebbian import Hebbian
+from hebbax.policies.static import Static
+from hebbax.strategies.optimizers import Adam
+from hebbax.strategies.score_function import ScoreFunction
+from small_task import NEVER, Cart, stacked
+
+TASKS = [Cart(), Cart(last_steps=(3, NEVER, 5))]
+POLICIES = [
+    Static(hidden_sizes=(3,)),
+    Static(hidden_sizes=()),
+    Hebbian(hidden_sizes=(3,)),
+    Hebbian(hidden_sizes=(3, 4), is_bounded=True),
+    Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
+]
+GENOMES = [Normal(), Normal(init_scale=0.0)]
+STRATEGIES = [
+    ScoreFunction(population_size=4),
+    ScoreFunction(population_size=3, is_mirrored=False, common_random_numbers="population"),
+    ScoreFunction(population_size=4, optimizer=Adam(), common_random_numbers="pairs"),
+]
+SEEDS = [jnp.asarray(seed) for seed in range(3)]  # Keys are made of them anew, for a key may be used once.
+GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).genotype_shape(Cart())
+
+# Results of a few operations on numbers of order one: what compiling or mapping may change is some roundings of 1.2e-7.
+ROUNDING = {"rtol": 2e-6, "atol": 2e-6}
+
+
+def assert_close(tree, other):
+    assert jax.tree.structure(tree) == jax.tree.structure(other)
+    for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(one, two, **ROUNDING)
+
+
+def assert_equal(tree, other):
+    for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def is_same(tree, other):
+    return all(np.array_equal(one, two) for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True))
+
+
+def stack(trees):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def assert_maps(function, *arguments):
+    """A function gives the same plainly, compiled, and mapped over stacks of two or three arguments."""
+    looped = [function(*each) for each in zip(*arguments, strict=True)]
+    assert_close(jax.jit(function)(*[argument[0] for argument in arguments]), looped[0])
+    assert_close(jax.vmap(function)(*[stack(argument) for argument in arguments]), stack(looped))
+
+
+def genotypes_of(shape, count):
+    """Genotypes of numbers of order one."""
+
+    def numbers(leaf, seed):
+        return 0.5 * jax.random.normal(jax.random.key(leaf.size + seed), leaf.shape)
+
+    return [jax.tree.map(functools.partial(numbers, seed=seed), shape) for seed in range(count)]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_tasks_conform(task):
+    """The checks of the interface; steps and beginnings map over variations; a beginning depends on its key alone."""
+    testing.check_task(task)
+    variations = list(task.variations.values())
+
+    def reset(seed, variation):
+        return task.reset(jax.random.key(seed), variation)
+
+    starts = [reset(seed, variation) for seed, variation in zip(SEEDS, variations, strict=True)]
+    assert_maps(task.step, [state for state, _ in starts], [jnp.full(1, 0.5)] * 3, variations)
+    assert_maps(reset, SEEDS, variations)
+    assert_equal(reset(SEEDS[0], variations[0]), starts[0])
+    assert not is_same(reset(SEEDS[1], variations[0]), starts[0])
+    assert_close(jax.tree.map(lambda leaf: leaf[1], stacked(task)), variations[1])
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_policies_conform(policy):
+    """The checks of the interface; actions and beginnings map over individuals; a beginning depends on its key alone."""
+    task = Cart()
+    testing.check_policy(policy, task)
+    genotypes = genotypes_of(policy.genotype_shape(task), 2)
+
+    def reset(seed, genotype):
+        return policy.reset(jax.random.key(seed), genotype)
+
+    memories = [reset(seed, genotype) for seed, genotype in zip(SEEDS[:2], genotypes, strict=True)]
+    assert_maps(policy.act, genotypes, memories, [jnp.asarray([0.5, -1.0]), jnp.asarray([2.0, 0.1])])
+    assert_maps(reset, SEEDS[:2], genotypes)
+    assert_equal(reset(SEEDS[0], genotypes[0]), memories[0])
+
+
+@pytest.mark.parametrize("specification", GENOMES)
+def test_genomes_conform(specification):
+    """The checks of the interface; samples and densities map over individuals; a sample depends on its key alone."""
+    testing.check_genome(specification, GENOTYPE_SHAPE)
+    genome = specification.init(jax.random.key(0), GENOTYPE_SHAPE).with_std(jnp.asarray(0.5))
+
+    def sample_from(seed):
+        return genome.sample(jax.random.key(seed))
+
+    assert_maps(sample_from, SEEDS)
+    sample = sample_from(SEEDS[0])
+    assert_equal(sample_from(SEEDS[0]), sample)
+    assert not is_same(sample_from(SEEDS[1]), sample)
+    # Log-densities are sums over thirty numbers of terms up to five.
+    mapped = jax.vmap(genome.log_prob)(stack([sample, genome.mode()]))
+    np.testing.assert_allclose(mapped, [genome.log_prob(sample), genome.log_prob(genome.mode())], rtol=2e-5)
+    np.testing.assert_allclose(jax.jit(genome.log_prob)(sample), mapped[0], rtol=2e-5)
+    assert_maps(genome.mirror, [sample, genome.mode()])
+
+
+@pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_strategies_conform(strategy):
+    """The checks of the interface; a population depends on its key alone, and generations are the same when compiled."""
+    genome = Normal().init(jax.random.key(0), GENOTYPE_SHAPE)
+    testing.check_strategy(strategy, genome)
+    state = strategy.init(jax.random.key(1), genome)
+    population = strategy.ask(jax.random.key(2), state)
+    assert_equal(strategy.ask(jax.random.key(2), state), population)
+    assert not is_same(strategy.ask(jax.random.key(3), state), population)
+    assert_close(jax.jit(strategy.ask)(jax.random.key(2), state), population)
+    assert len(np.unique(jax.tree.leaves(population)[0][:, 0, 0, 0])) == strategy.population_size

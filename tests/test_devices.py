@@ -1,0 +1,137 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hebbax import devices, training
+from hebbax.config import Config
+from hebbax.genomes.normal import Normal
+from hebbax.policies.hebbian import Hebbian
+from hebbax.strategies.optimizers import Sgd
+from hebbax.strategies.schedule import Schedule
+from hebbax.strategies.score_function import ScoreFunction
+from small_task import Cart
+
+
+class TracedCart:
+    """A cart that counts how often its step is traced."""
+
+    def __init__(self):
+        self.cart = Cart()
+        self.num_traces = 0
+
+    def __getattr__(self, name):
+        return getattr(self.cart, name)
+
+    def step(self, state, action, variation):
+        self.num_traces += 1
+        return self.cart.step(state, action, variation)
+
+
+def config(task, **strategy):
+    return Config(
+        task=task,
+        policy=Hebbian(hidden_sizes=(3,)),
+        genome=Normal(init_scale=0.1),
+        strategy=ScoreFunction(optimizer=Sgd(Schedule(0.05)), **strategy),
+        generations=3,
+        penalty=0.01,
+        seed=4,
+        chunk_size=2,
+    )
+
+
+def evolve(config, mesh, generations=3):
+    """The state and the metrics after a few generations on a mesh."""
+    state = devices.put_everywhere(training.initial_state(config), mesh)
+    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
+    run_generation = training.compile_generation(config, mesh, state, number)
+    for generation in range(generations):
+        state, metrics = run_generation(state, devices.put_everywhere(jnp.asarray(generation, jnp.int32), mesh))
+    return state, metrics
+
+
+def one_device():
+    return jax.sharding.Mesh(np.asarray(jax.local_devices()[:1]), (devices.AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
+
+
+def test_there_are_two_devices():
+    """Without them the tests of this file would show nothing."""
+    assert jax.local_device_count() == 2
+
+
+@pytest.mark.parametrize(("population_size", "count"), [(1, 1), (2, 2), (5, 1), (6, 2)])
+def test_meshes_divide_the_population(population_size, count):
+    """A mesh has as many devices as divide the population evenly. Mutation: min(devices, population)."""
+    mesh = devices.population_mesh(population_size)
+    assert mesh.size == count
+    assert mesh.axis_names == (devices.AXIS,)
+
+
+def test_each_device_has_its_share():
+    """Either device sees its half, and results stand in the order of the arguments. Mutation: replicate the arguments."""
+    seen = []
+
+    def double(values, tree):
+        seen.append(values.shape)
+        return 2 * values, tree["a"] + 1
+
+    function = jax.jit(devices.over_population(double, devices.population_mesh(6)))
+    doubled, added = function(jnp.arange(6.0), {"a": jnp.ones((6, 2))})
+    np.testing.assert_array_equal(doubled, 2 * np.arange(6.0))
+    np.testing.assert_array_equal(added, np.full((6, 2), 2.0))
+    assert set(seen) == {(3,)}
+    assert len(doubled.sharding.device_set) == 2
+
+
+def test_everywhere_is_on_every_device():
+    """Each device holds a whole copy."""
+    tree = devices.put_everywhere({"a": jnp.arange(3.0), "key": jax.random.key(0)}, devices.population_mesh(2))
+    assert tree["a"].is_fully_replicated
+    assert len(tree["a"].sharding.device_set) == 2
+
+
+@pytest.mark.parametrize("who", ["nobody", "pairs"])
+def test_two_devices_give_the_numbers_of_one(who):
+    """Three generations of six individuals agree but for the order of sums, and one trace of the task is enough for all of them.
+
+    Mutations: keys by an individual's place on its device; retracing in every generation.
+    """
+    results = []
+    for mesh in (one_device(), devices.population_mesh(6)):
+        task = TracedCart()
+        results.append(evolve(config(task, population_size=6, common_random_numbers=who), mesh))
+        assert task.num_traces == 1
+    assert int(results[0][1]["steps"]) == int(results[1][1]["steps"])
+    for one, other in zip(*map(jax.tree.leaves, results), strict=True):
+        # Fitness is a sum of 13 rewards, a step one of six individuals divided by sigma = 0.1: some ten roundings of numbers of order one to ten.
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_an_odd_population_evolves():
+    """Five individuals, which two devices cannot share, live on one. Mutation: a mesh of all devices."""
+    odd = config(Cart(), population_size=5, is_mirrored=False)
+    state, metrics = evolve(odd, devices.population_mesh(5), generations=1)
+    assert int(state.search.generation) == 1
+    assert np.isfinite(float(metrics["fitness_mean"]))
+
+
+def test_a_training_traces_its_task_once():
+    """A whole run traces the step of its task once, and all its generations use that program. Mutation: compile inside of the loop."""
+    task = TracedCart()
+    result = training.train(config(task, population_size=2))
+    assert len(result.history) == 3
+    assert task.num_traces == 1
+
+
+def test_the_number_of_the_generation_decides_its_random_numbers():
+    """The same state lives another life in another generation, and the same in the same. Mutation: fold_in left out."""
+    small = dataclasses.replace(config(Cart(), population_size=2), chunk_size=None)
+    mesh = one_device()
+    state = devices.put_everywhere(training.initial_state(small), mesh)
+    run_generation = training.compile_generation(small, mesh, state, jnp.zeros((), jnp.int32))
+    first, again, second = (run_generation(state, jnp.asarray(number, jnp.int32))[1]["fitness_mean"] for number in (0, 0, 1))
+    assert float(first) == float(again)
+    assert float(first) != float(second)

@@ -1,0 +1,52 @@
+"""The presets: complete, readable, and the paper's where they say so."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+import hebbax
+from hebbax import presets
+
+
+@pytest.fixture(params=presets.PRESETS.values(), ids=presets.PRESETS.keys())
+def make(request: pytest.FixtureRequest) -> Callable[[], hebbax.Config]:
+    return request.param
+
+
+def test_presets_survive_json(make: Callable[[], hebbax.Config]):
+    """A preset can be written into a run's folder and read back."""
+    config = make()
+    assert hebbax.Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert hash(config) == hash(make())
+
+
+def test_presets_say_what_they_are(make: Callable[[], hebbax.Config]):
+    """Each has a line for `hebbax presets`."""
+    assert make.__doc__
+    assert len(make.__doc__.splitlines()) == 1
+
+
+def test_presets_hold_a_body_out(make: Callable[[], hebbax.Config]):
+    """Every preset trains on four bodies and leaves one for the evaluation."""
+    config = make()
+    assert len(config.task.variations) == 5
+    assert len(config.training_variations) == 4
+
+
+def test_paper_settings():
+    """The settings of section 4 of Palm et al. 2021, field by field."""
+    hebbian, static = presets.quadruped_hebbian(), presets.quadruped_static()
+    for config in (hebbian, static):
+        assert config.task == hebbax.Quadruped(body="bullet", variation_set="paper", pipeline="mjx", episode_steps=1000, burn_in_steps=40)
+        assert config.policy.hidden_sizes == (128, 64)
+        assert config.strategy == hebbax.ScoreFunction(
+            population_size=500,
+            is_mirrored=True,
+            std=hebbax.Schedule(0.1, decay=0.999, floor=0.01),
+            optimizer=hebbax.Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
+            common_random_numbers="nobody",
+        )
+        assert config.generations == 500
+    assert hebbian.policy == hebbax.Hebbian(initial_range=0.1, has_evolved_weights=False, is_bounded=False)
+    assert static.policy == hebbax.Static()

@@ -1,0 +1,246 @@
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from hebbax import testing
+from hebbax.genomes.normal import Normal, NormalGenome
+from hebbax.policies.hebbian import Hebbian
+from hebbax.policies.static import Static
+from hebbax.strategies.score_function import ScoreFunction
+from small_task import Cart
+
+GENOTYPE_SHAPE = (jax.ShapeDtypeStruct((2, 3), jnp.float32),)
+
+
+class Changed:
+    """An object that does everything as another does, but for what it is given."""
+
+    def __init__(self, original, **changes):
+        self._original = original
+        self.__dict__.update(changes)
+
+    def __getattr__(self, name):
+        return getattr(self._original, name)
+
+
+def changed_step(place, change):
+    """A cart one of whose results of a step is changed."""
+    cart = Cart()
+
+    def step(state, action, variation):
+        results = list(cart.step(state, action, variation))
+        results[place] = change(results[place])
+        return tuple(results)
+
+    return Changed(cart, step=step)
+
+
+def with_heavy(change):
+    return Changed(Cart(), variations={"light": Cart().variations["light"], "heavy": change(Cart().variations["heavy"])})
+
+
+@dataclasses.dataclass
+class Unhashable:
+    cart: Cart = dataclasses.field(default_factory=Cart)
+
+    def __getattr__(self, name):
+        return getattr(Cart(), name)
+
+
+class WithoutStep:
+    variations = Cart().variations
+    observation_shape, action_size, max_steps = (2,), 1, 5
+    reset = Cart().reset
+
+
+def counting_reset():
+    """A reset that is another at every call."""
+    counter = itertools.count()
+
+    def reset(key, variation):
+        state, observation = Cart().reset(key, variation)
+        return state, observation + float(next(counter))
+
+    return Changed(Cart(), reset=reset)
+
+
+def untidy_jit():
+    """A reset that does something else when it is compiled."""
+
+    def reset(key, variation):
+        state, observation = Cart().reset(key, variation)
+        return state, observation + (1.0 if isinstance(observation, jax.core.Tracer) else 0.0)
+
+    return Changed(Cart(), reset=reset)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (WithoutStep(), r"task \(WithoutStep\) has no 'step'; needed are .*max_steps, reset, step"),
+        (Unhashable(), "task cannot be hashed .*make it a frozen dataclass"),
+        (Changed(Cart(), variations={}), "variations is empty"),
+        (
+            with_heavy(lambda heavy: heavy.replace(mass=jnp.ones(2))),
+            r"variations\['heavy'\] has float32\[2\] at \.mass, but .*'light'.*\[\]; .*so that variations stack",
+        ),
+        (with_heavy(lambda heavy: heavy.mass), r"variations\['heavy'\] is a tree of .*so that variations stack"),
+        (Changed(Cart(), max_steps=0), "max_steps is 0, but must be 1 or more"),
+        (Changed(Cart(), observation_shape=(3,)), r"observation that task\.reset returns has shape \(2,\), but must have \(3,\)"),
+        (
+            changed_step(0, lambda state: state.replace(step=state.position)),
+            r"state that task\.step returns has float32\[\] at \.step, but .*int32",
+        ),
+        (changed_step(0, lambda state: state.position), r"state that task\.step returns is a tree of"),
+        (
+            changed_step(1, lambda observation: observation[:1]),
+            r"observation that task\.step returns has shape \(1,\), but must have \(2,\)",
+        ),
+        (
+            changed_step(1, lambda observation: observation.astype(jnp.int32)),
+            "observation that task.step returns has dtype int32, but must be floating",
+        ),
+        (changed_step(2, lambda reward: reward[None]), r"the reward has shape \(1,\), but must have \(\)"),
+        (changed_step(3, lambda is_end: is_end.astype(jnp.float32)), "the end of the lifetime has dtype float32, but must be bool"),
+        (counting_reset(), r"task\.reset returns another value when it is called again"),
+        (untidy_jit(), r"task\.reset returns another value under jax\.jit"),
+    ],
+)
+def test_check_task_names_the_misfit(task, message):
+    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    with pytest.raises(ValueError, match=message):
+        testing.check_task(task)
+
+
+class Forgetful:
+    """A policy whose memory changes its structure."""
+
+    def genotype_shape(self, task):
+        return Static(hidden_sizes=()).genotype_shape(task)
+
+    def reset(self, key, genotype):
+        return ()
+
+    def act(self, genotype, memory, observation):
+        return observation @ genotype[0], observation
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (object(), r"policy \(object\) has no 'genotype_shape'; needed are genotype_shape, reset, act"),
+        (Forgetful(), r"memory that policy\.act returns is a tree of .*so that steps can be repeated"),
+        (
+            Changed(Static(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(7), memory)),
+            r"action that policy\.act returns has shape \(7,\), but must have \(1,\)",
+        ),
+        (
+            Changed(Static(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(1, jnp.int32), memory)),
+            "action that policy.act returns has dtype int32, but must be floating",
+        ),
+        (
+            Changed(Hebbian(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(1), (memory[0].astype(jnp.float16),))),
+            r"memory that policy\.act returns has float16\[2, 1\]",
+        ),
+    ],
+)
+def test_check_policy_names_the_misfit(policy, message):
+    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    with pytest.raises(ValueError, match=message):
+        testing.check_policy(policy, Cart())
+
+
+@jax.tree_util.register_pytree_node_class
+class PlantedGenome:
+    """A normal genome with functions replaced."""
+
+    def __init__(self, genome, **changes):
+        self.genome, self.changes = genome, changes
+        for name, function in changes.items():
+            setattr(self, name, lambda *arguments, function=function: function(self.genome, *arguments))
+
+    def tree_flatten(self):
+        return (self.genome,), tuple(self.changes.items())
+
+    @classmethod
+    def tree_unflatten(cls, changes, children):
+        return cls(children[0], **dict(changes))
+
+    def __getattr__(self, name):
+        return getattr(self.genome, name)
+
+    def with_std(self, std):
+        return PlantedGenome(self.genome.with_std(std), **self.changes)
+
+
+def planted(**changes):
+    return Changed(Normal(), init=lambda key, shape: PlantedGenome(Normal().init(key, shape), **changes))
+
+
+@pytest.mark.parametrize(
+    ("specification", "message"),
+    [
+        (object(), r"genome \(object\) has no 'init'"),
+        (Changed(Normal(), init=lambda key, shape: jnp.zeros(3)), "has no 'sample'; needed are sample, log_prob, mode, with_std"),
+        (
+            planted(sample=lambda genome, key: (genome.sample(key)[0][0],)),
+            r"genotype that genome\.sample returns has float32\[3\] at \[0\], but .*float32\[2, 3\]",
+        ),
+        (planted(sample=lambda genome, key: genome.sample(key)[0]), r"genotype that genome\.sample returns is a tree of"),
+        (planted(mode=lambda genome: (genome.mean[0].T,)), r"genotype that genome\.mode returns has float32\[3, 2\]"),
+        (
+            planted(log_prob=lambda genome, genotype: genotype[0][0]),
+            r"log-density that genome\.log_prob returns has shape \(3,\), but must have \(\)",
+        ),
+        (
+            planted(log_prob=lambda genome, genotype: jnp.sum(jnp.sqrt(genotype[0] - genotype[0] + 0.0 * genome.mean[0]))),
+            r"gradient of genome\.log_prob is not finite",
+        ),
+    ],
+)
+def test_check_genome_names_the_misfit(specification, message):
+    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    with pytest.raises(ValueError, match=message):
+        testing.check_genome(specification, GENOTYPE_SHAPE)
+
+
+STRATEGY = ScoreFunction(population_size=4)
+
+
+def tell_with(info=None, change=lambda state: state):
+    def tell(state, genotypes, fitness):
+        state, own_info = STRATEGY.tell(state, genotypes, fitness)
+        return change(state), own_info if info is None else info
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        (object(), r"strategy \(object\) has no 'population_size'"),
+        (Changed(STRATEGY, init=lambda key, genome: genome.std), "state that strategy.init returns .*has no 'genome'"),
+        (Changed(STRATEGY, population_size=6), r"strategy\.ask returns has shape \(4, 2, 3\), but must have \(6, 2, 3\)"),
+        (Changed(STRATEGY, shared_lives=lambda: jnp.zeros(4)), r"strategy\.shared_lives returns has dtype float32, but must be integer"),
+        (
+            Changed(STRATEGY, shared_lives=lambda: jnp.zeros(3, jnp.int32)),
+            r"strategy\.shared_lives returns has shape \(3,\), but must have \(4,\)",
+        ),
+        (
+            Changed(STRATEGY, tell=tell_with(change=lambda state: state.replace(generation=jnp.zeros(())))),
+            r"state that strategy\.tell returns has float32\[\] at \.generation, but .*int32\[\]; .*so that generations can follow",
+        ),
+        (
+            Changed(STRATEGY, tell=tell_with(info={"norms": jnp.zeros(2)})),
+            r"info 'norms' that strategy\.tell returns has shape \(2,\), but must be a number",
+        ),
+    ],
+)
+def test_check_strategy_names_the_misfit(strategy, message):
+    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    genome = NormalGenome(mean=(jnp.zeros((2, 3)),), std=jnp.asarray(0.1))
+    with pytest.raises(ValueError, match=message):
+        testing.check_strategy(strategy, genome)

@@ -1,0 +1,235 @@
+"""The training loop: what it returns, that it repeats itself, and that it survives being stopped at any instant."""
+
+import json
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from small_run import contents, is_equal, newest_checkpoint, small_config, start_python, without_clock
+from small_task import NEVER, Cart
+
+import hebbax
+from hebbax.run_dir import read_metrics
+from hebbax.training import Result
+
+LIMIT = 120  # s, for one process; it takes a few.
+
+TRAIN = """
+import sys, time
+import hebbax
+hebbax.use_cpu_cores(2)
+from small_run import small_config
+
+def report(metrics):
+    print(metrics["generation"], flush=True)
+    time.sleep(0.02)
+
+hebbax.train(small_config(generations=int(sys.argv[2])), sys.argv[1], callbacks=[report])
+"""
+
+COMMAND_LINE = """
+import sys, types
+from small_run import small_config
+import small_task
+from hebbax.cli import main
+
+class Endless(small_task.Cart):
+    # The track has no end, and nobody lives to see the last step.
+    def step(self, state, action, variation):
+        state, observation, reward, _ = super().step(state, action, variation)
+        return state, observation, reward * 0, state.step < 0
+
+def small():
+    return small_config(generations=100_000, checkpoint_every=100_000)
+
+def endless():
+    return small_config(task=Endless(max_steps=2_000_000_000))
+
+small_task.Endless, Endless.__module__ = Endless, "small_task"
+presets = types.ModuleType("hebbax.presets")
+presets.PRESETS = {"small": small, "endless": endless}
+sys.modules["hebbax.presets"] = presets
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Result:
+    return hebbax.train(small_config(generations=6))
+
+
+def test_result_holds_what_evolved(undisturbed: Result):
+    """The history has every generation with all its figures, and the best genome is that of the generation with the highest mean.
+
+    Mutation: `best_genome` taken from the state after the generation fails here.
+    """
+    assert [metrics["generation"] for metrics in undisturbed.history] == list(range(6))
+    for metrics in undisturbed.history:
+        assert set(metrics) == {
+            *("generation", "fitness_mean", "fitness_best", "fitness_std", "returns", "ended_early", "non_finite", "steps"),
+            *("gradient_norm", "update_norm", "std", "seconds", "steps_per_second"),
+        }
+        assert set(metrics["returns"]) == {"light", "medium"}
+        assert metrics["fitness_mean"] == pytest.approx(np.mean(list(metrics["returns"].values())), rel=1e-5)
+        assert metrics["fitness_best"] >= metrics["fitness_mean"]
+        assert 0 < metrics["steps"] <= 8 * 2 * 13
+        assert metrics["non_finite"] == 0
+        assert metrics["steps_per_second"] == pytest.approx(metrics["steps"] / metrics["seconds"])
+    assert undisturbed.best_generation == np.argmax([metrics["fitness_mean"] for metrics in undisturbed.history])
+    assert 0 < undisturbed.best_generation, "the seed should make this test able to fail"
+    assert is_equal(hebbax.train(small_config(generations=undisturbed.best_generation)).genome, undisturbed.best_genome)
+
+
+def test_penalty_lowers_fitness():
+    """The penalty takes its factor times the mean square of the genotypes from their fitness, and nothing from the returns."""
+    free = hebbax.train(small_config(generations=1)).history[0]
+    costly = hebbax.train(small_config(generations=1, penalty=100.0)).history[0]
+    assert costly["returns"] == free["returns"]
+    # Genotypes are means of scale 0.1 with noise of scale 0.1: a mean square of 0.02, give or take.
+    assert 0.5 < free["fitness_mean"] - costly["fitness_mean"] < 4
+
+
+def test_same_configuration_gives_same_numbers(undisturbed: Result):
+    """A second run repeats the first bit for bit, another seed does not."""
+    again = hebbax.train(small_config(generations=6))
+    assert without_clock(again.history) == without_clock(undisturbed.history)
+    assert is_equal(again.genome, undisturbed.genome)
+    other = hebbax.train(small_config(generations=1, seed=1))
+    assert without_clock(other.history) != without_clock(undisturbed.history[:1])
+
+
+def test_run_that_ended_goes_on(undisturbed: Result, tmp_path: Path):
+    """More generations in the same folder equal one longer run bit for bit; the same ones again change no number.
+
+    Mutation: a fresh optimiser state, or a fresh `best_fitness`, after the restoration fails here.
+    """
+    hebbax.train(small_config(generations=3), tmp_path)
+    seen = []
+    longer = hebbax.train(small_config(generations=6), tmp_path, callbacks=[seen.append])
+    assert [metrics["generation"] for metrics in seen] == [3, 4, 5]
+    metrics = (tmp_path / "metrics.jsonl").read_text()
+    again = hebbax.train(small_config(generations=6), tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_text() == metrics
+    for result in (longer, again):
+        assert without_clock(result.history) == without_clock(undisturbed.history)
+        assert is_equal((result.genome, result.best_genome), (undisturbed.genome, undisturbed.best_genome))
+        assert result.best_generation == undisturbed.best_generation
+    assert read_metrics(tmp_path) == longer.history
+
+
+def test_callbacks_hear_of_each_generation_once():
+    """Every callback is called with every generation's metrics, in order."""
+    first, second = [], []
+    result = hebbax.train(small_config(generations=3), callbacks=[first.append, second.append])
+    assert first == second == result.history
+
+
+def test_training_needs_no_main_thread():
+    """Signals belong to the main thread; a training in another one goes without."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(hebbax.train(small_config(generations=1))))
+    thread.start()
+    thread.join()
+    assert len(results[0].history) == 1
+
+
+def test_non_finite_lives_are_counted_and_poison_nothing():
+    """Carts still on the track at step 6 earn NaN: they are counted, the others teach, and the genome stays finite.
+
+    Mutation: without `replace_non_finite` every mean of the genome is NaN after the first generation.
+    """
+    strategy = hebbax.ScoreFunction(population_size=16, std=hebbax.Schedule(2.0))
+    result = hebbax.train(small_config(task=Cart(broken_steps=(6, NEVER, NEVER)), strategy=strategy))
+    counts = [metrics["non_finite"] for metrics in result.history]
+    assert any(0 < count < 16 for count in counts), counts
+    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(result.genome))
+    assert all(np.isfinite(metrics["fitness_mean"]) for metrics in result.history)
+
+
+def test_generation_without_a_finite_life_teaches_nothing():
+    """Where every lifetime is broken the means stay where they are."""
+    broken = small_config(task=Cart(broken_steps=(1, 1, 1)), strategy=hebbax.ScoreFunction(population_size=8), generations=2)
+    result = hebbax.train(broken)
+    assert [metrics["non_finite"] for metrics in result.history] == [8, 8]
+    assert [metrics["update_norm"] for metrics in result.history] == [0, 0]
+    assert [metrics["steps"] for metrics in result.history] == [16, 16]
+
+
+def test_killed_run_gives_the_same_numbers(tmp_path: Path):
+    """Killed ten times at random instants and resumed, a run has the metrics of an undisturbed one; none is lost, none is there twice.
+
+    Every process begins with the generation after the newest checkpoint. Mutations: `MetricsFile` that appends without cutting off what no checkpoint
+    stands behind writes generations twice; a checkpoint before its metrics are written leaves some out; a `force=False`d save at an old number.
+    """
+    generations, kills = 60, random.Random(0)
+    for number in range(10):
+        begins_with = newest_checkpoint(tmp_path)
+        process = start_python(TRAIN, tmp_path, generations)
+        watchdog = threading.Timer(LIMIT, process.kill)
+        watchdog.start()
+        if number != 1:  # The second dies somewhere in its start, the others while they train or write.
+            assert process.stdout
+            first = process.stdout.readline()
+            assert int(first) == begins_with, process.stderr and process.stderr.read()
+        time.sleep(kills.uniform(0.0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        watchdog.cancel()
+        assert process.returncode == -signal.SIGKILL
+        lines = len(read_metrics(tmp_path))
+        assert begins_with <= newest_checkpoint(tmp_path) <= lines <= newest_checkpoint(tmp_path) + 2
+    assert newest_checkpoint(tmp_path) < generations, "every kill should have interrupted something"
+
+    result = hebbax.train(small_config(generations=generations), tmp_path)
+    undisturbed = hebbax.train(small_config(generations=generations))
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert without_clock([json.loads(line) for line in lines]) == without_clock(undisturbed.history)
+    assert is_equal(result.genome, undisturbed.genome)
+
+
+def test_first_interrupt_ends_after_the_generation(tmp_path: Path):
+    """Ctrl-C ends the command with exit code 130 and a checkpoint of its last generation, from which the run goes on.
+
+    Mutation: no checkpoint at the interrupt leaves none at all, since the next one is due in generation 100,000.
+    """
+    process = start_python(COMMAND_LINE, "train", "small", "--run-dir", tmp_path)
+    assert process.stderr
+    said = process.stderr.readline()
+    assert said.startswith("generation 1/100000: fitness"), said
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130, rest
+    done = newest_checkpoint(tmp_path)
+    assert f"interrupted after generation {done}; the same command resumes {tmp_path}" in rest
+    assert "Traceback" not in rest
+    assert done == len(read_metrics(tmp_path)) > 0
+
+    longer = small_config(generations=done + 2, checkpoint_every=100_000)
+    assert without_clock(hebbax.train(longer, tmp_path).history) == without_clock(hebbax.train(longer).history)
+
+
+def test_second_interrupt_ends_at_once(tmp_path: Path):
+    """In a generation that never ends the first Ctrl-C is patient and the second is not; what was on disk stays.
+
+    Mutation: waiting for the metrics with `jax.block_until_ready` instead of in steps hears neither.
+    """
+    process = start_python(COMMAND_LINE, "train", "endless", "--run-dir", tmp_path)
+    deadline = time.monotonic() + LIMIT
+    while not (tmp_path / "environment.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None
+    before = contents(tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert rest.endswith("interrupted\n")
+    assert "Traceback" not in rest
+    assert contents(tmp_path) == before
