@@ -34,7 +34,7 @@ def main() -> None:
     file = Path(__file__).parent / "results" / f"demo-{environment['devices'][0]}.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n")
-    print(json.dumps({name: value for name, value in results.items() if name != "runs"}, indent=2))  # noqa: T201
+    print(json.dumps({name: value for name, value in results.items() if name != "runs"}, indent=2))
 
 
 def run_seed(seed: int, episodes: int) -> dict[str, Any]:

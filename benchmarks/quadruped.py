@@ -72,7 +72,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for case in chosen:
             runs[case].append(_in_a_process(case))
-            print(f"{case}: {runs[case][-1]['steps_per_second']:,.0f} steps/s", flush=True)  # noqa: T201
+            print(f"{case}: {runs[case][-1]['steps_per_second']:,.0f} steps/s", flush=True)
     write_results(runs)
 
 
@@ -212,7 +212,9 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
     """Writes medians, and the ratios that they were measured for."""
     rows = []
     for case, measured in runs.items():
-        numbers = {name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)}
+        numbers = {
+            name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
+        }
         rows.append({**dataclasses.asdict(case), **numbers, "all_steps_per_second": [run["steps_per_second"] for run in measured]})
     environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
     results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
@@ -220,7 +222,7 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"quadruped-{device}.json"
     file.write_text(json.dumps(results, indent=2) + "\n")
-    print(json.dumps(results["ratios"], indent=2), f"\nwritten to {file}")  # noqa: T201
+    print(json.dumps(results["ratios"], indent=2), f"\nwritten to {file}")
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from small_task import Cart
 
 import hebbax
+from small_task import Cart
 
 WALL_CLOCK = ("seconds", "steps_per_second")  # All that may differ between two runs of a configuration.
 

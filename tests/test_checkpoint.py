@@ -7,11 +7,11 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
-from small_run import contents, is_equal, newest_checkpoint, small_config, without_clock
 
 import hebbax
 from hebbax.checkpoint import KEPT, Checkpoints
 from hebbax.training import Result
+from small_run import contents, is_equal, newest_checkpoint, small_config, without_clock
 
 
 @pytest.fixture(scope="module")

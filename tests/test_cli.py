@@ -6,10 +6,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from small_run import contents, newest_checkpoint, small_config, start_python
 
 import hebbax
 from hebbax import cli, devices
+from small_run import contents, newest_checkpoint, small_config, start_python
 
 
 def small() -> hebbax.Config:
@@ -104,7 +104,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "") ,
+        ([], ""),
         (["fly"], "unknown command 'fly'; allowed are train, evaluate, presets"),
         (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
         (["train"], "no preset given; allowed are small"),
@@ -112,11 +112,20 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
         (["train", "small", "--colour", "red"], "Unrecognized options: --colour"),
         (["train", "small", "--generations", "many"], "invalid literal for int() with base 10: 'many'"),
         (["train", "small", "--generations", "0"], "generations is 0, but must be 1 or more"),
-        (["train", "small", "--held-out", "huge"], "held_out is 'huge', but must be None or one of the task's variations: light, medium, heavy"),
+        (
+            ["train", "small", "--held-out", "huge"],
+            "held_out is 'huge', but must be None or one of the task's variations: light, medium, heavy",
+        ),
         (["train", "small", "--strategy.population-size", "7"], "strategy.population_size is 7, but must be even"),
         (["train", "small", "--strategy.population-size", "1"], "strategy.population_size is 1, but must be 2 or more"),
-        (["train", "small", "--strategy.std.initial", "-1"], "config.strategy.std: a schedule's initial value is -1.0, but must be above 0"),
-        (["train", "small", "--policy.hidden-sizes", "0"], "policy.hidden_sizes is (0,), but every hidden layer must have 1 neuron or more"),
+        (
+            ["train", "small", "--strategy.std.initial", "-1"],
+            "config.strategy.std: a schedule's initial value is -1.0, but must be above 0",
+        ),
+        (
+            ["train", "small", "--policy.hidden-sizes", "0"],
+            "policy.hidden_sizes is (0,), but every hidden layer must have 1 neuron or more",
+        ),
         (["train", "small", "--strategy.common-random-numbers", "some"], "nobody,pairs,population"),
         (["train", "small", "--cores", "0"], "cores is 0, but must be 1 or more"),
         (["train", "small", "--cores", "two"], "invalid literal for int() with base 10: 'two'"),

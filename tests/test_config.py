@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import small_config
-from small_task import Cart
 
 import hebbax
+from small_run import small_config
+from small_task import Cart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,12 @@ MISTAKES: list[tuple[Callable[[], Any], str, str, str]] = [
     (lambda: small_config(seed=2**32), "seed", "4294967296", "between 0 and 2^32 - 1"),
     (lambda: hebbax.ScoreFunction(population_size=1), "strategy.population_size", "1", "2 or more"),
     (lambda: hebbax.ScoreFunction(population_size=7), "strategy.population_size", "7", "even"),
-    (lambda: hebbax.ScoreFunction(is_mirrored=False, common_random_numbers="pairs"), "strategy.common_random_numbers", "'pairs'", "'population'"),
+    (
+        lambda: hebbax.ScoreFunction(is_mirrored=False, common_random_numbers="pairs"),
+        "strategy.common_random_numbers",
+        "'pairs'",
+        "'population'",
+    ),
     (lambda: hebbax.Schedule(-0.1), "initial", "-0.1", "above 0"),
     (lambda: hebbax.Schedule(0.1, decay=1.5), "decay", "1.5", "at most 1"),
     (lambda: hebbax.Schedule(0.1, floor=0.2), "floor", "0.2", "between 0 and the initial value 0.1"),

@@ -5,11 +5,11 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from small_run import contents, small_config
 
 import hebbax
 from hebbax.evaluation import bootstrap_interval
 from hebbax.training import Result
+from small_run import contents, small_config
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import contents, small_config, without_clock
-from small_task import Cart
 
 import hebbax
 from hebbax import run_dir as folders
 from hebbax.run_dir import MetricsFile, read_metrics, write_whole
+from small_run import contents, small_config, without_clock
+from small_task import Cart
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,9 @@ def test_other_format_is_refused(run_dir: Path):
     (run_dir / "config.json").write_text(json.dumps(plain | {"format": 99}))
     before = contents(run_dir)
     for use in (lambda: hebbax.train(small_config(), run_dir), lambda: hebbax.evaluate(run_dir)):
-        with pytest.raises(ValueError, match=r"config\.json cannot be read: the configuration has format 99, but this version of hebbax reads format 1"):
+        with pytest.raises(
+            ValueError, match=r"config\.json cannot be read: the configuration has format 99, but this version of hebbax reads format 1"
+        ):
             use()
     assert contents(run_dir) == before
 

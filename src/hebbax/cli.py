@@ -83,7 +83,9 @@ def _train(arguments: list[str]) -> None:
     from hebbax.training import train
 
     if arguments and arguments[0] in ("-h", "--help"):
-        sys.stdout.write(f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax train PRESET --help` lists its settings.\n")
+        sys.stdout.write(
+            f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax train PRESET --help` lists its settings.\n"
+        )
         return
     if not arguments or arguments[0] not in PRESETS:
         given = f"unknown preset {arguments[0]!r}" if arguments else "no preset given"

@@ -105,7 +105,9 @@ def _to_plain(value: Any) -> Any:
         return [_to_plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise ValueError(f"{value!r} cannot be written into a configuration; allowed are frozen dataclasses of numbers, texts, tuples and dataclasses")
+    raise ValueError(
+        f"{value!r} cannot be written into a configuration; allowed are frozen dataclasses of numbers, texts, tuples and dataclasses"
+    )
 
 
 def _from_plain(value: Any) -> Any:

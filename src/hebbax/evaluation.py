@@ -109,5 +109,7 @@ def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarr
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """The percentile bootstrap 95% interval of the mean; not finite where a value is not."""
-    interval = scipy.stats.bootstrap((values,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+    interval = scipy.stats.bootstrap(
+        (values,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
     return float(interval.low), float(interval.high)

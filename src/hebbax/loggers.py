@@ -66,7 +66,9 @@ def describe(metrics: Metrics) -> str:
 
 def score_table(scores: list[Score]) -> Table:
     """A table of the scores of all variations, the held-out one marked."""
-    table = Table("variation", "", "mean", "95% interval", "std", "ended early", title=f"{len(scores[0].returns)} lifetimes in each variation")
+    table = Table(
+        "variation", "", "mean", "95% interval", "std", "ended early", title=f"{len(scores[0].returns)} lifetimes in each variation"
+    )
     for column in table.columns[2:]:
         column.justify = "right"
     for score in scores:

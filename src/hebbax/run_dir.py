@@ -13,7 +13,11 @@ import jax
 
 from hebbax.config import Config
 
-MAY_CHANGE = ("generations", "checkpoint_every", "chunk_size")  # Fields in which a resumed run may differ: they do not touch earlier numbers.
+MAY_CHANGE = (
+    "generations",
+    "checkpoint_every",
+    "chunk_size",
+)  # Fields in which a resumed run may differ: they do not touch earlier numbers.
 
 
 def open_run(run_dir: Path, config: Config) -> None:

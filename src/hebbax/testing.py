@@ -40,7 +40,9 @@ def check_task(task: Task) -> None:
     state, observation = _check_function(task.reset, (jax.random.key(SEED), first), "task.reset")
     _check_array(observation, task.observation_shape, jnp.floating, "the observation that task.reset returns")
     next_state, observation, reward, is_end = _check_function(task.step, (state, action, first), "task.step")
-    _check_same_shapes(next_state, state, "the state that task.step returns", "the one that task.reset returns", "so that steps can be repeated")
+    _check_same_shapes(
+        next_state, state, "the state that task.step returns", "the one that task.reset returns", "so that steps can be repeated"
+    )
     _check_array(observation, task.observation_shape, jnp.floating, "the observation that task.step returns")
     _check_array(reward, (), jnp.floating, "the reward")
     _check_array(is_end, (), jnp.bool_, "the end of the lifetime")
@@ -64,7 +66,9 @@ def check_policy(policy: Policy, task: TaskShape) -> None:
     observation = jnp.ones(task.observation_shape)
     action, next_memory = _check_function(policy.act, (genotype, memory, observation), "policy.act")
     _check_array(action, (task.action_size,), jnp.floating, "the action that policy.act returns")
-    _check_same_shapes(next_memory, memory, "the memory that policy.act returns", "the one that policy.reset returns", "so that steps can be repeated")
+    _check_same_shapes(
+        next_memory, memory, "the memory that policy.act returns", "the one that policy.reset returns", "so that steps can be repeated"
+    )
 
 
 def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
@@ -79,8 +83,12 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
     _check_members(genome, "genome", ["sample", "log_prob", "mode", "with_std"])
     genome = genome.with_std(jnp.asarray(0.1))
     genotype = _check_function(lambda genome, key: genome.sample(key), (genome, jax.random.key(SEED)), "genome.sample")
-    _check_same_shapes(genotype, genotype_shape, "the genotype that genome.sample returns", "the genotype_shape it was given", "as the policy expects")
-    _check_same_shapes(genome.mode(), genotype_shape, "the genotype that genome.mode returns", "the genotype_shape it was given", "as the policy expects")
+    _check_same_shapes(
+        genotype, genotype_shape, "the genotype that genome.sample returns", "the genotype_shape it was given", "as the policy expects"
+    )
+    _check_same_shapes(
+        genome.mode(), genotype_shape, "the genotype that genome.mode returns", "the genotype_shape it was given", "as the policy expects"
+    )
     log_prob = _check_function(lambda genome, genotype: genome.log_prob(genotype), (genome, genotype), "genome.log_prob")
     _check_array(log_prob, (), jnp.floating, "the log-density that genome.log_prob returns")
     gradient = jax.grad(lambda genome: genome.log_prob(genotype))(genome)
@@ -104,7 +112,9 @@ def check_strategy(strategy: Strategy, genome: Genome) -> None:
         _check_array(leaf, (size, *one.shape), one.dtype, "a leaf of the genotypes that strategy.ask returns")
     _check_array(strategy.shared_lives(), (size,), jnp.integer, "what strategy.shared_lives returns")
     next_state, info = _check_function(strategy.tell, (state, genotypes, jnp.arange(size, dtype=jnp.float32)), "strategy.tell")
-    _check_same_shapes(next_state, state, "the state that strategy.tell returns", "the one that strategy.init returns", "so that generations can follow")
+    _check_same_shapes(
+        next_state, state, "the state that strategy.tell returns", "the one that strategy.init returns", "so that generations can follow"
+    )
     for name, value in info.items():
         _require(jnp.shape(value) == (), f"the info {name!r} that strategy.tell returns has shape {jnp.shape(value)}, but must be a number")
 
@@ -135,7 +145,9 @@ def _check_function(function: Callable[..., Any], arguments: tuple, name: str) -
     for first, second, third in zip(jax.tree.leaves(results), jax.tree.leaves(again), jax.tree.leaves(compiled), strict=True):
         if jnp.issubdtype(jnp.asarray(first).dtype, jax.dtypes.prng_key):
             continue
-        _require(np.array_equal(first, second, equal_nan=True), f"{name} returns another value when it is called again with the same arguments")
+        _require(
+            np.array_equal(first, second, equal_nan=True), f"{name} returns another value when it is called again with the same arguments"
+        )
         is_close = np.allclose(first, third, rtol=1e-3, atol=1e-3, equal_nan=True)
         _require(is_close, f"{name} returns another value under jax.jit")
     return results
@@ -150,7 +162,10 @@ def _check_array(value: Any, shape: tuple[int, ...], kind: Any, name: str) -> No
 def _check_same_shapes(tree: PyTree, other: PyTree, name: str, other_name: str, why: str) -> None:
     """Refuses trees that differ in structure, or in the shape or data type of a leaf."""
     structure, other_structure = jax.tree.structure(tree), jax.tree.structure(other)
-    _require(structure == other_structure, f"{name} is a tree of {structure}, but {other_name} one of {other_structure}; they must be equal, {why}")
+    _require(
+        structure == other_structure,
+        f"{name} is a tree of {structure}, but {other_name} one of {other_structure}; they must be equal, {why}",
+    )
     for (path, leaf), other_leaf in zip(jax.tree.leaves_with_path(tree), jax.tree.leaves(other), strict=True):
         shape, other_shape = jnp.shape(leaf), other_leaf.shape if hasattr(other_leaf, "shape") else jnp.shape(other_leaf)
         dtype, other_dtype = jnp.result_type(leaf), jnp.result_type(other_leaf)

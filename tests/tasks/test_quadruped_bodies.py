@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from brax.base import System
 from brax.mjx import pipeline
-from tasks.quadruped_golden import NAMES, Recording, load_model, load_run
 
 from hebbax.tasks.quadruped.anatomy import LOWER_LEGS, QUARTERS, Pose
-from hebbax.tasks.quadruped.engine import Body, Engine, build_engine
+from hebbax.tasks.quadruped.engine import Engine, build_engine
+from tasks.quadruped_golden import NAMES, Recording, load_model, load_run
 
 MODEL = load_model()
 # Bullet lists the torso and its four stubs, which are one body to MuJoCo, apart, then each leg's upper and lower part.
@@ -138,7 +138,9 @@ def test_feet_are_at_the_legs_ends(body: str, variation_set: str):
 
 def test_front_is_ahead_and_left_is_left():
     """Towards +x with +y to the left, in the paper's set."""
-    shorter_or_longer = {name: [x for x, length in zip(QUARTERS.tolist(), legs, strict=True) if length != 0.4] for name, legs in LOWER_LEGS["paper"].items()}
+    shorter_or_longer = {
+        name: [x for x, length in zip(QUARTERS.tolist(), legs, strict=True) if length != 0.4] for name, legs in LOWER_LEGS["paper"].items()
+    }
     assert shorter_or_longer == {
         "default": [],
         "damaged_front_left": [[1, 1]],

@@ -4,14 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tasks.quadruped_golden import GAITS, NAMES, STEP, load_run
 
 from hebbax.tasks.quadruped.anatomy import LOWER_LEGS, Limbs, Pose, place_limbs
 from hebbax.tasks.quadruped.senses import observe, progress
+from tasks.quadruped_golden import GAITS, NAMES, STEP, load_run
 
 HIPS = np.deg2rad([[-40.0, 40.0]])
 JOINT_RANGE = jnp.asarray(
-    np.concatenate([np.concatenate([HIPS, np.deg2rad([limits])]) for limits in ([30.0, 100.0], [-100.0, -30.0], [-100.0, -30.0], [30.0, 100.0])]),
+    np.concatenate(
+        [np.concatenate([HIPS, np.deg2rad([limits])]) for limits in ([30.0, 100.0], [-100.0, -30.0], [-100.0, -30.0], [30.0, 100.0])]
+    ),
     jnp.float32,
 )
 

@@ -60,7 +60,9 @@ class ScoreFunction:
         if self.is_mirrored and self.population_size % 2:
             raise ValueError(f"strategy.population_size is {self.population_size}, but must be even, because strategy.is_mirrored is True")
         if self.common_random_numbers == "pairs" and not self.is_mirrored:
-            raise ValueError("strategy.common_random_numbers is 'pairs', but strategy.is_mirrored is False; allowed are 'nobody' and 'population'")
+            raise ValueError(
+                "strategy.common_random_numbers is 'pairs', but strategy.is_mirrored is False; allowed are 'nobody' and 'population'"
+            )
 
     def init(self, key: PRNGKey, genome: Genome) -> ScoreFunctionState:
         """Starts the schedules and the optimiser. The key is consumed."""
