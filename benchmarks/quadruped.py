@@ -16,6 +16,7 @@ Floors
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import resource
@@ -179,7 +180,7 @@ def measure_gymnasium(case: Case) -> dict[str, Any]:
     env = gymnasium.make("Ant-v5")
     random = np.random.default_rng(0)
     sizes = [env.observation_space.shape[0], 128, 64, 8]
-    rules = [0.01 * random.standard_normal((5, pre, post)).astype(np.float32) for pre, post in zip(sizes[:-1], sizes[1:], strict=True)]
+    rules = [0.01 * random.standard_normal((5, pre, post)).astype(np.float32) for pre, post in itertools.pairwise(sizes)]
     weights = [random.uniform(-0.1, 0.1, rule.shape[1:]).astype(np.float32) for rule in rules]
 
     def act(observation: Any) -> Any:

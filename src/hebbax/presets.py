@@ -46,9 +46,9 @@ def quadruped_demo() -> Config:
     """Plasticity rules that visibly learn within minutes on two CPU cores. Not the paper's settings."""
     return Config(
         task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0),
-        policy=Hebbian(hidden_sizes=(32,), has_evolved_weights=True),
+        policy=Hebbian(hidden_sizes=()),
         genome=Normal(init_scale=0.03),
-        strategy=ScoreFunction(population_size=128, std=Schedule(0.04), optimizer=Adam(Schedule(0.01)), common_random_numbers="population"),
+        strategy=ScoreFunction(population_size=128, std=Schedule(0.03), optimizer=Adam(Schedule(0.03)), common_random_numbers="pairs"),
         generations=60,
         held_out="long_front_legs",
     )

@@ -1,5 +1,6 @@
 """Fully connected layers without biases: what the static and the Hebbian policy share."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -26,7 +27,7 @@ def check_hidden_sizes(hidden_sizes: Sequence[int]) -> None:
 def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int, int]]:
     """The `(pre, post)` sizes of each layer, from the flattened observation to the action."""
     sizes = [math.prod(task.observation_shape), *hidden_sizes, task.action_size]
-    return list(zip(sizes[:-1], sizes[1:], strict=True))
+    return list(itertools.pairwise(sizes))
 
 
 def activations(layers: Layers, observation: Float[Array, "..."]) -> list[Float[Array, " _neurons"]]:
