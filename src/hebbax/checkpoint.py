@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 KEPT = 2  # Checkpoints on disk: the newest, and the one before it.
+LATE_READS = ("Event loop is closed", "Encountered error while reading array")
 
 
 class Checkpoints:
@@ -25,10 +26,9 @@ class Checkpoints:
         logging.getLogger("absl").setLevel(logging.ERROR)
         self._folder = folder
         options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, enable_async_checkpointing=False, create=True, read_only=is_read_only)
-        try:
-            self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
-        except OSError as error:
-            raise ValueError(f"{folder} is no folder that can hold checkpoints: {error}") from error
+        if folder.is_file():
+            raise ValueError(f"{folder} is a file, but must be the folder of the checkpoints")
+        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def save(self, generation: int, state: PyTree) -> None:
         """Writes a checkpoint, and waits until it is complete."""
@@ -71,13 +71,13 @@ def _first_words(error: Exception) -> str:
 def _silence_late_reads() -> None:
     """Keeps quiet about what a failed reading leaves behind.
 
-    orbax reads all arrays at once and gives up when the first cannot be read. The others report to an event loop that is closed by then, and Python
-    would print a trace for each.
+    orbax reads all arrays at once and gives up when the first cannot be read. The others report to an event loop that is closed by then, or have
+    nobody to report to, and Python would print a trace for each.
     """
     report = sys.unraisablehook
 
     def report_others(unraisable: Any) -> None:
-        if str(unraisable.exc_value) != "Event loop is closed":
+        if not str(unraisable.exc_value).startswith(LATE_READS):
             report(unraisable)
 
     sys.unraisablehook = report_others

@@ -117,7 +117,7 @@ def _from_plain(value: Any) -> Any:
         return value
     module_name, _, class_name = value["class"].partition(":")
     try:
-        found = importlib.import_module(module_name)
+        found: Any = importlib.import_module(module_name)
         for name in class_name.split("."):
             found = getattr(found, name)
     except (ImportError, AttributeError) as error:

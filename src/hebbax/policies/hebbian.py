@@ -1,10 +1,10 @@
 """The plastic policy: random weights at birth, rules that change them at every step."""
 
 import dataclasses
-from typing import final
+from typing import Any, final
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from hebbax import plasticity
 from hebbax.policies import feedforward
@@ -49,10 +49,11 @@ class Hebbian:
         if not self.initial_range >= 0:
             raise ValueError(f"policy.initial_range is {self.initial_range}, but must be 0 or more")
 
-    def genotype_shape(self, task: TaskShape) -> HebbianGenotype:
+    def genotype_shape(self, task: TaskShape) -> PyTree:
         """The rules of every synapse, and the weights at birth where they are inherited."""
         shapes = feedforward.layer_shapes(task, self.hidden_sizes)
-        return HebbianGenotype(
+        genotype: Any = HebbianGenotype  # Of shapes here, not of arrays.
+        return genotype(
             rules=feedforward.float_shapes([(len(plasticity.COEFFICIENTS), *shape) for shape in shapes]),
             weights=feedforward.float_shapes(shapes if self.has_evolved_weights else []),
         )

@@ -4,7 +4,7 @@ Any frozen dataclass with a `build` that returns an optax transformation serves 
 """
 
 import dataclasses
-from typing import Protocol, final
+from typing import Any, Protocol, cast, final
 
 import optax
 
@@ -36,7 +36,7 @@ class Sgd:
 
     def build(self) -> optax.GradientTransformation:
         """`optax.sgd`."""
-        return optax.sgd(self.learning_rate, momentum=self.momentum or None)
+        return optax.sgd(cast(Any, self.learning_rate), momentum=self.momentum or None)
 
 
 @final
@@ -59,4 +59,4 @@ class Adam:
 
     def build(self) -> optax.GradientTransformation:
         """`optax.adam`."""
-        return optax.adam(self.learning_rate, b1=self.b1, b2=self.b2)
+        return optax.adam(cast(Any, self.learning_rate), b1=self.b1, b2=self.b2)

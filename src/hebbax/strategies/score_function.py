@@ -69,7 +69,8 @@ class ScoreFunction:
         del key
         generation = jnp.zeros((), jnp.int32)
         genome = genome.with_std(self.std(generation))
-        return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(genome), generation=generation)
+        parameters: Any = genome
+        return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(parameters), generation=generation)
 
     def ask(self, key: PRNGKey, state: ScoreFunctionState) -> Genotype:
         """Draws the population. An individual's genotype depends on its own number alone, not on how many others there are."""
@@ -87,9 +88,11 @@ class ScoreFunction:
         gradient = score_gradient(state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness)))
         # optax descends, fitness is maximised: this is the only place where the sign changes.
         descent = jax.tree.map(jnp.negative, gradient)
-        updates, optimizer_state = self.optimizer.build().update(descent, state.optimizer_state, state.genome)
+        parameters: Any = state.genome
+        updates, optimizer_state = self.optimizer.build().update(descent, state.optimizer_state, parameters)
         generation = state.generation + 1
-        genome = optax.apply_updates(state.genome, updates).with_std(self.std(generation))
+        improved: Any = optax.apply_updates(parameters, updates)
+        genome = improved.with_std(self.std(generation))
         info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}
         return ScoreFunctionState(genome=genome, optimizer_state=optimizer_state, generation=generation), info
 

@@ -85,10 +85,10 @@ class Engine:
     step_duration: float
     manners: Manners
     base: tuple[np.ndarray, ...]
-    treedef: jax.tree_util.PyTreeDef
+    treedef: Any
     differs: tuple[bool, ...]
     bodies: dict[str, tuple[tuple[np.ndarray, ...], LowerLegs]]
-    template: mjx.Data | None
+    template: Any
     joint_range: np.ndarray
 
     def variation(self, name: str) -> Body:

@@ -117,7 +117,8 @@ class Quadruped:
             num_backwards=jnp.int32(0),
         )
 
-        def rest(senses: tuple[Life, Array], _: None) -> tuple[tuple[Life, Array], None]:
+        def rest(senses: tuple[Life, Array], step: None) -> tuple[tuple[Life, Array], None]:
+            del step
             life, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
             return (life, observation), None
 
