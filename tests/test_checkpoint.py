@@ -127,6 +127,6 @@ def test_file_in_place_of_the_folder_is_named(finished: tuple[Result, Path], run
     shutil.rmtree(run_dir / "checkpoints")
     (run_dir / "checkpoints").touch()
     before = contents(run_dir)
-    with pytest.raises(ValueError, match="is no folder that can hold checkpoints"):
+    with pytest.raises(ValueError, match="checkpoints is a file, but must be the folder of the checkpoints"):
         hebbax.train(finished[0].config, run_dir)
     assert contents(run_dir) == before

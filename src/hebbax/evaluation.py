@@ -7,7 +7,6 @@ from typing import Any, final
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 
 from hebbax import devices, rollout
 from hebbax.genomes.base import Genome
@@ -15,6 +14,7 @@ from hebbax.training import Result, load_result, random_keys
 from hebbax.types import Genotype
 
 CONFIDENCE = 0.95
+RESAMPLES = 9999
 
 
 @final
@@ -65,7 +65,7 @@ def evaluate(run: Result | str | Path, episodes: int = 100, *, is_sampled: bool 
         raise ValueError(f"episodes is {episodes}, but must be 2 or more")
     result = run if isinstance(run, Result) else load_result(run)
     outcomes = _live_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
-    returns, num_steps = np.asarray(outcomes.fitness), np.asarray(outcomes.num_steps)
+    returns, num_steps = np.asarray(outcomes.fitness, np.float64), np.asarray(outcomes.num_steps)
     config = result.config
     return [
         _score(name, name == config.held_out, returns[:, place], num_steps[:, place] < config.task.max_steps)
@@ -108,8 +108,9 @@ def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarr
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
-    """The percentile bootstrap 95% interval of the mean; not finite where a value is not."""
-    interval = scipy.stats.bootstrap(
-        (values,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=np.random.default_rng(0)
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
+    """The percentile bootstrap 95% interval of the mean; NaN where a value is not finite."""
+    if not np.all(np.isfinite(values)):
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(0).integers(values.size, size=(RESAMPLES, values.size))
+    low, high = np.quantile(np.mean(values[drawn], axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
