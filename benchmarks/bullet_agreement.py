@@ -25,7 +25,7 @@ from hebbax.tasks.quadruped.anatomy import Pose, place_limbs
 from hebbax.tasks.quadruped.engine import build_engine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from tasks.quadruped_golden import GAITS, NAMES, STEP, load_actions, load_run  # noqa: E402
+from tasks.quadruped_golden import GAITS, NAMES, STEP, load_actions, load_run
 
 BURN_IN = 40  # Steps, after which the recorded actions begin.
 HORIZONS = (1, 5, 20)  # Steps.
