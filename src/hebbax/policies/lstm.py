@@ -84,7 +84,7 @@ class LSTM:
 def remember(genotype: LSTMGenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]) -> LSTMMemory:
     """One step of the LSTM.
 
-        c' = sigmoid(f) c + sigmoid(i) tanh(g),    h' = sigmoid(o) tanh(c')
+    c' = sigmoid(f) c + sigmoid(i) tanh(g),    h' = sigmoid(o) tanh(c')
     """
     gates = inputs @ genotype.from_input + genotype.input_bias + memory.hidden @ genotype.from_hidden + genotype.hidden_bias
     i, f, g, o = jnp.split(gates, 4)
