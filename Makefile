@@ -56,6 +56,9 @@ docs: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/quadruped.py
+	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python benchmarks/bullet_agreement.py
+	$(BIN)/python benchmarks/tables.py
 
 # One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.
 lock:

@@ -1,0 +1,95 @@
+"""Writes measured numbers into the pages that quote them: README.md and docs/benchmarks.md, between `<!-- name -->` and `<!-- /name -->`.
+
+Run it after a benchmark has written its JSON into `benchmarks/results/`; nothing between the marks is written by hand.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def main() -> None:
+    """Fills every mark for which there is a result."""
+    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md"):
+        text = page.read_text()
+        for name, (file, make) in TABLES.items():
+            if (RESULTS / file).exists():
+                table = make(json.loads((RESULTS / file).read_text()))
+                text = re.sub(
+                    rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+                    lambda found, table=table: found[1] + table + "\n" + found[2],
+                    text,
+                    flags=re.S,
+                )
+        page.write_text(text)
+
+
+def demo(results: dict[str, Any]) -> str:
+    """Whether the demo learns, and what it reaches."""
+    runs = results["runs"]
+    minutes = max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
+    lines = [
+        f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
+        f"last five, {results['gain_in_standard_errors_over_generations']:.0f} standard errors "
+        f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and evaluation take at most {minutes:.0f} minutes on two "
+        "cores. The score of the genome's mean, 100 lifetimes in each variation:",
+        "",
+        "| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |",
+        "|---|" + "---|" * len(runs),
+    ]
+    for place, score in enumerate(runs[0]["scores"]):
+        mark = " (held out)" if score["is_held_out"] else ""
+        cells = [
+            f"{run['scores'][place]['mean']:.1f} [{run['scores'][place]['low']:.1f}, {run['scores'][place]['high']:.1f}]" for run in runs
+        ]
+        lines.append(f"| `{score['variation']}`{mark} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def speed(results: dict[str, Any]) -> str:
+    """Steps per second of the main cases, and the ratios."""
+    lines = ["| quadruped, steps per second | " + " | ".join(("one core", "two cores")) + " |", "|---|---|---|"]
+    rows = {(row["name"], row["body"], row["population"], row["cores"]): row for row in results["cases"]}
+    kinds = {key[:3]: None for key in rows}
+    for name, body, population in kinds:
+        if name == "one_body":
+            continue
+        speeds = [rows.get((name, body, population, cores)) for cores in (1, 2)]
+        what = {"hebbian": "plastic policy", "physics": "physics alone", "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy"}[name]
+        place = "" if name == "gymnasium" else f", `{body}` body, {population} x 4"
+        lines.append(f"| {what}{place} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in speeds) + " |")
+    return "\n".join(lines)
+
+
+def measured(results: dict[str, Any]) -> str:
+    """All ratios, with where and when they were measured."""
+    environment = results["environment"]
+    versions = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if name in ("jax", "brax", "mujoco-mjx"))
+    peak = max(row["peak_memory_bytes"] for row in results["cases"]) / 1e9
+    return "\n".join(
+        [
+            f"On {environment['cores']} cores ({environment['devices'][0]}), Python {environment['python']}, {versions}; {environment['started'][:10]}. "
+            f"The highest peak memory of any case is {peak:.1f} GB.",
+            "",
+            speed(results),
+            "",
+            "| ratio | |",
+            "|---|---|",
+            *(f"| {name} | {value:.2f} |" for name, value in results["ratios"].items()),
+        ]
+    )
+
+
+TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "demo": ("demo-cpu.json", demo),
+    "speed": ("quadruped-cpu.json", speed),
+    "measured": ("quadruped-cpu.json", measured),
+}
+
+if __name__ == "__main__":
+    main()
