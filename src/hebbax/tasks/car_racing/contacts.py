@@ -31,10 +31,10 @@ class Contacts(Struct):
 
 def find_contacts(car: Car, track: Track) -> Contacts:
     """Looks which wheels touch which tiles."""
-    distances = jnp.sum((jnp.mean(track.corners, axis=1) - car.center[0]) ** 2, axis=1)
+    distances = jnp.sum((track.middle[0] - car.center[0]) ** 2, axis=1)
     _, tiles = jax.lax.top_k(-distances, NUM_CANDIDATES)
     touches = jax.vmap(jax.vmap(_touches, (None, None, 0)), (0, 0, None))
-    return Contacts(tiles=tiles, is_touched=touches(car.center[1:], car.angle[1:], track.corners[tiles]))
+    return Contacts(tiles=tiles, is_touched=touches(car.center[1:], car.angle[1:], track.corners[0, tiles]))
 
 
 def _touches(center: Float[Array, "2"], angle: Float[Array, ""], corners: Float[Array, "4 2"]) -> Bool[Array, ""]:

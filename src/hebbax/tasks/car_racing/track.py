@@ -59,16 +59,16 @@ class Track(Struct):
 
     point: `[tiles, 2]` m, line along the middle.
     heading: `[tiles]` rad, direction across the road to the right.
-    corners: `[tiles, 4, 2]` m, of the tiles.
-    border_corners: `[tiles, 4, 2]` m, of the striped borders; far away where there is none.
-    has_border: `[tiles]` which tiles have one.
+    corners: `[2, tiles, 4, 2]` m, of the tiles and of the striped borders next to them; far away where there is none.
+    middle: `[2, tiles, 2]` m, mean of the corners.
+    has_border: `[tiles]` which tiles have a border.
     length: `[]` number of tiles.
     """
 
     point: Float[Array, "tiles 2"]
     heading: Float[Array, " tiles"]
-    corners: Float[Array, "tiles 4 2"]
-    border_corners: Float[Array, "tiles 4 2"]
+    corners: Float[Array, "2 tiles 4 2"]
+    middle: Float[Array, "2 tiles 2"]
     has_border: Bool[Array, " tiles"]
     length: Int[Array, ""]
 
@@ -163,11 +163,14 @@ def pave(lap: Lap) -> Track:
     has_border = _find_borders(lap) & is_tile
     side = jnp.sign(heading_before - lap.heading)
     edge = jnp.full(MAX_TILES, ROAD_WIDTH)
+    tiles = quadrilaterals(-edge, edge, is_tile)
+    borders = quadrilaterals(side * ROAD_WIDTH, side * (ROAD_WIDTH + BORDER_WIDTH), has_border)
+    corners = jnp.stack([tiles, borders])
     return Track(
         point=jnp.where(is_tile[:, None], lap.point, FAR_AWAY),
         heading=jnp.where(is_tile, lap.heading, 0.0),
-        corners=quadrilaterals(-edge, edge, is_tile),
-        border_corners=quadrilaterals(side * ROAD_WIDTH, side * (ROAD_WIDTH + BORDER_WIDTH), has_border),
+        corners=corners,
+        middle=jnp.mean(corners, axis=2),
         has_border=has_border,
         length=lap.length,
     )
