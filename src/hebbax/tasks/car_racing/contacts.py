@@ -31,7 +31,7 @@ class Contacts(Struct):
 
 def find_contacts(car: Car, track: Track) -> Contacts:
     """Looks which wheels touch which tiles."""
-    distances = jnp.sum((track.middle[0] - car.center[0]) ** 2, axis=1)
+    distances = jnp.sum((track.middle[0] - car.center[:1]) ** 2, axis=1)
     _, tiles = jax.lax.top_k(-distances, NUM_CANDIDATES)
     touches = jax.vmap(jax.vmap(_touches, (None, None, 0)), (0, 0, None))
     return Contacts(tiles=tiles, is_touched=touches(car.center[1:], car.angle[1:], track.corners[0, tiles]))
@@ -41,10 +41,10 @@ def _touches(center: Float[Array, "2"], angle: Float[Array, ""], corners: Float[
     """Whether a wheel and a tile overlap: no side of either separates them."""
     half_sizes = jnp.array([WHEEL_HALF_WIDTH, WHEEL_RADIUS])
     axes = jnp.stack([jnp.stack([jnp.cos(angle), jnp.sin(angle)]), jnp.stack([-jnp.sin(angle), jnp.cos(angle)])])
-    seen = jnp.sum((corners - center)[:, None] * axes, axis=2)  # Corners in the wheel's frame.
+    seen = jnp.sum((corners - center[None])[:, None] * axes[None], axis=2)  # Corners in the wheel's frame.
     wheel_gap = jnp.maximum(jnp.min(seen, axis=0) - half_sizes, -jnp.max(seen, axis=0) - half_sizes)
 
     sides = jnp.roll(seen, -1, axis=0) - seen
     normals = jnp.stack([-sides[:, 1], sides[:, 0]], axis=1) / jnp.linalg.norm(sides, axis=1, keepdims=True)
-    tile_gap = -jnp.sum(normals * seen, axis=1) - jnp.sum(jnp.abs(normals) * half_sizes, axis=1)
+    tile_gap = -jnp.sum(normals * seen, axis=1) - jnp.sum(jnp.abs(normals) * half_sizes[None], axis=1)
     return jnp.maximum(jnp.max(wheel_gap), jnp.max(tile_gap)) <= SKIN

@@ -3,8 +3,9 @@
 Box2D solves the joints by 180 sweeps over them, which converge. Here the answer is written down: every wheel turns against the hull at the speed of its
 steering motor, so hull and wheels move as one rigid body, with the momentum and spin that all of them had together. One thing does not converge: a motor
 that drives its joint beyond a limit and the limit wind each other up, sweep by sweep, and must unwind before the joint comes back; so that is counted.
-Box2D's corrections of position are a few sweeps that stop when they are good enough; these are made as Box2D makes them. Lengths are in metres, times in seconds, angles in radians, masses
-in kilograms. Wheels are in the order front left, front right, rear left, rear right.
+Box2D's corrections of position are a few sweeps that stop when they are good enough; these are made as Box2D makes them.
+
+Lengths are in metres, times in seconds, angles in radians, masses in kilograms. Wheels are in the order front left, front right, rear left, rear right.
 
 Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's `envs/box2d/car_dynamics.py`; Box2D 2.3's `b2Island` and `b2RevoluteJoint`
 by Erin Catto, zlib licence.
@@ -22,13 +23,13 @@ UNIT = 0.02  # Metres in a unit of the original's drawing of the car.
 
 # What Box2D makes of the drawing, with a density of 1 for the hull and 0.1 for the wheels.
 HULL_MASS = 7.06
-HULL_CENTER = np.array([0.0, -0.08253089])  # Centre of mass, in the hull's frame.
-HULL_INERTIA = 18.260365 - HULL_MASS * HULL_CENTER[1] ** 2  # Around the centre of mass.
+HULL_CENTER = np.array([0.0, -0.08253089], np.float32)  # Centre of mass, in the hull's frame.
+HULL_INERTIA = float(18.260365 - HULL_MASS * HULL_CENTER[1] ** 2)  # Around the centre of mass.
 WHEEL_MASS = 0.06048
 WHEEL_INERTIA = 0.0074592
 WHEEL_HALF_WIDTH = 14 * UNIT
 WHEEL_RADIUS = 27 * UNIT
-WHEEL_PLACES = UNIT * np.array([[-55.0, 80.0], [55.0, 80.0], [-55.0, -82.0], [55.0, -82.0]])  # In the hull's frame.
+WHEEL_PLACES = UNIT * np.array([[-55, 80], [55, 80], [-55, -82], [55, -82]], np.float32)  # In the hull's frame.
 ARMS = WHEEL_PLACES - HULL_CENTER  # From the centre of mass.
 IS_FRONT = np.array([True, True, False, False])
 
@@ -111,8 +112,8 @@ def place(point: Float[Array, "2"], angle: Float[Array, ""]) -> Car:
 
     As in the original the wheels are turned, but not put around the turned hull: the first step pulls them into place, and hull and wheels twist.
     """
-    hull = point + rotate(jnp.asarray(HULL_CENTER, jnp.float32), angle)
-    wheels = point + jnp.asarray(WHEEL_PLACES, jnp.float32)
+    hull = point + rotate(jnp.asarray(HULL_CENTER), angle)
+    wheels = point[None] + WHEEL_PLACES
     return Car(
         center=jnp.concatenate([hull[None], wheels]),
         angle=jnp.full(5, angle),
@@ -170,7 +171,7 @@ def joint_angles(car: Car) -> Float[Array, "4"]:
 
 def hull_position(car: Car) -> Float[Array, "2"]:
     """Where the origin of the hull's drawing is; the centre of mass is a little behind it."""
-    return car.center[0] - rotate(jnp.asarray(HULL_CENTER, jnp.float32), car.angle[0])
+    return car.center[0] - rotate(jnp.asarray(HULL_CENTER), car.angle[0])
 
 
 def rotate(vectors: Float[Array, "*batch 2"], angle: Float[Array, ""]) -> Float[Array, "*batch 2"]:
@@ -220,15 +221,19 @@ def _solve_joints(
     turning = jnp.where((limit != 0.0) & (wound >= 0.0), 0.0, motor)
 
     total_mass = HULL_MASS + 4 * WHEEL_MASS
-    arms = rotate(jnp.asarray(ARMS, jnp.float32), car.angle[0])
+    arms = rotate(jnp.asarray(ARMS), car.angle[0])
     arm = WHEEL_MASS / total_mass * jnp.sum(arms, axis=0)  # From the hull's centre to that of all bodies.
-    inertia = HULL_INERTIA + 4 * WHEEL_INERTIA + WHEEL_MASS * np.sum(ARMS**2) - np.sum((WHEEL_MASS * np.sum(ARMS, 0)) ** 2) / total_mass
+    inertia = (
+        HULL_INERTIA + 4 * WHEEL_INERTIA + WHEEL_MASS * np.sum(ARMS**2) - np.sum((WHEEL_MASS * np.sum(ARMS, axis=0)) ** 2) / total_mass
+    )
 
     momentum = HULL_MASS * velocity[0] + WHEEL_MASS * jnp.sum(velocity[1:], axis=0)
-    angular_momentum = HULL_INERTIA * car.spin[0] + jnp.sum(WHEEL_MASS * _cross(arms, velocity[1:]) + WHEEL_INERTIA * (car.spin[1:] - turning))
+    angular_momentum = HULL_INERTIA * car.spin[0] + jnp.sum(
+        WHEEL_MASS * _cross(arms, velocity[1:]) + WHEEL_INERTIA * (car.spin[1:] - turning)
+    )
     spin = (angular_momentum - _cross(arm, momentum)) / float(inertia)
     hull = momentum / total_mass - spin * _left_of(arm)
-    wheels = hull + spin * _left_of(arms)
+    wheels = hull[None] + spin * _left_of(arms)
     impulse = WHEEL_INERTIA * (spin + turning - car.spin[1:])
     hold = jnp.clip(wound, 0.0, jnp.abs(limit) * (MAX_MOTOR_IMPULSE - limit * impulse))
     return jnp.concatenate([hull[None], wheels]), jnp.concatenate([spin[None], spin + turning]), hold
@@ -268,7 +273,7 @@ def _pull_together(
         hull_angle = hull_angle + turn / HULL_INERTIA
         wheel_angles[number] = wheel_angles[number] - turn / WHEEL_INERTIA
 
-        arm = rotate(jnp.asarray(ARMS[number], jnp.float32), hull_angle)
+        arm = rotate(jnp.asarray(ARMS[number]), hull_angle)
         gap = wheels[number] - hull - arm
         impulse = _impulse(arm, gap)
         hull = hull - impulse / HULL_MASS

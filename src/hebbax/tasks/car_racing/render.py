@@ -105,7 +105,9 @@ def _to_screen(camera: Camera, points: Float[Array, "*batch 2"]) -> tuple[Float[
     return ANCHOR[0] + xx * x + xy * y, ANCHOR[1] + yx * x + yy * y
 
 
-def _from_screen(camera: Camera, x: Float[Array, "*batch"], y: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+def _from_screen(
+    camera: Camera, x: Float[Array, "*batch"], y: Float[Array, "*batch"]
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
     """Returns places on the field relative to the camera's."""
     (xx, xy), (yx, yy) = camera.to_screen
     scale = 1 / (xx * yy - xy * yx)
@@ -117,7 +119,7 @@ def _draw_road(track: Track, is_visited: Bool[Array, " tiles"], camera: Camera) 
     """Draws tiles and borders into bits of words; all that are on the screen, a chunk at a time."""
     zoom = jnp.sqrt(jnp.sum(camera.to_screen**2, axis=1))
     x, y = _to_screen(camera, track.middle)
-    margin = RADII[:, None, None] * zoom
+    margin = RADII[:, None, None] * zoom[None, None]
     is_on_screen = (jnp.abs(x - FRAME / 2) < FRAME / 2 + margin[..., 0]) & (jnp.abs(y - ROWS / 2) < ROWS / 2 + margin[..., 1])
     bits = _paint_of_quadrilaterals(is_visited)
     corners = track.corners.reshape(-1, 4, 2)
@@ -128,7 +130,8 @@ def _draw_road(track: Track, is_visited: Bool[Array, " tiles"], camera: Camera) 
         covered = _cover(*_to_screen(camera, corners[chosen]))
         paint = jnp.where(is_there > 0, bits[chosen], 0)
         planes = tuple(
-            plane | _any_bits([covered[number] & -((paint[number] >> bit) & 1) for number in range(CHUNK)]) for bit, plane in enumerate(planes)
+            plane | _any_bits([covered[number] & -((paint[number] >> bit) & 1) for number in range(CHUNK)])
+            for bit, plane in enumerate(planes)
         )
         return left.at[chosen].set(0.0), planes
 
@@ -157,14 +160,14 @@ def _cover(x: Float[Array, "chunk 4"], y: Float[Array, "chunk 4"]) -> Int[Array,
     is_left = (rise < 0) == (area > 0)
 
     centers = np.arange(ROWS, dtype=np.float32) + 0.5
-    places = slope[..., None] * centers + offset[..., None]
+    places = slope[..., None] * centers[None, None] + offset[..., None]
     start = jnp.max(jnp.where(is_left[..., None], places, -jnp.inf), axis=1)
     end = jnp.min(jnp.where(is_left[..., None], jnp.inf, places), axis=1)
 
     def lower_bits(place: Float[Array, "chunk rows"]) -> Int[Array, "chunk words rows"]:
         """Bits of the pixels whose centres are left of a place."""
         first = np.arange(0, FRAME, WORD, dtype=np.float32)[:, None]
-        count = jnp.clip(jnp.ceil(place[:, None] - 0.5) - first, 0, WORD).astype(jnp.int32)
+        count = jnp.clip(jnp.ceil(place[:, None] - 0.5) - first[None], 0, WORD).astype(jnp.int32)
         return (jnp.int32(1) << count) - 1
 
     return lower_bits(end) & ~lower_bits(start)
@@ -180,11 +183,11 @@ def _any_bits(words: list[Int[Array, "words rows"]]) -> Int[Array, "words rows"]
 def _draw_field(planes: tuple[Int[Array, "words rows"], ...], camera: Camera) -> Float[Array, "3 rows 96"]:
     """Colours every pixel by its bits, or by the grass."""
     shifts = np.arange(WORD, dtype=np.int32)
-    is_road, first, second = (
-        (((plane.T[:, :, None] >> shifts) & 1) == 1).reshape(ROWS, FRAME) for plane in planes
-    )
+    is_road, first, second = ((((plane.T[:, :, None] >> shifts[None, None]) & 1) == 1).reshape(ROWS, FRAME) for plane in planes)
     centers = np.arange(FRAME, dtype=np.float32) + 0.5
-    x, y = _from_screen(camera, jnp.asarray(np.broadcast_to(centers, (ROWS, FRAME))), jnp.asarray(np.broadcast_to(centers[:ROWS, None], (ROWS, FRAME))))
+    x, y = _from_screen(
+        camera, jnp.asarray(np.broadcast_to(centers, (ROWS, FRAME))), jnp.asarray(np.broadcast_to(centers[:ROWS, None], (ROWS, FRAME)))
+    )
     x, y = x + camera.position[0], y + camera.position[1]
     is_field = (jnp.abs(x) < PLAYFIELD) & (jnp.abs(y) < PLAYFIELD)
     is_square = _is_even(jnp.floor(x / GRASS_SQUARE)) & _is_even(jnp.floor(y / GRASS_SQUARE))
@@ -211,13 +214,14 @@ def _draw_car(field: Float[Array, "3 rows 96"], car: Car, camera: Camera) -> Flo
     places = jnp.stack(_from_screen(camera, jnp.asarray(x), jnp.asarray(y)), axis=-1)
     patch = field[:, CAR_ROWS, CAR_COLUMNS]
     for number in range(4):
-        seen = rotate(places + camera.position - car.center[1 + number], -car.angle[1 + number])
+        seen = rotate(places + (camera.position - car.center[1 + number])[None, None], -car.angle[1 + number])
         is_wheel = (jnp.abs(seen[..., 0]) < WHEEL_HALF_WIDTH) & (jnp.abs(seen[..., 1]) < WHEEL_RADIUS)
-        patch = jnp.where(is_wheel, jnp.where(_is_spoke(seen[..., 1], car.phase[number]), 76.0, 0.0), patch)
+        wheel = jnp.where(_is_spoke(seen[..., 1], car.phase[number]), 76.0, 0.0)
+        patch = jnp.where(is_wheel[None], wheel[None], patch)
     seen = rotate(places, -car.angle[0])
     is_hull = jnp.any(jnp.stack([_is_inside(seen, polygon) for polygon in HULL_POLYGONS]), axis=0)
     hull = jnp.array([204.0, 0.0, 0.0])[:, None, None]
-    return field.at[:, CAR_ROWS, CAR_COLUMNS].set(jnp.where(is_hull, hull, patch))
+    return field.at[:, CAR_ROWS, CAR_COLUMNS].set(jnp.where(is_hull[None], hull, patch))
 
 
 def _is_spoke(place: Float[Array, "*batch"], phase: Float[Array, ""]) -> Bool[Array, "*batch"]:
@@ -258,7 +262,7 @@ def _draw_bar(panel: Float[Array, "3 12 96"], across: tuple, upwards: tuple, col
         return (places > jnp.minimum(first, second)) & (places < jnp.maximum(first, second))
 
     is_bar = is_between(heights, upwards)[:, None] & is_between(columns, across)[None]
-    return jnp.where(is_bar, jnp.array(colour, jnp.float32)[:, None, None], panel)
+    return jnp.where(is_bar[None], jnp.array(colour, jnp.float32)[:, None, None], panel)
 
 
 def _resize(image: Float[Array, "..."], size: int, axis: int) -> Float[Array, "..."]:
