@@ -36,7 +36,7 @@ ZOOM = 2.7
 TURNING_SPEED = 0.5  # m/s, from here on the view turns with the velocity instead of the hull.
 
 GRASS_SQUARE = PLAYFIELD / 20  # m
-RADII = np.array([7.5, 2.8], np.float32)  # m, from the middle of a tile or border to its farthest corner.
+RADII = np.array([9.5, 7.5], np.float32)  # m, from the middle of a tile or border to its farthest corner.
 CHUNK = 8  # Quadrilaterals that are drawn together.
 NUM_BITS = 3  # Road; the first and the second shade of road, or, off the road, a white and a red border.
 

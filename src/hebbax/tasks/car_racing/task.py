@@ -127,24 +127,8 @@ class CarRacing:
         return self.episode_steps
 
     def reset(self, key: PRNGKey, variation: Variation) -> tuple[Race, Float[Array, "..."]]:
-        """Draws a track and sets the car on its start. The key is consumed.
-
-        As in the original one step is made without action, in which the wheels come into place; the tiles touched in it are paid with the first reward.
-        """
-        track = draw_track(key)
-        zero = jnp.int32(0)
-        race = Race(
-            car=place(track.point[0], track.heading[0]),
-            track=track,
-            is_visited=jnp.zeros(MAX_TILES, bool),
-            is_on_road=jnp.zeros(4, bool),
-            is_on_start=jnp.zeros(4, bool),
-            num_paid=zero,
-            num_steps=zero,
-            num_idle=zero,
-            num_refused=zero,
-        )
-        race = _advance(race, jnp.zeros(3), variation)
+        """Draws a track and sets the car on its start. The key is consumed."""
+        race = start_race(draw_track(key), variation)
         return race, self._observe(race)
 
     def step(
@@ -187,6 +171,26 @@ class CarRacing:
         if self.view == "state":
             return senses.sense(race.car, race.track, race.is_on_road)
         return render.draw_view(race.car, race.track, race.is_visited, _time(race), self.view_size)
+
+
+def start_race(track: Track, variation: Variation) -> Race:
+    """Sets the car on the start of a track.
+
+    As in the original one step is made without action, in which the wheels come into place; the tiles touched in it are paid with the first reward.
+    """
+    zero = jnp.int32(0)
+    race = Race(
+        car=place(track.point[0], track.heading[0]),
+        track=track,
+        is_visited=jnp.zeros(MAX_TILES, bool),
+        is_on_road=jnp.zeros(4, bool),
+        is_on_start=jnp.zeros(4, bool),
+        num_paid=zero,
+        num_steps=zero,
+        num_idle=zero,
+        num_refused=zero,
+    )
+    return _advance(race, jnp.zeros(3), variation)
 
 
 def _advance(race: Race, action: Float[Array, "3"], variation: Variation) -> Race:
