@@ -21,7 +21,6 @@ from hebbax.tasks.car_racing.dynamics import (
     Car,
     hull_position,
     joint_angles,
-    rotate,
 )
 from hebbax.tasks.car_racing.track import MAX_TILES, PLAYFIELD, SCALE, Track
 from hebbax.types import Struct
@@ -53,6 +52,19 @@ CAR_ROWS, CAR_COLUMNS = slice(66, 78), slice(43, 53)  # Pixels that the car can 
 SPOKE = 1.2  # rad, of a wheel's rim are white.
 
 
+def _colour(red: int, green: int, blue: int) -> int:
+    """Packs a colour into one number: a plane of these is a third of the work of three planes."""
+    return red | green << 8 | blue << 16
+
+
+BLACK, WHITE, RED, GREEN = _colour(0, 0, 0), _colour(255, 255, 255), _colour(255, 0, 0), _colour(0, 255, 0)
+ROADS = [_colour(grey, grey, grey) for grey in (102, 105, 107)]
+GRASS, LIGHT_GRASS = _colour(102, 204, 102), _colour(102, 230, 102)
+NOTHING = -1
+HULL, RIM = _colour(204, 0, 0), _colour(76, 76, 76)
+FRONT_WHEELS, REAR_WHEELS = _colour(0, 0, 255), _colour(51, 0, 255)
+
+
 class Camera(Struct):
     """How the field comes to the screen: `pixel = anchor + to_screen (point - position)`.
 
@@ -76,19 +88,24 @@ def draw_frame(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: 
     Returns:
         Red, green and blue of every pixel.
     """
-    return jnp.moveaxis(_draw(car, track, is_visited, time), 0, -1).astype(jnp.uint8)
+    return jnp.moveaxis(_unpack(_draw(car, track, is_visited, time)), 0, -1).astype(jnp.uint8)
 
 
 def draw_view(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""], size: int) -> Float[Array, "size size 3"]:
     """Draws a frame and resizes it: each pixel of the view is the mean over its area of the frame, from 0 to 1."""
-    view = _resize(_resize(_draw(car, track, is_visited, time) / 255, size, axis=1), size, axis=2)
+    frame = _unpack(_draw(car, track, is_visited, time)).astype(jnp.float32) / 255
+    view = _resize(_resize(frame, size, axis=1), size, axis=2)
     return jnp.moveaxis(view, 0, -1)
 
 
-def _draw(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""]) -> Float[Array, "3 96 96"]:
+def _draw(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""]) -> Int[Array, "96 96"]:
     camera = _place_camera(car, time)
     field = _draw_car(_draw_field(_draw_road(track, is_visited, camera), camera), car, camera)
-    return jnp.concatenate([field, _draw_panel(car)], axis=1)
+    return jnp.concatenate([field, _draw_panel(car)])
+
+
+def _unpack(colours: Int[Array, "96 96"]) -> Int[Array, "3 96 96"]:
+    return (colours[None] >> np.array([0, 8, 16], np.int32)[:, None, None]) & 255
 
 
 def _place_camera(car: Car, time: Float[Array, ""]) -> Camera:
@@ -180,7 +197,7 @@ def _any_bits(words: list[Int[Array, "words rows"]]) -> Int[Array, "words rows"]
     return result
 
 
-def _draw_field(planes: tuple[Int[Array, "words rows"], ...], camera: Camera) -> Float[Array, "3 rows 96"]:
+def _draw_field(planes: tuple[Int[Array, "words rows"], ...], camera: Camera) -> Int[Array, "rows 96"]:
     """Colours every pixel by its bits, or by the grass."""
     shifts = np.arange(WORD, dtype=np.int32)
     is_road, first, second = ((((plane.T[:, :, None] >> shifts[None, None]) & 1) == 1).reshape(ROWS, FRAME) for plane in planes)
@@ -192,13 +209,10 @@ def _draw_field(planes: tuple[Int[Array, "words rows"], ...], camera: Camera) ->
     is_field = (jnp.abs(x) < PLAYFIELD) & (jnp.abs(y) < PLAYFIELD)
     is_square = _is_even(jnp.floor(x / GRASS_SQUARE)) & _is_even(jnp.floor(y / GRASS_SQUARE))
 
-    shade = 102.0 + jnp.where(first, 3.0, 0.0) + jnp.where(second, 5.0, 0.0)
-    grass = jnp.where(is_field, 102.0, 0.0)
-    light_grass = jnp.where(is_field, jnp.where(is_square, 230.0, 204.0), 0.0)
-    red = jnp.where(is_road, shade, jnp.where(first | second, 255.0, grass))
-    green = jnp.where(is_road, shade, jnp.where(second, 0.0, jnp.where(first, 255.0, light_grass)))
-    blue = jnp.where(is_road, shade, jnp.where(second, 0.0, jnp.where(first, 255.0, grass)))
-    return jnp.stack([red, green, blue])
+    road = jnp.where(second, ROADS[2], jnp.where(first, ROADS[1], ROADS[0]))
+    grass = jnp.where(is_field, jnp.where(is_square, LIGHT_GRASS, GRASS), BLACK)
+    beside = jnp.where(second, RED, jnp.where(first, WHITE, grass))
+    return jnp.where(is_road, road, beside)
 
 
 def _is_even(whole: Float[Array, "*batch"]) -> Bool[Array, "*batch"]:
@@ -206,53 +220,64 @@ def _is_even(whole: Float[Array, "*batch"]) -> Bool[Array, "*batch"]:
     return half == jnp.floor(half)
 
 
-def _draw_car(field: Float[Array, "3 rows 96"], car: Car, camera: Camera) -> Float[Array, "3 rows 96"]:
+def _draw_car(field: Int[Array, "rows 96"], car: Car, camera: Camera) -> Int[Array, "rows 96"]:
     """Draws wheels, and the hull above them, where the car is on the screen."""
     rows = np.arange(CAR_ROWS.start, CAR_ROWS.stop, dtype=np.float32) + 0.5
     columns = np.arange(CAR_COLUMNS.start, CAR_COLUMNS.stop, dtype=np.float32) + 0.5
-    x, y = np.meshgrid(columns, rows)
-    places = jnp.stack(_from_screen(camera, jnp.asarray(x), jnp.asarray(y)), axis=-1)
-    patch = field[:, CAR_ROWS, CAR_COLUMNS]
+    screen_x, screen_y = (places.reshape(-1) for places in np.meshgrid(columns, rows))
+    x, y = _from_screen(camera, jnp.asarray(screen_x), jnp.asarray(screen_y))
+
+    is_wheel, is_spoke = jnp.zeros(x.shape, bool), jnp.zeros(x.shape, bool)
     for number in range(4):
-        seen = rotate(places + (camera.position - car.center[1 + number])[None, None], -car.angle[1 + number])
-        is_wheel = (jnp.abs(seen[..., 0]) < WHEEL_HALF_WIDTH) & (jnp.abs(seen[..., 1]) < WHEEL_RADIUS)
-        wheel = jnp.where(_is_spoke(seen[..., 1], car.phase[number]), 76.0, 0.0)
-        patch = jnp.where(is_wheel[None], wheel[None], patch)
-    seen = rotate(places, -car.angle[0])
-    is_hull = jnp.any(jnp.stack([_is_inside(seen, polygon) for polygon in HULL_POLYGONS]), axis=0)
-    hull = jnp.array([204.0, 0.0, 0.0])[:, None, None]
-    return field.at[:, CAR_ROWS, CAR_COLUMNS].set(jnp.where(is_hull[None], hull, patch))
+        offset = camera.position - car.center[1 + number]
+        right, ahead = _turned(x + offset[0], y + offset[1], -car.angle[1 + number])
+        is_here = (jnp.abs(right) < WHEEL_HALF_WIDTH) & (jnp.abs(ahead) < WHEEL_RADIUS)
+        is_wheel = is_wheel | is_here
+        is_spoke = is_spoke | (is_here & _is_spoke(ahead, car.phase[number]))
+    right, ahead = _turned(x, y, -car.angle[0])
+    is_hull = jnp.zeros(x.shape, bool)
+    for polygon in HULL_POLYGONS:
+        is_hull = is_hull | _is_inside(right, ahead, polygon)
+
+    patch = jnp.where(is_hull, HULL, jnp.where(is_spoke, RIM, jnp.where(is_wheel, BLACK, NOTHING))).reshape(len(rows), len(columns))
+    margins = [(CAR_ROWS.start, ROWS - CAR_ROWS.stop), (CAR_COLUMNS.start, FRAME - CAR_COLUMNS.stop)]
+    patch = jnp.pad(patch, margins, constant_values=NOTHING)
+    return jnp.where(patch == NOTHING, field, patch)
 
 
-def _is_spoke(place: Float[Array, "*batch"], phase: Float[Array, ""]) -> Bool[Array, "*batch"]:
+def _turned(
+    x: Float[Array, " places"], y: Float[Array, " places"], angle: Float[Array, ""]
+) -> tuple[Float[Array, " places"], Float[Array, " places"]]:
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    return cosine * x - sine * y, sine * x + cosine * y
+
+
+def _is_spoke(place: Float[Array, " places"], phase: Float[Array, ""]) -> Bool[Array, " places"]:
     """Whether a place along a wheel shows the white part of its rim, which is hidden when it is below."""
     sines, cosines = jnp.sin(jnp.stack([phase, phase + SPOKE])), jnp.cos(jnp.stack([phase, phase + SPOKE]))
     ends = WHEEL_RADIUS * jnp.where(sines > 0, jnp.sign(cosines), cosines)
     return jnp.any(sines <= 0) & (place > jnp.min(ends)) & (place < jnp.max(ends))
 
 
-def _is_inside(places: Float[Array, "*batch 2"], polygon: np.ndarray) -> Bool[Array, "*batch"]:
+def _is_inside(x: Float[Array, " places"], y: Float[Array, " places"], polygon: np.ndarray) -> Bool[Array, " places"]:
     """Whether places are within a convex polygon whose corners go clockwise."""
-    sides = np.roll(polygon, -1, axis=0) - polygon
-    is_right = [
-        side[0] * (places[..., 1] - corner[1]) - side[1] * (places[..., 0] - corner[0]) <= 0
-        for side, corner in zip(sides, polygon, strict=True)
-    ]
-    return jnp.all(jnp.stack(is_right), axis=0)
+    is_inside = jnp.ones(x.shape, bool)
+    for (from_x, from_y), (to_x, to_y) in zip(polygon.tolist(), np.roll(polygon, -1, axis=0).tolist(), strict=True):
+        is_inside = is_inside & ((to_x - from_x) * (y - from_y) - (to_y - from_y) * (x - from_x) <= 0)
+    return is_inside
 
 
-def _draw_panel(car: Car) -> Float[Array, "3 12 96"]:
+def _draw_panel(car: Car) -> Int[Array, "panel 96"]:
     """Draws the instruments: speed, rolling of the wheels, steering and spin."""
-    speed = jnp.linalg.norm(car.velocity[0])
-    panel = jnp.zeros((3, PANEL, FRAME))
-    panel = _draw_bar(panel, (5, 6), (1, 1 + 0.02 * speed), (255, 255, 255))
-    for number, colour in enumerate([(0, 0, 255), (0, 0, 255), (51, 0, 255), (51, 0, 255)]):
+    panel = jnp.full((PANEL, FRAME), BLACK)
+    panel = _draw_bar(panel, (5, 6), (1, 1 + 0.02 * jnp.linalg.norm(car.velocity[0])), WHITE)
+    for number, colour in enumerate([FRONT_WHEELS, FRONT_WHEELS, REAR_WHEELS, REAR_WHEELS]):
         panel = _draw_bar(panel, (7 + number, 8 + number), (1, 1 + 0.01 * car.rolling[number]), colour)
-    panel = _draw_bar(panel, (20, 20 - 10.0 * joint_angles(car)[0]), (2, 4), (0, 255, 0))
-    return _draw_bar(panel, (30, 30 - 0.8 * car.spin[0]), (2, 4), (255, 0, 0))
+    panel = _draw_bar(panel, (20, 20 - 10.0 * joint_angles(car)[0]), (2, 4), GREEN)
+    return _draw_bar(panel, (30, 30 - 0.8 * car.spin[0]), (2, 4), RED)
 
 
-def _draw_bar(panel: Float[Array, "3 12 96"], across: tuple, upwards: tuple, colour: tuple[int, int, int]) -> Float[Array, "3 12 96"]:
+def _draw_bar(panel: Int[Array, "panel 96"], across: tuple, upwards: tuple, colour: int) -> Int[Array, "panel 96"]:
     """Draws a bar between two places in each direction, in fortieths of the screen."""
     columns = jnp.asarray(np.arange(FRAME, dtype=np.float32) + 0.5)
     heights = jnp.asarray(PANEL - 0.5 - np.arange(PANEL, dtype=np.float32))
@@ -261,8 +286,7 @@ def _draw_bar(panel: Float[Array, "3 12 96"], across: tuple, upwards: tuple, col
         first, second = (FRAME / 40 * end for end in ends)
         return (places > jnp.minimum(first, second)) & (places < jnp.maximum(first, second))
 
-    is_bar = is_between(heights, upwards)[:, None] & is_between(columns, across)[None]
-    return jnp.where(is_bar[None], jnp.array(colour, jnp.float32)[:, None, None], panel)
+    return jnp.where(is_between(heights, upwards)[:, None] & is_between(columns, across)[None], colour, panel)
 
 
 def _resize(image: Float[Array, "..."], size: int, axis: int) -> Float[Array, "..."]:
