@@ -36,7 +36,7 @@ TURNING_SPEED = 0.5  # m/s, from here on the view turns with the velocity instea
 
 GRASS_SQUARE = PLAYFIELD / 20  # m
 RADII = np.array([9.5, 7.5], np.float32)  # m, from the middle of a tile or border to its farthest corner.
-CHUNK = 8  # Quadrilaterals that are drawn together.
+CHUNK = 24  # Quadrilaterals that are drawn together.
 NUM_BITS = 3  # Road; the first and the second shade of road, or, off the road, a white and a red border.
 
 HULL_POLYGONS = [
@@ -181,13 +181,20 @@ def _cover(x: Float[Array, "chunk 4"], y: Float[Array, "chunk 4"]) -> Int[Array,
     start = jnp.max(jnp.where(is_left[..., None], places, -jnp.inf), axis=1)
     end = jnp.min(jnp.where(is_left[..., None], jnp.inf, places), axis=1)
 
-    def lower_bits(place: Float[Array, "chunk rows"]) -> Int[Array, "chunk words rows"]:
-        """Bits of the pixels whose centres are left of a place."""
-        first = np.arange(0, FRAME, WORD, dtype=np.float32)[:, None]
-        count = jnp.clip(jnp.ceil(place[:, None] - 0.5) - first[None], 0, WORD).astype(jnp.int32)
-        return (jnp.int32(1) << count) - 1
+    # Without the barrier XLA works out the intervals anew for every word.
+    start, end = jax.lax.optimization_barrier((_pixels_left_of(start), _pixels_left_of(end)))
+    return _lower_bits(end) & ~_lower_bits(start)
 
-    return lower_bits(end) & ~lower_bits(start)
+
+def _pixels_left_of(places: Float[Array, "chunk rows"]) -> Int[Array, "chunk rows"]:
+    """How many pixels of a row have their centres left of a place."""
+    return jnp.ceil(jnp.clip(places, 0.0, FRAME) - 0.5).astype(jnp.int32)
+
+
+def _lower_bits(count: Int[Array, "chunk rows"]) -> Int[Array, "chunk words rows"]:
+    """The bits of so many pixels, the leftmost ones."""
+    first = np.arange(0, FRAME, WORD, dtype=np.int32)
+    return (jnp.int32(1) << jnp.clip(count[:, None] - first[None, :, None], 0, WORD)) - 1
 
 
 def _any_bits(words: list[Int[Array, "words rows"]]) -> Int[Array, "words rows"]:
