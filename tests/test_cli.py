@@ -120,7 +120,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
         (["train", "small", "--strategy.population-size", "1"], "strategy.population_size is 1, but must be 2 or more"),
         (
             ["train", "small", "--strategy.std.initial", "-1"],
-            "config.strategy.std: a schedule's initial value is -1.0, but must be above 0",
+            "config.strategy.std: Schedule.initial is -1.0, but must be above 0",
         ),
         (
             ["train", "small", "--policy.hidden-sizes", "0"],
@@ -150,7 +150,7 @@ def test_usage_answers_no_command(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as end:
         cli.main([])
     assert end.value.code == 2
-    assert "hebbax train PRESET" in capsys.readouterr().out
+    assert "hebbax train PRESET" in capsys.readouterr().err
 
 
 def test_other_runs_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):

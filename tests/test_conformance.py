@@ -10,6 +10,7 @@ import pytest
 from hebbax import testing
 from hebbax.genomes.normal import Normal
 from hebbax.policies.hebbian import Hebbian
+from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.score_function import ScoreFunction
@@ -22,6 +23,7 @@ POLICIES = [
     Hebbian(hidden_sizes=(3,)),
     Hebbian(hidden_sizes=(3, 4), is_bounded=True),
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
+    LSTM(hidden_sizes=(3, 4)),
 ]
 GENOMES = [Normal(), Normal(init_scale=0.0)]
 STRATEGIES = [

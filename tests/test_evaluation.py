@@ -70,7 +70,9 @@ def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
     result = run[0]
     assert len(jax.devices()) == 2
     assert len(hebbax.evaluate(result, episodes=3)[0].returns) == 3
-    chunked = Result(small_config(generations=6, seed=SEED, chunk_size=1), result.genome, result.best_genome, result.best_generation, result.history)
+    chunked = Result(
+        small_config(generations=6, seed=SEED, chunk_size=1), result.genome, result.best_genome, result.best_generation, result.history
+    )
     for one, other in zip(hebbax.evaluate(chunked, episodes=4), hebbax.evaluate(result, episodes=4), strict=True):
         np.testing.assert_allclose(one.returns, other.returns, rtol=1e-5)
 

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[[list[str]], None]] = {"train": _train, "evaluate": _evaluate, "presets": _presets}
     if not arguments or arguments[0] in ("-h", "--help"):
-        sys.stdout.write(USAGE)
+        (sys.stdout if arguments else sys.stderr).write(USAGE)
         sys.exit(0 if arguments else 2)
     if arguments[0] not in commands:
         _refuse(f"unknown command {arguments[0]!r}; allowed are {', '.join(commands)}")

@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
+import jax
+
+from hebbax import devices
+from hebbax.types import PRNGKey
+
 if TYPE_CHECKING:
     from hebbax.genomes.base import GenomeSpec
     from hebbax.policies.base import Policy
@@ -59,6 +64,26 @@ class Config:
                 raise ValueError(f"{field} is {value}, but must be 1 or more")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}, but must be between 0 and 2^32 - 1")
+        self._check_memory()
+
+    def _check_memory(self) -> None:
+        """Refuses a search whose state and population no device here could hold."""
+
+        def start(key: PRNGKey) -> tuple[Any, Any]:
+            genome_key, init_key, ask_key = jax.random.split(key, 3)
+            genome = self.genome.init(genome_key, self.policy.genotype_shape(self.task))
+            state = self.strategy.init(init_key, genome)
+            return state, self.strategy.ask(ask_key, state)
+
+        needed = [
+            sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(part)) for part in jax.eval_shape(start, jax.random.key(0))
+        ]
+        available = devices.memory_bytes()
+        if sum(needed) > available:
+            raise ValueError(
+                f"strategy is {self.strategy}, whose state takes {needed[0] / 1e9:.1f} GB and whose population {needed[1] / 1e9:.1f} GB, but a device "
+                f"here has {available / 1e9:.1f} GB; choose a smaller network, population or genome, or an algorithm with a smaller state"
+            )
 
     @property
     def training_variations(self) -> dict[str, Any]:

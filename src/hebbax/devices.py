@@ -39,6 +39,12 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path.home() / ".cache" / "hebbax"))
 
 
+def memory_bytes() -> int:
+    """Bytes of memory that a device has: an accelerator's own, or what the cores of a CPU share."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def population_mesh(population_size: int) -> Mesh:
     """A mesh of as many local devices as divide the population evenly."""
     devices = jax.local_devices()

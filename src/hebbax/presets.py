@@ -1,11 +1,13 @@
 """Configurations by name: the paper's settings, and small ones."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from hebbax.config import Config
 from hebbax.genomes.normal import Normal
 from hebbax.policies.hebbian import Hebbian
+from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
@@ -42,6 +44,11 @@ def quadruped_static() -> Config:
     )
 
 
+def quadruped_lstm() -> Config:
+    """The paper's LSTM baseline on the quadruped."""
+    return dataclasses.replace(quadruped_static(), policy=LSTM())
+
+
 def quadruped_demo() -> Config:
     """Plasticity rules that visibly learn within minutes on two CPU cores. Not the paper's settings."""
     return Config(
@@ -55,5 +62,10 @@ def quadruped_demo() -> Config:
 
 
 PRESETS: Mapping[str, Callable[[], Config]] = MappingProxyType(
-    {"quadruped-hebbian": quadruped_hebbian, "quadruped-static": quadruped_static, "quadruped-demo": quadruped_demo}
+    {
+        "quadruped-hebbian": quadruped_hebbian,
+        "quadruped-static": quadruped_static,
+        "quadruped-lstm": quadruped_lstm,
+        "quadruped-demo": quadruped_demo,
+    }
 )

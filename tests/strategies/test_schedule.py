@@ -25,12 +25,12 @@ def test_a_constant_is_constant():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"initial": -0.1}, "initial value is -0.1, but must be above 0"),
-        ({"initial": 0.0}, "initial value is 0.0, but must be above 0"),
-        ({"initial": float("nan")}, "initial value is nan"),
+        ({"initial": -0.1}, "initial is -0.1, but must be above 0"),
+        ({"initial": 0.0}, "initial is 0.0, but must be above 0"),
+        ({"initial": float("nan")}, "initial is nan"),
         ({"initial": 0.1, "decay": 1.1}, "decay is 1.1, but must be above 0 and at most 1"),
         ({"initial": 0.1, "decay": 0.0}, "decay is 0.0"),
-        ({"initial": 0.1, "floor": 0.2}, "floor is 0.2, but must be between 0 and the initial value 0.1"),
+        ({"initial": 0.1, "floor": 0.2}, "floor is 0.2, but must be between 0 and initial, 0.1"),
         ({"initial": 0.1, "floor": -0.2}, "floor is -0.2"),
     ],
 )

@@ -59,7 +59,7 @@ def test_lifetimes_in_a_batch_are_those_alone(task: Quadruped, lives: Callable[.
     assert jnp.all(jnp.isfinite(observations))
     for individual, key in enumerate(keys):
         for index, body in enumerate(task.variations.values()):
-            one_state, one_first, (one_observations, one_rewards, _) = alone(key, body)
+            one_state, one_first, (one_observations, one_rewards, _) = alone(jax.random.clone(key), body)
             np.testing.assert_allclose(first[individual, index], one_first, rtol=0, atol=5e-3)
             np.testing.assert_allclose(observations[individual, index], one_observations, rtol=0, atol=2e-2)
             np.testing.assert_allclose(rewards[individual, index], one_rewards, rtol=0, atol=2e-2)

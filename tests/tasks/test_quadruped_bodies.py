@@ -136,6 +136,15 @@ def test_feet_are_at_the_legs_ends(body: str, variation_set: str):
         np.testing.assert_allclose(np.asarray(system.geom_pos)[feet][:, :2], QUARTERS * np.array(lower_legs)[:, None], atol=1e-6)
 
 
+def test_bodies_can_be_built_inside_a_program():
+    """A task that hides the bodies until its first step has them built while JAX traces; they come out as numbers all the same."""
+    engines = []
+    jax.jit(lambda: engines.append(build_engine("bullet", "paper", "mjx")))()
+    body = engines[0].variation("long_rear_legs")
+    np.testing.assert_allclose(body.lower_legs, [0.4, 0.6, 0.6, 0.4])
+    assert isinstance(engines[0].joint_range, np.ndarray)
+
+
 def test_front_is_ahead_and_left_is_left():
     """Towards +x with +y to the left, in the paper's set."""
     shorter_or_longer = {

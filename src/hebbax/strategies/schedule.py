@@ -22,11 +22,11 @@ class Schedule:
     def __post_init__(self) -> None:
         """Refuses values that no schedule of a scale can have."""
         if not self.initial > 0:
-            raise ValueError(f"a schedule's initial value is {self.initial}, but must be above 0")
+            raise ValueError(f"Schedule.initial is {self.initial}, but must be above 0")
         if not 0 < self.decay <= 1:
-            raise ValueError(f"a schedule's decay is {self.decay}, but must be above 0 and at most 1")
+            raise ValueError(f"Schedule.decay is {self.decay}, but must be above 0 and at most 1")
         if not 0 <= self.floor <= self.initial:
-            raise ValueError(f"a schedule's floor is {self.floor}, but must be between 0 and the initial value {self.initial}")
+            raise ValueError(f"Schedule.floor is {self.floor}, but must be between 0 and initial, {self.initial}")
 
     def __call__(self, generation: Int[Array, ""]) -> Float[Array, ""]:
         """The value in a generation, counted from 0."""

@@ -136,6 +136,7 @@ def build_engine(body: BodyName, variation_set: Literal["paper", "reference"], p
         systems = [_load(body, pipeline, lengths, num_substeps) for lengths in lower_legs.values()]
         template = jax.tree.map(np.asarray, mjx.make_data(systems[0])) if pipeline == "mjx" else None
         flat = [[np.asarray(leaf) for leaf in jax.tree.leaves(system)] for system in systems]
+        joint_range = np.asarray(systems[0].jnt_range, np.float32)[1:]
     differs = tuple(any(not np.array_equal(leaf, leaves[0]) for leaf in leaves) for leaves in zip(*flat, strict=True))
     different = [tuple(leaf for leaf, differ in zip(leaves, differs, strict=True) if differ) for leaves in flat]
     return Engine(
@@ -148,7 +149,7 @@ def build_engine(body: BodyName, variation_set: Literal["paper", "reference"], p
         differs=differs,
         bodies=dict(zip(lower_legs, zip(different, lower_legs.values(), strict=True), strict=True)),
         template=template,
-        joint_range=np.asarray(systems[0].jnt_range[1:], np.float32),
+        joint_range=joint_range,
     )
 
 

@@ -1,7 +1,9 @@
 """The quadruped: a body with four legs that learns to walk, in five variations of its body."""
 
+import contextlib
 import dataclasses
 import functools
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -48,6 +50,10 @@ class Life(Struct):
 @dataclasses.dataclass(frozen=True)
 class Quadruped:
     """A four-legged body, AntBullet, that shall walk towards +x.
+
+    A policy step of the paper's body is 0.0165 s in two substeps of `mjx`, of Brax's 0.05 s in five. Over 120 lifetimes of 300 steps under full torque
+    in random directions two substeps were as stable as twelve, and height and distance did not tell them apart; with one, the torso sank 0.02 m deeper
+    into the floor and the fastest joints were an eighth faster.
 
     Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of pybullet-gym.
     """
@@ -166,8 +172,9 @@ class Quadruped:
 
 @functools.cache
 def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
-    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives.
-    from hebbax.tasks.quadruped.engine import build_engine
+    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives. They print that they did without warp, which nobody needs here.
+    with contextlib.redirect_stdout(io.StringIO()):
+        from hebbax.tasks.quadruped.engine import build_engine
 
     return build_engine(body, variation_set, pipeline)
 

@@ -1,0 +1,131 @@
+"""How near the quadruped's physics comes to the physics that was recorded from PyBullet, where two engines cannot agree.
+
+Without contact they do, which the tests hold: here is what contact makes of it. Two comparisons on each of the five bodies of the reference set:
+
+    replay: from every tenth recorded state the next recorded actions are repeated; the figure is how far torso and joints are from the recorded ones
+        after some steps. Contact is chaotic, so errors grow.
+    lifetimes: lifetimes of the task under the recorded actions, from starts of their own, against the one that was recorded: distance, height, speeds.
+
+It writes `benchmarks/results/bullet_agreement.json` and prints tables for `docs/quadruped.md`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hebbax import devices
+from hebbax.run_dir import describe_environment
+from hebbax.tasks.quadruped import Quadruped
+from hebbax.tasks.quadruped.anatomy import Pose, place_limbs
+from hebbax.tasks.quadruped.engine import build_engine
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from tasks.quadruped_golden import GAITS, NAMES, STEP, load_actions, load_run
+
+BURN_IN = 40  # Steps, after which the recorded actions begin.
+HORIZONS = (1, 5, 20)  # Steps.
+LIFETIMES = 20
+INITIAL_HEIGHT = 0.75  # m
+FILE = Path(__file__).parent / "results" / "bullet_agreement.json"
+
+
+def main() -> None:
+    """Measures and writes both comparisons."""
+    devices.use_compilation_cache()
+    replays = [{"body": name, "gait": gait, **replay(name, gait)} for name in NAMES for gait in GAITS]
+    lifetimes = [{"body": name, "gait": gait, **compare_lifetimes(name, gait)} for name in NAMES for gait in GAITS]
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps({"environment": describe_environment(), "replay": replays, "lifetimes": lifetimes}, indent=2) + "\n")
+    print_replays(replays)
+    print_lifetimes(lifetimes)
+
+
+def replay(name: str, gait: str) -> dict[str, list[float]]:
+    """Median errors over recorded starts, for each horizon."""
+    engine = build_engine("bullet", "reference", "mjx")
+    recording, actions = load_run("quadruped_trajectories.npz", f"{name}/{gait}"), load_actions(gait)
+    starts = np.arange(0, len(actions) - max(HORIZONS), 10)
+    body = engine.variation(name)
+
+    @jax.jit
+    @jax.vmap
+    def follow(pose: Pose, actions: jax.Array) -> Pose:
+        def advance(physics: Any, action: jax.Array) -> tuple[Any, Pose]:
+            physics = engine.advance(physics, action, body)
+            return physics, Pose(q=physics.q, qd=physics.qd)
+
+        return jax.lax.scan(advance, engine.start(pose, body), actions)[1]
+
+    rows = BURN_IN + starts
+    windows = jnp.stack([actions[start : start + max(HORIZONS)] for start in starts])
+    ours = follow(jax.tree.map(lambda leaf: leaf[rows], recording.poses), windows)
+    errors: dict[str, list[float]] = {"torso_m": [], "joints_rad": []}
+    for horizon in HORIZONS:
+        theirs = np.asarray(recording.poses.q[rows + horizon])
+        difference = np.abs(np.asarray(ours.q[:, horizon - 1]) - theirs)
+        errors["torso_m"].append(float(np.median(np.linalg.norm(difference[:, :3], axis=1))))
+        errors["joints_rad"].append(float(np.median(np.max(difference[:, 7:], axis=1))))
+    return errors
+
+
+def compare_lifetimes(name: str, gait: str) -> dict[str, dict[str, float]]:
+    """What a lifetime amounts to, recorded and ours (mean and standard deviation over starts)."""
+    task, actions = Quadruped(variation_set="reference"), load_actions(gait)
+    body = task.variations[name]
+
+    @jax.jit
+    @jax.vmap
+    def live(key: jax.Array) -> dict[str, jax.Array]:
+        state, _ = task.reset(key, body)
+
+        def advance(state: Any, action: jax.Array) -> tuple[Any, Any]:
+            state, _, reward, _ = task.step(state, action, body)
+            return state, (reward, state.physics.q, state.physics.qd, state.has_contact)
+
+        return summarize(*jax.lax.scan(advance, state, actions)[1])
+
+    poses, data = load_run("quadruped_trajectories.npz", f"{name}/{gait}")
+    past = jax.tree.map(lambda leaf: leaf[BURN_IN + 1 :], poses)
+    touches = jax.vmap(lambda pose: place_limbs(pose, body.lower_legs).clearance < 0.01)(past)
+    recorded = summarize(jnp.asarray(data["progress"][BURN_IN + 1 :]), past.q, past.qd, touches)
+    ours = live(jax.random.split(jax.random.key(0), LIFETIMES))
+    return {
+        what: {"recorded": float(recorded[what]), "mean": float(jnp.mean(ours[what])), "std": float(jnp.std(ours[what]))}
+        for what in recorded
+    }
+
+
+def summarize(rewards: jax.Array, q: jax.Array, qd: jax.Array, touches: jax.Array) -> dict[str, jax.Array]:
+    """Distance, mean height of the torso, mean joint speed and the share of legs on the ground, over a lifetime."""
+    return {
+        "distance_m": jnp.sum(rewards) * STEP,
+        "height_m": jnp.mean(q[:, 2]),
+        "joint_speed_rad_per_s": jnp.mean(jnp.abs(qd[:, 6:])),
+        "legs_on_ground": jnp.mean(touches),
+    }
+
+
+def print_replays(replays: list[dict[str, Any]]) -> None:
+    """Prints a Markdown table of the replays."""
+    print("| body | gait | " + " | ".join(f"after {horizon}" for horizon in HORIZONS) + " |\n|" + "---|" * (2 + len(HORIZONS)))
+    for row in replays:
+        cells = [f"{m:.3f} m, {rad:.2f} rad" for m, rad in zip(row["torso_m"], row["joints_rad"], strict=True)]
+        print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
+
+
+def print_lifetimes(lifetimes: list[dict[str, Any]]) -> None:
+    """Prints a Markdown table of the lifetimes: the recorded figure, then ours."""
+    figures = ("distance_m", "height_m", "joint_speed_rad_per_s", "legs_on_ground")
+    print("\n| body | gait | " + " | ".join(figures) + " |\n|" + "---|" * (2 + len(figures)))
+    for row in lifetimes:
+        cells = [f"{row[what]['recorded']:.2f} / {row[what]['mean']:.2f} +- {row[what]['std']:.2f}" for what in figures]
+        print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

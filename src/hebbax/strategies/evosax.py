@@ -1,0 +1,179 @@
+"""Any distribution-based algorithm of evosax, searching for one genotype as a flat vector.
+
+evosax minimises: the sign changes here and nowhere else.
+
+Source: Lange 2022, https://arxiv.org/abs/2212.04180.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, cast, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from evosax import algorithms
+from evosax.algorithms.distribution_based.base import DistributionBasedAlgorithm
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int
+
+from hebbax.genomes.base import Genome
+from hebbax.genomes.normal import NormalGenome
+from hebbax.strategies.schedule import Schedule
+from hebbax.types import Genotype, PRNGKey, Struct
+
+if TYPE_CHECKING:
+    from hebbax.strategies.optimizers import Optimizer
+else:
+    Optimizer = Any  # The command line reads its options off the object that is there.
+
+
+@final
+class EvosaxState(Struct):
+    """What the next generation needs.
+
+    genome: the algorithm's mean as a genome, whose std is the spread of the last population about it: an algorithm's own distribution may have a
+        shape, this one has none.
+    algorithm: the algorithm's own state.
+    key_data: `[words]` raw key of all the populations to come. `tell` draws the population of `ask` anew, because an algorithm changes its state with it.
+    generation: `[]` generations told so far.
+    """
+
+    genome: Genome
+    algorithm: Any
+    key_data: Array
+    generation: Int[Array, ""]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Evosax:
+    """An algorithm of evosax: CMA_ES, Sep_CMA_ES, SNES, xNES, PGPE, Open_ES and others."""
+
+    algorithm: str = "SNES"
+    """Name of a distribution-based algorithm's class in evosax."""
+    population_size: int = 64
+    """Individuals in a generation."""
+    parameters: tuple[tuple[str, float], ...] = ()
+    """Names and values of the algorithm's own parameters that differ from evosax's defaults, such as (("std_init", 0.1),)."""
+    optimizer: Optimizer | None = None
+    """What turns a gradient into a step, for algorithms that have one; evosax's default if None."""
+    std: Schedule | None = None
+    """Scale of the search noise, for algorithms that are told it (Open_ES); evosax's default if None."""
+    common_random_numbers: Literal["nobody", "population"] = "nobody"
+    """Who lives with the same random numbers: nobody, or the whole population."""
+
+    def __post_init__(self) -> None:
+        """Refuses what evosax does not have."""
+        if self.population_size < 2:
+            raise ValueError(f"strategy.population_size is {self.population_size}, but must be 2 or more")
+        if self.algorithm not in known_algorithms():
+            raise ValueError(f"strategy.algorithm is {self.algorithm!r}, but must be one of {', '.join(known_algorithms())}")
+        algorithm = _make(self, jnp.zeros(2))
+        allowed = [field.name for field in dataclasses.fields(_default_parameters(algorithm))]
+        for name, _ in self.parameters:
+            if name not in allowed:
+                raise ValueError(f"strategy.parameters has {name!r}, but {self.algorithm} has {', '.join(allowed)}")
+
+    def init(self, key: PRNGKey, genome: Genome) -> EvosaxState:
+        """Starts the algorithm at the genome's mode. The key is consumed."""
+        init_key, life_key = jax.random.split(key)
+        mode = genome.mode()
+        algorithm = _make(self, mode)
+        with _evosax_rules():
+            state = algorithm.init(init_key, mode, _parameters(self, algorithm))
+        return EvosaxState(
+            genome=NormalGenome(mean=mode, std=jnp.zeros(())),
+            algorithm=_settle(state),
+            key_data=jax.random.key_data(life_key),
+            generation=jnp.zeros((), jnp.int32),
+        )
+
+    def ask(self, key: PRNGKey, state: EvosaxState) -> Genotype:
+        """Draws the population from the state's own key. The key is consumed."""
+        del key
+        return self._ask(state)[0]
+
+    def tell(self, state: EvosaxState, genotypes: Genotype, fitness: Float[Array, " population"]) -> tuple[EvosaxState, dict[str, Array]]:
+        """Takes one step of the algorithm."""
+        algorithm = _make(self, state.genome.mode())
+        # XLA finds that this is the population of `ask` and draws it once.
+        _, asked = self._ask(state)
+        with _evosax_rules():
+            told, _ = algorithm.tell(self._key(state, "tell"), genotypes, -fitness, asked, _parameters(self, algorithm))
+        distances = jax.vmap(lambda genotype: ravel_pytree(genotype)[0] - state.algorithm.mean)(genotypes)
+        spread = jnp.sqrt(jnp.mean(jnp.square(distances)))
+        after = EvosaxState(
+            genome=NormalGenome(mean=algorithm.get_mean(told), std=spread),
+            algorithm=_settle(told),
+            key_data=state.key_data,
+            generation=state.generation + 1,
+        )
+        return after, {"std": spread}
+
+    def shared_lives(self) -> Int[Array, " population"]:
+        """Numbers that individuals share who live with the same random numbers."""
+        individuals = jnp.arange(self.population_size)
+        return individuals if self.common_random_numbers == "nobody" else jnp.zeros_like(individuals)
+
+    def _ask(self, state: EvosaxState) -> tuple[Genotype, Any]:
+        algorithm = _make(self, state.genome.mode())
+        with _evosax_rules():
+            return algorithm.ask(self._key(state, "ask"), state.algorithm, _parameters(self, algorithm))
+
+    def _key(self, state: EvosaxState, use: Literal["ask", "tell"]) -> PRNGKey:
+        number = 2 * state.generation + (use == "tell")
+        return jax.random.fold_in(jax.random.wrap_key_data(state.key_data), number)
+
+
+@functools.cache
+def known_algorithms() -> tuple[str, ...]:
+    """Names of evosax's algorithms that have one mean, which they tell."""
+    found = {name: value for name, value in vars(algorithms).items() if isinstance(value, type)}
+    known = {name: value for name, value in found.items() if issubclass(value, DistributionBasedAlgorithm)}
+    # RandomSearch wants a function that samples.
+    return tuple(name for name in known if not name.startswith("SV_") and name != "RandomSearch")
+
+
+def _make(spec: Evosax, solution: Genotype) -> Any:
+    """Makes the algorithm for genotypes like `solution`, with what the specification says of its construction."""
+    make: Callable[..., Any] = getattr(algorithms, spec.algorithm)
+    options: dict[str, Any] = {}
+    if spec.optimizer is not None:
+        options["optimizer"] = spec.optimizer.build()
+    if spec.std is not None:
+        std = spec.std
+        options["std_schedule"] = lambda generation: std(jnp.asarray(generation))
+    # evosax wants an example's values only to know how to flatten it.
+    example = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), solution)
+    try:
+        with jax.ensure_compile_time_eval(), _evosax_rules():
+            return make(population_size=spec.population_size, solution=example, **options)
+    except TypeError as error:
+        raise ValueError(f"strategy.algorithm is {spec.algorithm!r}, which takes no {' or '.join(options)}: {error}") from error
+    except AssertionError as error:
+        raise ValueError(f"strategy.population_size is {spec.population_size}, but {spec.algorithm} says: {error}") from error
+
+
+def _parameters(spec: Evosax, algorithm: Any) -> Any:
+    return _default_parameters(algorithm).replace(**dict(cast(Any, spec.parameters)))
+
+
+def _default_parameters(algorithm: Any) -> Any:
+    # Some are computed with Python's numbers, so they are settled before a program is compiled.
+    with jax.ensure_compile_time_eval(), _evosax_rules():
+        return algorithm.default_params
+
+
+def _settle(state: Any) -> Any:
+    """Gives every number of a state a definite type, which evosax's first states lack."""
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state)
+
+
+@contextlib.contextmanager
+def _evosax_rules() -> Iterator[None]:
+    """Lets evosax promote dtypes and ranks."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
