@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from hebbax.strategies.optimizers import Adam, Sgd
     from hebbax.strategies.schedule import Schedule
     from hebbax.strategies.score_function import ScoreFunction
+    from hebbax.tasks.car_racing import CarRacing
+    from hebbax.tasks.gymnax import make_gymnax
     from hebbax.tasks.quadruped import Quadruped
     from hebbax.training import train
 
 # Names are loaded when they are first asked for, so that `import hebbax` stays cheap: physics, checkpoints and plots come with their users.
 _HOMES = {
     "Adam": "hebbax.strategies.optimizers",
+    "CarRacing": "hebbax.tasks.car_racing",
     "Config": "hebbax.config",
     "Hebbian": "hebbax.policies.hebbian",
     "Normal": "hebbax.genomes.normal",
@@ -30,12 +33,14 @@ _HOMES = {
     "Sgd": "hebbax.strategies.optimizers",
     "Static": "hebbax.policies.static",
     "evaluate": "hebbax.evaluation",
+    "make_gymnax": "hebbax.tasks.gymnax",
     "train": "hebbax.training",
     "use_cpu_cores": "hebbax.devices",
 }
 
 __all__ = [
     "Adam",
+    "CarRacing",
     "Config",
     "Hebbian",
     "Normal",
@@ -46,6 +51,7 @@ __all__ = [
     "Sgd",
     "Static",
     "evaluate",
+    "make_gymnax",
     "train",
     "use_cpu_cores",
 ]

@@ -1,0 +1,152 @@
+"""How near the racer's physics comes to Box2D's, live, on random tracks under random driving.
+
+The same uniform draws make the same track in gymnasium's CarRacing-v3 and here, both are driven by the same actions, and every step is compared. It needs
+`gymnasium[box2d]` beside hebbax, which is no dependency; it prints a table and writes `benchmarks/results/box2d-agreement.json`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from hebbax.tasks.car_racing import CarRacing
+from hebbax.tasks.car_racing.dynamics import joint_angles
+from hebbax.tasks.car_racing.task import start_race
+from hebbax.tasks.car_racing.track import NUM_CHECKPOINTS, SECTOR, TRACK_RADIUS, draw_lap, pave
+
+SPIN = 3.0  # rad/s, from which on a car counts as spinning.
+COLUMNS = ("position (m)", "angle (rad)", "joint angle (rad)", "wheel speed (rad/s)", "reward")
+
+
+class Draws:
+    """Stands in for gymnasium's random numbers."""
+
+    def __init__(self, draws: np.ndarray) -> None:
+        self.draws = iter(draws.astype(float).ravel())
+
+    def uniform(self, low: float, high: float) -> float:
+        del low, high
+        return next(self.draws)
+
+
+def main() -> None:
+    """Drives and compares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--races", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=300)
+    options = parser.parse_args()
+
+    import gymnasium
+    from gymnasium.envs.box2d import car_racing
+
+    env = car_racing.CarRacing()
+    env._render = lambda mode: None
+    random = np.random.default_rng(0)
+    compared = [compare(car_racing, env, random, options.steps) for _ in range(options.races)]
+    errors = np.stack([race["errors"] for race in compared])
+    is_spinning = np.array([race["is_spinning"] for race in compared])
+    results = {
+        "gymnasium": gymnasium.__version__,
+        "races": options.races,
+        "after 50 steps": summarise(errors[:, :50]),
+        f"after {options.steps} steps, never spinning ({int(np.sum(~is_spinning))})": summarise(errors[~is_spinning]),
+        f"after {options.steps} steps, spinning ({int(np.sum(is_spinning))})": summarise(errors[is_spinning]),
+        "races with another number of tiles visited": int(sum(race["is_visited_other"] for race in compared)),
+        "steps of a wheel on the road here and not there, or the reverse": int(sum(race["num_road_other"] for race in compared)),
+    }
+    file = Path(__file__).parent / "results" / "box2d-agreement.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results, indent=2))
+
+
+TASK = CarRacing(view="state", patience=None)
+
+
+@jax.jit
+def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array) -> Any:
+    """Our own race: positions, angles, joints, wheels, rewards, wheels on the road, tiles visited."""
+    variation = TASK.variations["default"]
+
+    def step(race: Any, action: jax.Array) -> tuple[Any, tuple]:
+        race, _, reward, _ = TASK.step(race, action, variation)
+        car = race.car
+        return race, (car.center[0], car.angle[0], joint_angles(car), car.rolling, reward, race.is_on_road, race.num_paid)
+
+    return jax.lax.scan(step, start_race(pave(draw_lap(noise, radius)), variation), actions)[1]
+
+
+def compare(car_racing: Any, env: Any, random: np.random.Generator, steps: int) -> dict[str, Any]:
+    """Drives one race in both."""
+    draws = start_in_box2d(car_racing, env, random)
+    actions = draw_actions(random, steps)
+    center, angle, joint, rolling, rewards, is_on_road, num_visited = (
+        np.asarray(each) for each in drive(draws[:, 0], draws[:, 1], actions)
+    )
+    errors, num_road_other, is_spinning = np.zeros((steps, len(COLUMNS))), 0, False
+    for number, action in enumerate(actions):
+        reward = env.step(action)[1]
+        hull, wheels = env.car.hull, env.car.wheels
+        errors[number] = (
+            np.linalg.norm(center[number] - hull.worldCenter),
+            abs(angle[number] - hull.angle),
+            np.max(np.abs(joint[number] - [wheel.joint.angle for wheel in wheels])),
+            np.max(np.abs(rolling[number] - [wheel.omega for wheel in wheels])),
+            abs(rewards[number] - reward),
+        )
+        num_road_other += np.sum(is_on_road[number] != [len(wheel.tiles) > 0 for wheel in wheels])
+        is_spinning |= abs(hull.angularVelocity) > SPIN
+    return {
+        "errors": errors,
+        "is_spinning": is_spinning,
+        "num_road_other": num_road_other,
+        "is_visited_other": num_visited[-1] != env.tile_visited_count,
+    }
+
+
+def start_in_box2d(car_racing: Any, env: Any, random: np.random.Generator) -> np.ndarray:
+    """Starts a race on a track that closes, and returns what it was drawn from."""
+    if env.road:
+        env._destroy()
+    env.reward = env.prev_reward = env.t = 0.0
+    env.tile_visited_count, env.new_lap = 0, False
+    env.world.contactListener_bug_workaround = car_racing.FrictionDetector(env, env.lap_complete_percent)
+    env.world.contactListener = env.world.contactListener_bug_workaround
+    while True:
+        noise = random.uniform(0, SECTOR, NUM_CHECKPOINTS)
+        radius = random.uniform(TRACK_RADIUS / 3, TRACK_RADIUS, NUM_CHECKPOINTS)
+        draws = np.stack([noise, radius], axis=1).astype(np.float32)
+        env._np_random, env.road_poly = Draws(draws), []
+        if env._create_track():
+            break
+    env.car = car_racing.Car(env.world, *env.track[0][1:4])
+    env.step(None)
+    return draws
+
+
+def draw_actions(random: np.random.Generator, steps: int) -> np.ndarray:
+    """Sines of random pace in two of three races, noise in the third."""
+    if random.random() < 1 / 3:
+        return np.clip(random.normal(0, 0.6, (steps, 3)), [-1, 0, 0], 1).astype(np.float32)
+    pace, phase = random.uniform(0.01, 0.15, 3), random.uniform(0, 2 * np.pi, 3)
+    waves = np.sin(pace * np.arange(steps)[:, None] + phase)
+    steering = random.uniform() * waves[:, 0]
+    gas = np.clip(0.5 * waves[:, 1] + random.uniform(0, 0.6), 0, 1)
+    brake = np.clip(waves[:, 2] - random.uniform(0.3, 1.0), 0, 1)
+    return np.stack([steering, gas, brake], axis=1).astype(np.float32)
+
+
+def summarise(errors: np.ndarray) -> dict[str, dict[str, float]]:
+    """Each race by its largest error; of the races the median, the 95th percentile and the largest."""
+    largest = np.max(errors, axis=1)
+    return {
+        name: {"median": float(np.median(column)), "95%": float(np.percentile(column, 95)), "largest": float(np.max(column))}
+        for name, column in zip(COLUMNS, largest.T, strict=True)
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""How fast the racer's steps are, and where their time goes.
+
+Every case runs in a process of its own, several times in turn with the others, so that a noisy machine disturbs all alike; the figures are medians. It
+writes `benchmarks/results/car-racing-DEVICE.json` and prints a table. Ratios are what travels between machines. The peers, EnvPool and gymnasium, are no
+dependencies: name a Python that has `envpool` and `gymnasium[box2d]` by `--peer-python`, or their cases are left out.
+
+Cases
+    physics: steps without a view. The actions are a tape.
+    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels. The car follows the road, as tiles in view cost time. The first
+        second, when the whole field is in view, is measured apart.
+    parts: what draws a view, part by part, in microseconds for one view on one core.
+    envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
+
+Floors
+    A view writes 96 x 96 x 3 numbers once and 84 x 84 x 3 once, and reads the former: 280 kB that stay in a core's cache, which it copies in some 10
+    microseconds. What a step costs more than that is arithmetic on pixels and on rows of tiles.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+ZOOM_STEPS = 50  # In the first second the view zooms in.
+PEERS = ("envpool", "gymnasium")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One thing to measure, in a process of its own."""
+
+    name: str
+    batch: int = 64
+    cores: int = 2
+    steps: int = 300
+
+
+CASES = [
+    *(Case(name, batch=batch) for name in ("physics", "view") for batch in (16, 64, 256)),
+    Case("state"),
+    Case("physics", batch=32, cores=1),
+    Case("view", batch=32, cores=1),
+    Case("parts", batch=32, cores=1, steps=100),
+    Case("envpool"),
+    Case("envpool", batch=32, cores=1),
+    Case("gymnasium", batch=1, cores=1),
+]
+
+
+def main() -> None:
+    """Measures all cases, or in a child process one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="processes per case")
+    parser.add_argument("--only", default="", help="names of cases, separated by commas; all if empty")
+    parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has the peers")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case:
+        case = Case(**json.loads(options.case))
+        measured = {"envpool": measure_envpool, "gymnasium": measure_gymnasium, "parts": measure_parts}.get(case.name, measure)
+        sys.stdout.write("\n" + json.dumps(measured(case)) + "\n")
+        return
+
+    chosen = [case for case in CASES if not options.only or case.name in options.only.split(",")]
+    chosen = [case for case in chosen if case.name not in PEERS or _has(options.peer_python, case.name)]
+    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in chosen}
+    for _ in range(options.rounds):
+        for case in chosen:
+            runs[case].append(_in_a_process(case, options.peer_python if case.name in PEERS else sys.executable))
+            print(case, {name: value for name, value in runs[case][-1].items() if name != "environment"}, flush=True)
+    write_results(runs)
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Measures steps of a batch of races in all five variations."""
+    import hebbax
+
+    hebbax.use_cpu_cores(case.cores)
+    import jax
+    import jax.numpy as jnp
+
+    from hebbax import devices
+    from hebbax.run_dir import describe_environment
+    from hebbax.tasks.car_racing import CarRacing
+
+    task = CarRacing(view="pixels" if case.name == "view" else "state")
+    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
+    variations = jax.tree.map(lambda leaf: leaf[jnp.arange(case.batch) % 5], variations)
+    mesh = devices.population_mesh(case.batch)
+
+    def reset(keys: Any, variations: Any) -> Any:
+        return jax.vmap(task.reset)(keys, variations)[0]
+
+    def drive(races: Any, variations: Any, steps: int) -> Any:
+        def advance(carry: Any, _: None) -> tuple[Any, None]:
+            races, _ = carry
+            actions = jax.vmap(follow_road)(races) if case.name == "view" else tape(races)
+            races, observation, reward, _ = jax.vmap(task.step)(races, actions, variations)
+            # Carried on, as a rollout carries it, an observation is made; elsewhere XLA leaves it out.
+            return (races, reward if case.name == "physics" else observation), None
+
+        shape = () if case.name == "physics" else task.observation_shape
+        return jax.lax.scan(advance, (races, jnp.zeros((races.num_steps.shape[0], *shape))), None, length=steps)[0]
+
+    def tape(races: Any) -> Any:
+        times = 0.05 * races.num_steps.astype(jnp.float32) + jnp.arange(races.num_steps.shape[0])
+        return jnp.stack([0.3 * jnp.sin(times), 0.2 + 0.2 * jnp.sin(0.3 * times), jnp.zeros_like(times)], axis=1)
+
+    keys = jax.random.split(jax.random.key(0), case.batch)
+    reset_all = jax.jit(devices.over_population(reset, mesh))
+    races = jax.block_until_ready(reset_all(keys, variations))
+    started = time.perf_counter()
+    jax.block_until_ready(reset_all(keys, variations))
+    reset_seconds = time.perf_counter() - started
+
+    def seconds_of(races: Any, steps: int) -> tuple[Any, float]:
+        run = jax.jit(devices.over_population(lambda races, variations: drive(races, variations, steps), mesh))
+        jax.block_until_ready(run(races, variations))
+        started = time.perf_counter()
+        (races, seen) = jax.block_until_ready(run(races, variations))
+        seconds = time.perf_counter() - started
+        if not bool(jnp.all(jnp.isfinite(seen))):
+            raise RuntimeError("a race was not finite")
+        return races, seconds
+
+    races, zoom_seconds = seconds_of(races, ZOOM_STEPS)
+    races, seconds = seconds_of(races, case.steps)
+    return {
+        "steps_per_second": case.batch * case.steps / seconds,
+        "first_second_steps_per_second": case.batch * ZOOM_STEPS / zoom_seconds,
+        "reset_seconds": reset_seconds,
+        "mean_visited": float(jnp.mean(races.num_paid)),
+        "peak_memory_bytes": _peak_memory(),
+        "environment": describe_environment(),
+    }
+
+
+def follow_road(race: Any) -> Any:
+    """Steers at the road seven metres ahead, at 30 m/s."""
+    import jax.numpy as jnp
+
+    from hebbax.tasks.car_racing import senses
+
+    seen = senses.sense(race.car, race.track, race.is_on_road)
+    ahead, speed = seen[28:30], senses.SPEED_SCALE * seen[5]
+    steering = 2.0 * jnp.arctan2(ahead[0], jnp.maximum(ahead[1], 1e-3))
+    return jnp.stack([steering, jnp.where(speed < 30.0, 0.2, 0.0), jnp.zeros(())])
+
+
+def measure_parts(case: Case) -> dict[str, Any]:
+    """Measures what a view is made of, one part at a time, on one core."""
+    import hebbax
+
+    hebbax.use_cpu_cores(1)
+    import jax
+    import jax.numpy as jnp
+
+    from hebbax.tasks.car_racing import CarRacing, render
+
+    task = CarRacing(view="state")
+    variation = task.variations["default"]
+    races = jax.jit(jax.vmap(lambda key: task.reset(key, variation)[0]))(jax.random.split(jax.random.key(0), case.batch))
+
+    def advance(races: Any, _: None) -> tuple[Any, None]:
+        return jax.vmap(lambda race: task.step(race, follow_road(race), variation)[0])(races), None
+
+    races = jax.jit(lambda races: jax.lax.scan(advance, races, None, length=case.steps)[0])(races)
+    time_of = jax.vmap(lambda race: 0.02 * race.num_steps.astype(jnp.float32))
+    cameras = jax.vmap(render._place_camera)(races.car, time_of(races))
+    planes = jax.vmap(render._draw_road)(races.track, races.is_visited, cameras)
+    fields = jax.vmap(render._draw_field)(planes, cameras)
+    parts = {
+        "road": (render._draw_road, (races.track, races.is_visited, cameras)),
+        "field": (render._draw_field, (planes, cameras)),
+        "car": (render._draw_car, (fields, races.car, cameras)),
+        "panel": (render._draw_panel, (races.car,)),
+        "frame": (render.draw_frame, (races.car, races.track, races.is_visited, time_of(races))),
+        "view": (lambda *scene: render.draw_view(*scene, 84), (races.car, races.track, races.is_visited, time_of(races))),
+        "step": (lambda race: task.step(race, jnp.zeros(3), variation)[0].replace(track=None), (races,)),
+    }
+    return {
+        f"{name}_microseconds": _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch) for name, (part, arguments) in parts.items()
+    }
+
+
+def _microseconds(part: Any, arguments: tuple, batch: int) -> float:
+    import jax
+
+    jax.block_until_ready(part(*arguments))
+    seconds = []
+    for _ in range(20):
+        started = time.perf_counter()
+        jax.block_until_ready(part(*arguments))
+        seconds.append(time.perf_counter() - started)
+    return 1e6 * statistics.median(seconds) / batch
+
+
+def measure_envpool(case: Case) -> dict[str, Any]:
+    """Measures EnvPool's CarRacing-v3, as many threads as cores."""
+    import envpool
+    import numpy as np
+
+    envs = envpool.make_gymnasium("CarRacing-v3", num_envs=case.batch, num_threads=case.cores)
+    random = np.random.default_rng(0)
+    envs.reset()
+
+    def drive(steps: int) -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            envs.step(random.uniform([-0.3, 0.0, 0.0], [0.3, 0.4, 0.0], (case.batch, 3)).astype(np.float32))
+        return time.perf_counter() - started
+
+    drive(20)
+    return {
+        "steps_per_second": case.batch * case.steps / drive(case.steps),
+        "version": envpool.__version__,
+        "peak_memory_bytes": _peak_memory(),
+    }
+
+
+def measure_gymnasium(case: Case) -> dict[str, Any]:
+    """Measures gymnasium's CarRacing-v3, with and without its pixels."""
+    import gymnasium
+
+    env = gymnasium.make("CarRacing-v3")
+    env.action_space.seed(0)
+
+    def steps_per_second() -> float:
+        env.reset(seed=0)
+        started = time.perf_counter()
+        for _ in range(case.steps):
+            env.step(env.action_space.sample())
+        return case.steps / (time.perf_counter() - started)
+
+    with_pixels = steps_per_second()
+    env.unwrapped._render = lambda mode: env.observation_space.low
+    return {
+        "steps_per_second": with_pixels,
+        "physics_steps_per_second": steps_per_second(),
+        "version": gymnasium.__version__,
+        "peak_memory_bytes": _peak_memory(),
+    }
+
+
+def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
+    """Writes medians, and the ratios that they were measured for."""
+    rows = []
+    for case, measured in runs.items():
+        numbers = {
+            name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
+        }
+        texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
+        rows.append(
+            {**dataclasses.asdict(case), **numbers, **texts, "all_steps_per_second": [run.get("steps_per_second") for run in measured]}
+        )
+    environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
+    results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
+    device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"car-racing-{device}.json"
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results["ratios"], indent=2), f"\nwritten to {file}")
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Compares the cases that belong together."""
+    speed = {(row["name"], row["batch"], row["cores"]): row["steps_per_second"] for row in rows if "steps_per_second" in row}
+    pairs = {
+        "view to EnvPool, two cores": (("view", 64, 2), ("envpool", 64, 2)),
+        "view to EnvPool, one core": (("view", 32, 1), ("envpool", 32, 1)),
+        "view to gymnasium, one core": (("view", 32, 1), ("gymnasium", 1, 1)),
+        "view: two cores to one": (("view", 64, 2), ("view", 32, 1)),
+        "physics: two cores to one": (("physics", 64, 2), ("physics", 32, 1)),
+        "view: batch 256 to 64": (("view", 256, 2), ("view", 64, 2)),
+        "physics: batch 256 to 64": (("physics", 256, 2), ("physics", 64, 2)),
+        "physics to view": (("physics", 64, 2), ("view", 64, 2)),
+    }
+    return {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
+
+
+def _peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _has(python: str, module: str) -> bool:
+    found = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+    if not found:
+        print(f"{python} has no {module}: its cases are left out", flush=True)
+    return found
+
+
+def _in_a_process(case: Case, python: str) -> dict[str, Any]:
+    """Measures a case in a new process, and returns what it printed last."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [python, __file__, "--case", json.dumps(dataclasses.asdict(case))]
+    if case.cores == 1:
+        command = ["taskset", "-c", "0", *command]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The rules of car racing: variations, actions, rewards and the end of a race.
+
+How the car moves is the business of `dynamics`, what it touches that of `contacts`, what it sees that of `render`.
+
+Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal, final
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from hebbax.tasks.car_racing import render, senses
+from hebbax.tasks.car_racing.contacts import find_contacts
+from hebbax.tasks.car_racing.dynamics import STEP, Car, Controls, Variation, drive, hull_position, place
+from hebbax.tasks.car_racing.track import MAX_TILES, PLAYFIELD, Track, draw_track
+from hebbax.types import PRNGKey, Struct
+
+SIDE_FORCE = 400.0  # N, the grip of one tyre on the road. The paper gives no figure.
+SIDE_SLIP = 10.0  # m/s, as in the paper's public code.
+
+# Per variation: friction, force along x, slip.
+VARIATIONS = {
+    "paper": {
+        "default": (1.0, 0.0, 0.0),
+        "friction_double": (2.0, 0.0, 0.0),
+        "friction_half": (0.5, 0.0, 0.0),
+        "force_west": (1.0, -SIDE_FORCE, 0.0),
+        "force_east": (1.0, SIDE_FORCE, 0.0),
+    },
+    "reference": {
+        "default": (1.0, 0.0, 0.0),
+        "friction_double": (2.0, 0.0, 0.0),
+        "friction_half": (0.5, 0.0, 0.0),
+        "slip_left": (1.0, 0.0, -SIDE_SLIP),
+        "slip_right": (1.0, 0.0, SIDE_SLIP),
+    },
+}
+
+TRACK_REWARD = 1000.0  # For all tiles together.
+STEP_REWARD = -0.1
+OFF_FIELD_REWARD = -100.0
+
+
+class Race(Struct):
+    """The state of a lifetime.
+
+    car: hull and wheels.
+    track: the road, which stays as it is.
+    is_visited: `[tiles]` which tiles a wheel has touched.
+    is_on_road: `[4]` which wheels touched the road when the last step began.
+    is_on_start: `[4]` which wheels touched the first tile then.
+    num_paid: `[]` tiles that rewards were given for.
+    num_steps: `[]` steps driven.
+    num_idle: `[]` consecutive steps of negative reward.
+    num_refused: `[]` components of actions that were not finite, and taken as zero.
+    """
+
+    car: Car
+    track: Track
+    is_visited: Bool[Array, " tiles"]
+    is_on_road: Bool[Array, "4"]
+    is_on_start: Bool[Array, "4"]
+    num_paid: Int[Array, ""]
+    num_steps: Int[Array, ""]
+    num_idle: Int[Array, ""]
+    num_refused: Int[Array, ""]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class CarRacing:
+    """A car that shall visit every tile of a random closed road, quickly.
+
+    An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is beyond is cut, what is not finite is zero.
+
+    Source: OpenAI Gym's CarRacing-v0; variations of Palm et al. 2020, https://arxiv.org/abs/2011.06811.
+    """
+
+    view: Literal["pixels", "state"] = "pixels"
+    """What is observed: the picture from above, or the numbers of `senses.sense`."""
+    view_size: int = 84
+    """Pixels along a side of the picture, which is resized from 96."""
+    variation_set: Literal["paper", "reference"] = "paper"
+    """The five variations as the paper names them, or as its public code has them: with slipping tyres for pushed cars."""
+    episode_steps: int = 1000
+    """The most steps of a race."""
+    patience: int | None = 20
+    """Consecutive steps of negative reward that end a race; None for the original's rules, which have no such end."""
+    lap_complete_percent: float | None = None
+    """Share of the tiles, from 0 to 1, that must be visited before coming back to the first tile ends a race; None if only all tiles do."""
+
+    def __post_init__(self) -> None:
+        """Checks the configuration."""
+        _check_choice("view", self.view, ("pixels", "state"))
+        _check_choice("variation_set", self.variation_set, tuple(VARIATIONS))
+        for field in ("view_size", "episode_steps", "patience"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"{field} is {value}: give 1 or more.")
+        if self.lap_complete_percent is not None and not 0 <= self.lap_complete_percent <= 1:
+            raise ValueError(f"lap_complete_percent is {self.lap_complete_percent}: give a share from 0 to 1, or None.")
+
+    @property
+    def variations(self) -> Mapping[str, Variation]:
+        """The five variations by name."""
+        return {
+            name: Variation(friction=jnp.float32(friction), force=jnp.array([force, 0.0], jnp.float32), slip=jnp.float32(slip))
+            for name, (friction, force, slip) in VARIATIONS[self.variation_set].items()
+        }
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """One observation's shape: rows, columns and colours from 0 to 1, or what `senses.sense` returns."""
+        return (self.view_size, self.view_size, 3) if self.view == "pixels" else (senses.NUM_SENSES,)
+
+    @property
+    def action_size(self) -> int:
+        """Steering, gas and brake."""
+        return 3
+
+    @property
+    def max_steps(self) -> int:
+        """The most steps of a race."""
+        return self.episode_steps
+
+    def reset(self, key: PRNGKey, variation: Variation) -> tuple[Race, Float[Array, "..."]]:
+        """Draws a track and sets the car on its start. The key is consumed."""
+        race = start_race(draw_track(key), variation)
+        return race, self._observe(race)
+
+    def step(
+        self, state: Race, action: Float[Array, "3"], variation: Variation
+    ) -> tuple[Race, Float[Array, "..."], Float[Array, ""], Bool[Array, ""]]:
+        """Advances a race by one frame, a fiftieth of a second.
+
+        Returns:
+            The next state, what is seen in it, the reward, and whether the race ends: 1000 / tiles for every tile touched for the first time, less 0.1; but
+            -100 beyond the playfield. A race ends when all tiles are visited, beyond the playfield, after the last step, or after `patience` consecutive
+            steps of negative reward.
+        """
+        is_finite = jnp.isfinite(action)
+        race = _advance(state, jnp.where(is_finite, action, 0.0), variation)
+        num_visited = jnp.sum(race.is_visited, dtype=jnp.int32)
+        share = TRACK_REWARD / race.track.length.astype(jnp.float32)
+        is_off_field = jnp.any(jnp.abs(hull_position(race.car)) > PLAYFIELD)
+        reward = STEP_REWARD + share * (num_visited - race.num_paid).astype(jnp.float32)
+        reward = jnp.where(is_off_field, OFF_FIELD_REWARD, reward)
+
+        race = race.replace(
+            num_paid=num_visited,
+            num_steps=race.num_steps + 1,
+            num_idle=jnp.where(reward < 0, race.num_idle + 1, 0),
+            num_refused=race.num_refused + jnp.sum(~is_finite, dtype=jnp.int32),
+        )
+        done = is_off_field | (num_visited == race.track.length) | (race.num_steps >= self.episode_steps)
+        if self.patience is not None:
+            done = done | (race.num_idle >= self.patience)
+        if self.lap_complete_percent is not None:
+            is_back = jnp.any(race.is_on_start & ~state.is_on_start)
+            done = done | (is_back & (num_visited.astype(jnp.float32) > self.lap_complete_percent * race.track.length.astype(jnp.float32)))
+        return race, self._observe(race), reward, done
+
+    def frame(self, state: Race) -> UInt8[Array, "96 96 3"]:
+        """The original's picture of a state, without the score."""
+        return render.draw_frame(state.car, state.track, state.is_visited, _time(state))
+
+    def _observe(self, race: Race) -> Float[Array, "..."]:
+        if self.view == "state":
+            return senses.sense(race.car, race.track, race.is_on_road)
+        return render.draw_view(race.car, race.track, race.is_visited, _time(race), self.view_size)
+
+
+def start_race(track: Track, variation: Variation) -> Race:
+    """Sets the car on the start of a track.
+
+    As in the original one step is made without action, in which the wheels come into place; the tiles touched in it are paid with the first reward.
+    """
+    zero = jnp.int32(0)
+    race = Race(
+        car=place(track.point[0], track.heading[0]),
+        track=track,
+        is_visited=jnp.zeros(MAX_TILES, bool),
+        is_on_road=jnp.zeros(4, bool),
+        is_on_start=jnp.zeros(4, bool),
+        num_paid=zero,
+        num_steps=zero,
+        num_idle=zero,
+        num_refused=zero,
+    )
+    return _advance(race, jnp.zeros(3), variation)
+
+
+def _advance(race: Race, action: Float[Array, "3"], variation: Variation) -> Race:
+    """Moves the car. As in Box2D tiles are touched where the car was before, and grip is felt one step later."""
+    contacts = find_contacts(race.car, race.track)
+    gas_and_brake = jnp.clip(action[1:], 0.0, 1.0)
+    controls = Controls(steering=-jnp.clip(action[0], -1.0, 1.0), gas=gas_and_brake[0], brake=gas_and_brake[1])
+    return race.replace(
+        car=drive(race.car, controls, race.is_on_road, variation),
+        is_visited=race.is_visited.at[contacts.tiles].max(jnp.any(contacts.is_touched, axis=0)),
+        is_on_road=jnp.any(contacts.is_touched, axis=1),
+        is_on_start=jnp.any(contacts.is_touched & (contacts.tiles == 0)[None], axis=1),
+    )
+
+
+def _time(race: Race) -> Float[Array, ""]:
+    """Seconds since the start, in which the original counts the step of the reset."""
+    return STEP * (race.num_steps + 1).astype(jnp.float32)
+
+
+def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{field} is {value!r}: choose one of {', '.join(allowed)}.")
