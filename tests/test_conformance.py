@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from hebbax import testing
+from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
+from hebbax.genomes.shared import FixedRules, SharedRules
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
@@ -25,7 +27,13 @@ POLICIES = [
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
     LSTM(hidden_sizes=(3, 4)),
 ]
-GENOMES = [Normal(), Normal(init_scale=0.0)]
+GENOMES = [
+    Normal(),
+    Normal(init_scale=0.0),
+    SharedRules(num_rules=3, sharpness=1.0),
+    FixedRules(num_rules=3),
+    Joint((("rules", FixedRules(rho=2)), ("weights", Normal()))),
+]
 STRATEGIES = [
     ScoreFunction(population_size=4),
     ScoreFunction(population_size=3, is_mirrored=False, common_random_numbers="population"),
@@ -123,7 +131,8 @@ def test_genomes_conform(specification):
     mapped = jax.vmap(genome.log_prob)(stack([sample, genome.mode()]))
     np.testing.assert_allclose(mapped, [genome.log_prob(sample), genome.log_prob(genome.mode())], rtol=2e-5)
     np.testing.assert_allclose(jax.jit(genome.log_prob)(sample), mapped[0], rtol=2e-5)
-    assert_maps(genome.mirror, [sample, genome.mode()])
+    if not isinstance(specification, SharedRules):  # A mixture has no mirror image.
+        assert_maps(genome.mirror, [sample, genome.mode()])
 
 
 @pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam

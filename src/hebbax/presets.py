@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from hebbax.config import Config
 from hebbax.genomes.normal import Normal
+from hebbax.genomes.shared import SharedRules
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
@@ -15,6 +16,8 @@ from hebbax.strategies.score_function import ScoreFunction
 from hebbax.tasks.quadruped import Quadruped
 
 CHUNK = 64  # Individuals: the physics of 64 x 4 lifetimes fits a core's caches, and more bring no more speed.
+
+QUADRUPED_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8  # Of the paper's network: a single rule for all of them is the last of its comparison.
 
 
 def quadruped_hebbian() -> Config:
@@ -49,6 +52,16 @@ def quadruped_lstm() -> Config:
     return dataclasses.replace(quadruped_static(), policy=LSTM())
 
 
+def quadruped_shared(rho: int) -> Callable[[], Config]:
+    """The paper's quadruped with rules shared through a mixture, one for every `rho` synapses."""
+
+    def make() -> Config:
+        return dataclasses.replace(quadruped_hebbian(), genome=SharedRules(rho=rho), strategy=ScoreFunction(is_mirrored=False))
+
+    make.__doc__ = f"The paper's quadruped: a mixture of plasticity rules, one for every {rho:,} synapses."
+    return make
+
+
 def quadruped_demo() -> Config:
     """Plasticity rules that visibly learn within minutes on two CPU cores. Not the paper's settings."""
     return Config(
@@ -66,6 +79,8 @@ PRESETS: Mapping[str, Callable[[], Config]] = MappingProxyType(
         "quadruped-hebbian": quadruped_hebbian,
         "quadruped-static": quadruped_static,
         "quadruped-lstm": quadruped_lstm,
+        **{f"quadruped-shared-rho{rho}": quadruped_shared(rho) for rho in (16, 32, 64, 128, 256)},
+        "quadruped-shared-rhon": quadruped_shared(QUADRUPED_SYNAPSES),
         "quadruped-demo": quadruped_demo,
     }
 )

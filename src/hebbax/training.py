@@ -194,6 +194,7 @@ def generation(config: Config, mesh: Mesh, state: TrainingState, number: Int[Arr
         "non_finite": num_non_finite,
         "steps": jnp.sum(outcomes.num_steps),
         **info,
+        **getattr(state.search.genome, "describe", dict)(),
     }
     return after, metrics
 

@@ -2,13 +2,18 @@
 
 from typing import Protocol, Self
 
+import jax
 from jaxtyping import Array, Float, PyTree
 
 from hebbax.types import Genotype, PRNGKey
 
 
 class Genome(Protocol):
-    """A distribution over genotypes, `p(z | theta)`, as a pytree whose leaves are theta. It is what evolution improves."""
+    """A distribution over genotypes, `p(z | theta)`, as a pytree whose leaves are theta. It is what evolution improves.
+
+    Three more functions are used where a genome has them: `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population;
+    `describe()`, figures for the log by name; `natural_gradient(gradient)`, which `Natural` steps along.
+    """
 
     def sample(self, key: PRNGKey) -> Genotype:
         """Draws what one individual inherits. The key is consumed."""
@@ -42,3 +47,9 @@ class GenomeSpec(Protocol):
             genotype_shape: a pytree of `jax.ShapeDtypeStruct`, as `Policy.genotype_shape` returns it.
         """
         ...
+
+
+def log_probs_of(genome: Genome, genotypes: Genotype) -> Float[Array, " population"]:
+    """The log-densities of a population, by the genome's own way to compute them if it has one."""
+    together = getattr(genome, "log_probs", None)
+    return together(genotypes) if together else jax.vmap(genome.log_prob)(genotypes)

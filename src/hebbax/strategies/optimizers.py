@@ -6,7 +6,9 @@ Any frozen dataclass with a `build` that returns an optax transformation serves 
 import dataclasses
 from typing import Any, Protocol, cast, final
 
+import jax
 import optax
+from jaxtyping import PyTree
 
 from hebbax.strategies.schedule import Schedule
 
@@ -60,3 +62,45 @@ class Adam:
     def build(self) -> optax.GradientTransformation:
         """`optax.adam`."""
         return optax.adam(cast(Any, self.learning_rate), b1=self.b1, b2=self.b2)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Natural:
+    """Scales the gradient by the genome's Fisher information, as the genome's `natural_gradient` has it, before another optimiser takes it."""
+
+    optimizer: Any = Sgd()  # An `Optimizer`; the command line reads its options off the object that is there.
+    """What turns the scaled gradient into a step."""
+
+    def build(self) -> optax.GradientTransformation:
+        """`optax.chain` of the scaling and the other."""
+        scaling = optax.stateless(lambda descent, genome: cast(Any, genome).natural_gradient(descent))
+        return optax.chain(scaling, self.optimizer.build())
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class PerPart:
+    """An optimiser of its own for some parts of a genome, such as `logits`, and another for the rest."""
+
+    parts: tuple[tuple[str, Any], ...]
+    """Names of the genome's parts, each with its optimiser."""
+    rest: Any = Sgd()
+    """The optimiser of all other parts."""
+
+    def build(self) -> optax.GradientTransformation:
+        """`optax.partition` by the names on the way to each leaf."""
+        return optax.partition({"": self.rest.build(), **{name: part.build() for name, part in self.parts}}, self._label)
+
+    def _label(self, genome: PyTree) -> PyTree:
+        names = [name for name, _ in self.parts]
+        paths = [{_name(step) for step in path} for path, _ in jax.tree_util.tree_leaves_with_path(genome)]
+        for name in names:
+            if not any(name in path for path in paths):
+                raise ValueError(f"strategy.optimizer.parts names {name!r}, but the genome has {', '.join(sorted(set().union(*paths)))}")
+        return jax.tree_util.tree_map_with_path(lambda path, _: next((name for name in names if name in map(_name, path)), ""), genome)
+
+
+def _name(step: Any) -> str:
+    """The name of one step on the way to a leaf."""
+    return str(getattr(step, "name", getattr(step, "key", getattr(step, "idx", step))))

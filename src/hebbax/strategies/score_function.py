@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax import shaping
-from hebbax.genomes.base import Genome
+from hebbax.genomes.base import Genome, log_probs_of
 from hebbax.strategies.optimizers import Sgd
 from hebbax.strategies.schedule import Schedule
 from hebbax.types import Genotype, PRNGKey, Struct
@@ -117,7 +117,7 @@ def score_gradient(genome: Genome, genotypes: Genotype, weights: Float[Array, " 
     """
 
     def mean_log_likelihood(genome: Genome) -> Array:
-        return jnp.mean(weights * jax.vmap(genome.log_prob)(genotypes))
+        return jnp.mean(weights * log_probs_of(genome, genotypes))
 
     return jax.grad(mean_log_likelihood)(genome)
 

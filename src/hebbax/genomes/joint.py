@@ -1,0 +1,89 @@
+"""Different genomes for different parts of a genotype, such as shared rules beside evolved weights."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from hebbax.genomes.base import Genome, GenomeSpec, log_probs_of
+from hebbax.types import Genotype, PRNGKey, Struct
+
+
+@final
+class JointGenome(Struct):
+    """Independent genomes of the fields of a genotype.
+
+        p(z) = prod_parts p_part(z_part)
+
+    parts: each field's genome by the field's name.
+    kind: class of the genotype.
+    """
+
+    parts: dict[str, Any]
+    kind: type = dataclasses.field(metadata={"static": True})
+
+    def sample(self, key: PRNGKey) -> Genotype:
+        """Draws every part. The key is consumed."""
+        keys = jax.random.split(key, len(self.parts))
+        return self.kind(**{name: part.sample(part_key) for (name, part), part_key in zip(self.parts.items(), keys, strict=True)})
+
+    def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
+        """The sum of the parts' log-densities."""
+        return sum((part.log_prob(getattr(genotype, name)) for name, part in self.parts.items()), start=jnp.zeros(()))
+
+    def log_probs(self, genotypes: Genotype) -> Float[Array, " population"]:
+        """The sums of the parts' log-densities, for a population."""
+        each = [log_probs_of(part, getattr(genotypes, name)) for name, part in self.parts.items()]
+        return jnp.sum(jnp.stack(each), axis=0)
+
+    def mode(self) -> Genotype:
+        """The parts' modes."""
+        return self.kind(**{name: part.mode() for name, part in self.parts.items()})
+
+    def mirror(self, genotype: Genotype) -> Genotype:
+        """Mirrors every part; refused where one of them has no mirror image."""
+        return self.kind(**{name: part.mirror(getattr(genotype, name)) for name, part in self.parts.items()})
+
+    def with_std(self, std: Float[Array, ""]) -> "JointGenome":
+        """The same with another scale of search noise in every part."""
+        return self.replace(parts={name: part.with_std(std) for name, part in self.parts.items()})
+
+    def describe(self) -> dict[str, Array]:
+        """The parts' figures; an equal name counts once, for the last part that has it."""
+        return {figure: value for part in self.parts.values() for figure, value in _figures(part).items()}
+
+    def natural_gradient(self, gradient: "JointGenome") -> "JointGenome":
+        """Every part's own."""
+        return self.replace(parts={name: part.natural_gradient(gradient.parts[name]) for name, part in self.parts.items()})
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Joint:
+    """A genome for each field of a genotype: pairs of a field's name and the specification of its genome."""
+
+    parts: tuple[tuple[str, GenomeSpec], ...]
+    """Such as (("rules", SharedRules(rho=128)), ("weights", Normal())) for a plastic policy with evolved weights."""
+
+    def init(self, key: PRNGKey, genotype_shape: PyTree) -> JointGenome:
+        """Makes the parts' first genomes. The key is consumed."""
+        shapes = _fields(genotype_shape)
+        specifications = dict(self.parts)
+        if set(specifications) != set(shapes) or len(specifications) != len(self.parts):
+            raise ValueError(f"genome.parts names {[name for name, _ in self.parts]}, but must name each of {list(shapes)} once")
+        keys = jax.random.split(key, len(shapes))
+        parts = {name: specifications[name].init(part_key, shape) for (name, shape), part_key in zip(shapes.items(), keys, strict=True)}
+        return JointGenome(parts=parts, kind=type(genotype_shape))
+
+
+def _fields(genotype_shape: PyTree) -> Mapping[str, PyTree]:
+    if not dataclasses.is_dataclass(genotype_shape):
+        raise ValueError(f"genome is Joint, but the policy's genotype is a {type(genotype_shape).__name__}, which has no named parts")
+    return {field.name: getattr(genotype_shape, field.name) for field in dataclasses.fields(genotype_shape)}
+
+
+def _figures(part: Genome) -> dict[str, Array]:
+    return getattr(part, "describe", dict)()

@@ -1,0 +1,230 @@
+"""A few plasticity rules shared by many synapses: a Gaussian mixture, whose rules and assignment evolve together."""
+
+import dataclasses
+from typing import final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from hebbax.genomes import mixture
+from hebbax.genomes.synapses import Layout, num_rules_of
+from hebbax.types import Genotype, PRNGKey, Struct
+
+
+@final
+class SharedRulesGenome(Struct):
+    """A mixture of Gaussians, the same for all synapses of all layers but for its weights.
+
+        p(h) = prod_i sum_k softmax(logits_i)_k N(h_i; rules_k, std^2 I)
+
+    logits: `[n, k]` unnormalised log-probability that a synapse uses a rule.
+    rules: `[k, 5]` the shared rules (eta, A, B, C, D).
+    std: `[]` spread around a rule. Scheduled, not learned.
+    layout: where the synapses are in a genotype.
+
+    Source: Palm et al. 2021, section 3.4, https://arxiv.org/abs/2011.06811.
+    """
+
+    logits: Float[Array, "n k"]
+    rules: Float[Array, "k 5"]
+    std: Float[Array, ""]
+    layout: Layout = dataclasses.field(metadata={"static": True})
+
+    def sample(self, key: PRNGKey) -> Genotype:
+        """Draws a rule for every synapse, and the synapse's own rule around it. The key is consumed.
+
+        A number drawn for each synapse is looked up in the running sums of its probabilities, which a population shares.
+        """
+        rule_key, noise_key = jax.random.split(key)
+        edges = jnp.cumsum(jax.nn.softmax(self.logits), axis=1)
+        draws = jax.random.uniform(rule_key, (edges.shape[0],))
+        chosen = jax.vmap(jnp.searchsorted)(edges, draws)
+        # The last edge may be below one by a rounding.
+        chosen = jnp.minimum(chosen, edges.shape[1] - 1)
+        return self.layout.to_genotype(self.rules[chosen] + self.std * jax.random.normal(noise_key, (edges.shape[0], self.rules.shape[1])))
+
+    def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
+        """The log-density; its gradient reaches logits and rules alone."""
+        return self.log_probs(jax.tree.map(lambda leaf: leaf[None], genotype))[0]
+
+    def log_probs(self, genotypes: Genotype) -> Float[Array, " population"]:
+        """The log-densities of a population, which never holds more than a few synapses' share of `population x n x k` numbers at a time."""
+        synapses = jax.vmap(self.layout.to_synapses)(genotypes)
+        return mixture.log_densities(self.logits, self.rules, jax.lax.stop_gradient(self.std), jax.lax.stop_gradient(synapses))
+
+    def mode(self) -> Genotype:
+        """The most probable rule of every synapse."""
+        return self.layout.to_genotype(self.rules[jnp.argmax(self.logits, axis=1)])
+
+    def mirror(self, genotype: Genotype) -> Genotype:
+        """Refused: a mixture has no centre to mirror at."""
+        raise ValueError("strategy.is_mirrored is True, but shared rules are a mixture, which has no mirror image; set it to False")
+
+    def with_std(self, std: Float[Array, ""]) -> "SharedRulesGenome":
+        """The same mixture with another spread around its rules."""
+        return self.replace(std=std)
+
+    def natural_gradient(self, gradient: "SharedRulesGenome") -> "SharedRulesGenome":
+        """The gradient scaled so that noise moves rules and assignments equally far, however many synapses share a rule.
+
+        Logits are divided by their probability p_ik, the inverse of softmax's Fisher information but for a shift that changes no probability. A rule's
+        Fisher information is E[n_k] / std^2 with n_k its synapses. The gradient's deviation grows as its root, so a step that does not depend on n_k is
+        std^2 / sqrt(E[n_k]); the whole inverse, std^2 / E[n_k], would shrink with n_k as the plain gradient grows.
+        """
+        probabilities = jax.nn.softmax(self.logits)
+        users = jnp.maximum(jnp.sum(probabilities, axis=0), 1e-6)  # A rule that nobody uses has no gradient either.
+        return gradient.replace(
+            logits=gradient.logits / jnp.maximum(probabilities, 1e-6),
+            rules=gradient.rules * (jnp.square(self.std) / jnp.sqrt(users))[:, None],
+        )
+
+    def describe(self) -> dict[str, Array]:
+        """Figures for the log.
+
+        assignment_entropy: nats, mean over the synapses; log k where every rule is as likely.
+        rules_in_use: exponential of the entropy of the mean assignment: how many rules are effectively in use.
+        rules_spread: root mean square distance of a coefficient from its mean over the rules.
+        """
+        probabilities = jax.nn.softmax(self.logits)
+        used = jnp.mean(probabilities, axis=0)
+        entropies = -jnp.sum(jax.scipy.special.xlogy(probabilities, probabilities), axis=1)
+        return {
+            "assignment_entropy": jnp.mean(entropies),
+            "rules_in_use": jnp.exp(-jnp.sum(jax.scipy.special.xlogy(used, used))),
+            "rules_spread": _spread(self.rules),
+        }
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class SharedRules:
+    """Rules shared through a mixture whose assignment evolves. Give `rho` or `num_rules`."""
+
+    rho: float | None = None
+    """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
+    num_rules: int | None = None
+    """Number of rules."""
+    init_scale: float = 1.0
+    """Standard deviation of the initial rules around zero."""
+    sharpness: float = 0.0
+    """Initial logit of one rule that each synapse is given at random; 0 leaves all rules as likely (the paper)."""
+
+    def __post_init__(self) -> None:
+        """Refuses scales and numbers of rules that cannot be."""
+        _check(self.rho, self.num_rules, self.init_scale)
+        if not self.sharpness >= 0:
+            raise ValueError(f"genome.sharpness is {self.sharpness}, but must be 0 or more")
+
+    def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedRulesGenome:
+        """Draws the initial rules and assignment. The key is consumed."""
+        rules_key, assignment_key = jax.random.split(key)
+        layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
+        given = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
+        logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0])
+        return SharedRulesGenome(logits=logits, rules=rules, std=jnp.ones(()), layout=layout)
+
+
+@final
+class FixedRulesGenome(Struct):
+    """Shared rules whose assignment is drawn once and never changes.
+
+        p(h) = prod_i N(h_i; rules_{assignment_i}, std^2 I)
+
+    rules: `[k, 5]` the shared rules (eta, A, B, C, D).
+    assignment: `[n]` number of each synapse's rule; as floats, because then it has a gradient, zero, as every other leaf has.
+    std: `[]` spread around a rule. Scheduled, not learned.
+    layout: where the synapses are in a genotype.
+    """
+
+    rules: Float[Array, "k 5"]
+    assignment: Float[Array, " n"]
+    std: Float[Array, ""]
+    layout: Layout = dataclasses.field(metadata={"static": True})
+
+    def sample(self, key: PRNGKey) -> Genotype:
+        """Draws every synapse's own rule around its shared one. The key is consumed."""
+        shared = self._shared()
+        return self.layout.to_genotype(shared + self.std * jax.random.normal(key, shared.shape))
+
+    def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
+        """The log-density; its gradient reaches the rules alone."""
+        std = jax.lax.stop_gradient(self.std)
+        distances = (self.layout.to_synapses(genotype) - self._shared()) / std
+        return jnp.sum(-0.5 * jnp.square(distances) - jnp.log(std) - 0.5 * jnp.log(2 * jnp.pi))
+
+    def mode(self) -> Genotype:
+        """The shared rule of every synapse."""
+        return self.layout.to_genotype(self._shared())
+
+    def mirror(self, genotype: Genotype) -> Genotype:
+        """Reflects every synapse's own rule at its shared one."""
+        return jax.tree.map(lambda value, mean: mean - (value - mean), genotype, self.mode())
+
+    def with_std(self, std: Float[Array, ""]) -> "FixedRulesGenome":
+        """The same rules with another spread around them."""
+        return self.replace(std=std)
+
+    def natural_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
+        """The gradient scaled as `SharedRulesGenome.natural_gradient` does, with each rule's number of synapses known."""
+        users = jnp.zeros(self.rules.shape[0]).at[self.assignment.astype(jnp.int32)].add(1.0)
+        scale = jnp.square(self.std) / jnp.sqrt(jnp.maximum(users, 1.0))
+        return gradient.replace(rules=gradient.rules * scale[:, None])
+
+    def describe(self) -> dict[str, Array]:
+        """The spread of the rules, as `SharedRulesGenome.describe` has it."""
+        return {"rules_spread": _spread(self.rules)}
+
+    def _shared(self) -> Float[Array, "n 5"]:
+        return self.rules[jax.lax.stop_gradient(self.assignment).astype(jnp.int32)]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class FixedRules:
+    """Rules shared by a random assignment that stays: the control that `SharedRules` must beat. Give `rho` or `num_rules`."""
+
+    rho: float | None = None
+    """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
+    num_rules: int | None = None
+    """Number of rules."""
+    init_scale: float = 1.0
+    """Standard deviation of the initial rules around zero."""
+
+    def __post_init__(self) -> None:
+        """Refuses scales and numbers of rules that cannot be."""
+        _check(self.rho, self.num_rules, self.init_scale)
+
+    def init(self, key: PRNGKey, genotype_shape: PyTree) -> FixedRulesGenome:
+        """Draws the initial rules and the assignment. The key is consumed."""
+        rules_key, assignment_key = jax.random.split(key)
+        layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
+        assignment = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0]).astype(jnp.float32)
+        return FixedRulesGenome(rules=rules, assignment=assignment, std=jnp.ones(()), layout=layout)
+
+
+def _check(rho: float | int | None, num_rules: int | None, init_scale: float) -> None:
+    if (rho is None) == (num_rules is None):
+        raise ValueError(f"genome.rho is {rho} and genome.num_rules is {num_rules}, but one of them must be given and the other None")
+    if rho is not None and not rho >= 1:
+        raise ValueError(f"genome.rho is {rho}, but must be between 1 and the number of synapses")
+    if num_rules is not None and num_rules < 1:
+        raise ValueError(f"genome.num_rules is {num_rules}, but must be between 1 and the number of synapses")
+    if not init_scale >= 0:
+        raise ValueError(f"genome.init_scale is {init_scale}, but must be 0 or more")
+
+
+def _first_rules(
+    key: Key[Array, ""], genotype_shape: PyTree, rho: float | int | None, num_rules: int | None, init_scale: float
+) -> tuple[Layout, Float[Array, "k 5"]]:
+    layout = Layout.of(genotype_shape)
+    shape = (num_rules_of(layout.num_synapses, rho, num_rules), layout.num_coefficients)
+    return layout, init_scale * jax.random.normal(key, shape)
+
+
+def _draw_assignment(key: PRNGKey, num_synapses: int, num_rules: int) -> Int[Array, " n"]:
+    return jax.random.randint(key, (num_synapses,), 0, num_rules)
+
+
+def _spread(rules: Float[Array, "k 5"]) -> Float[Array, ""]:
+    return jnp.sqrt(jnp.mean(jnp.var(rules, axis=0)))

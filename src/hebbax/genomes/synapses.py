@@ -1,0 +1,71 @@
+"""Where the synapses of a network are in a genotype, and how many rules they share."""
+
+import dataclasses
+import itertools
+import math
+from typing import Any, Self, final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from hebbax.plasticity import COEFFICIENTS
+from hebbax.types import Genotype
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The order of the synapses: layer by layer, each by rows.
+
+    treedef: structure of the genotype.
+    shapes: of its leaves, each `(5, pre, post)`.
+    """
+
+    treedef: Any
+    shapes: tuple[tuple[int, ...], ...]
+    num_coefficients: int = len(COEFFICIENTS)
+
+    @classmethod
+    def of(cls, genotype_shape: PyTree) -> Self:
+        """The layout of a plastic policy's genotypes.
+
+        Raises:
+            ValueError: if a leaf is something else than rules.
+        """
+        leaves, treedef = jax.tree.flatten(genotype_shape)
+        for leaf in leaves:
+            if len(leaf.shape) < 1 or leaf.shape[0] != len(COEFFICIENTS):
+                raise ValueError(
+                    f"genome shares rules, but the policy's genotype has a part of shape {leaf.shape}, whose first axis is not that of the "
+                    f"{len(COEFFICIENTS)} coefficients {', '.join(COEFFICIENTS)}; choose a plastic policy, or a joint genome"
+                )
+        return cls(treedef, tuple(leaf.shape for leaf in leaves))
+
+    @property
+    def num_synapses(self) -> int:
+        """Synapses of all layers."""
+        return sum(math.prod(shape[1:]) for shape in self.shapes)
+
+    def to_synapses(self, genotype: Genotype) -> Float[Array, "n 5"]:
+        """Lists the rules of all synapses."""
+        return jnp.concatenate([leaf.reshape(self.num_coefficients, -1).T for leaf in jax.tree.leaves(genotype)])
+
+    def to_genotype(self, synapses: Float[Array, "n 5"]) -> Genotype:
+        """Puts the rules of all synapses back into layers."""
+        ends = list(itertools.accumulate(math.prod(shape[1:]) for shape in self.shapes))
+        parts = jnp.split(synapses, ends[:-1])
+        return jax.tree.unflatten(self.treedef, [part.T.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)])
+
+
+def num_rules_of(num_synapses: int, rho: float | int | None, num_rules: int | None) -> int:
+    """The number of rules that a specification gives to a network.
+
+    Raises:
+        ValueError: if there are more rules than synapses, or more synapses per rule.
+    """
+    if rho is not None and rho > num_synapses:
+        raise ValueError(f"genome.rho is {rho}, but must be between 1 and {num_synapses}, the number of synapses")
+    if num_rules is not None and num_rules > num_synapses:
+        raise ValueError(f"genome.num_rules is {num_rules}, but must be between 1 and {num_synapses}, the number of synapses")
+    return num_rules if num_rules is not None else max(1, round(num_synapses / (rho or 1)))
