@@ -40,7 +40,7 @@ demo: $(READY)
 	$(BIN)/hebbax evaluate runs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -62,7 +62,7 @@ benchmarks: $(READY)
 
 # One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra benchmarks --extra dev --extra docs --extra viz \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra benchmarks --extra dev --extra docs --extra gymnax --extra viz \
 		--upgrade --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 
 clean:

@@ -39,11 +39,12 @@ def main() -> None:
 
 def run_seed(seed: int, episodes: int) -> dict[str, Any]:
     """Trains and evaluates one seed."""
+    from hebbax.loggers import ProgressBar
     from hebbax.presets import PRESETS
 
     config = dataclasses.replace(PRESETS["quadruped-demo"](), seed=seed)
     started = time.perf_counter()
-    with hebbax.ProgressBar(config.generations) as progress:
+    with ProgressBar(config.generations) as progress:
         result = hebbax.train(config, callbacks=[progress])
     train_seconds = time.perf_counter() - started
     scores = [score.to_dict() for score in hebbax.evaluate(result, episodes)]

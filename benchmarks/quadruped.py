@@ -44,17 +44,16 @@ class Case:
     population: int = 64
     cores: int = 2
     steps: int = 200
-    chunk_size: int | None = None
     generations: int = 4
     rounds: int = 3
 
 
 CASES = [
     *(Case(name, body=body, cores=cores) for body in ("bullet", "brax") for name in ("hebbian", "physics") for cores in (1, 2)),
-    Case("hebbian", body="bullet", population=512, steps=100, chunk_size=32),
-    Case("hebbian", body="brax", population=512, steps=100, chunk_size=32),
+    Case("hebbian", body="bullet", population=512, steps=100),
+    Case("hebbian", body="brax", population=512, steps=100),
     *(Case("one_body", body=body) for body in ("bullet", "brax")),
-    Case("hebbian", population=500, steps=1000, chunk_size=64, generations=1, rounds=1),
+    Case("hebbian", population=500, steps=1000, generations=1, rounds=1),
     Case("gymnasium", body="gymnasium's", population=1, cores=1, steps=2000),
 ]
 
@@ -137,7 +136,6 @@ def measure(case: Case) -> dict[str, Any]:
         strategy=hebbax.ScoreFunction(population_size=case.population, std=hebbax.Schedule(0.01)),
         held_out=None if case.name == "one_body" else "long_front_legs",
         penalty=0.01,
-        chunk_size=case.chunk_size,
     )
     mesh = devices.population_mesh(case.population)
     state = devices.put_everywhere(training.initial_state(config), mesh)

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 import hebbax
+from hebbax.strategies.optimizers import Sgd
 from small_task import Cart
 
 WALL_CLOCK = ("seconds", "steps_per_second")  # All that may differ between two runs of a configuration.
@@ -22,7 +23,7 @@ def small_config(**changes: Any) -> hebbax.Config:
         task=Cart(),
         policy=hebbax.Hebbian(hidden_sizes=(3,)),
         genome=hebbax.Normal(init_scale=0.1),
-        strategy=hebbax.ScoreFunction(population_size=8, optimizer=hebbax.Sgd(hebbax.Schedule(0.05), momentum=0.9)),
+        strategy=hebbax.ScoreFunction(population_size=8, optimizer=Sgd(hebbax.Schedule(0.05), momentum=0.9)),
         generations=4,
         held_out="heavy",
         checkpoint_every=2,

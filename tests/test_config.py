@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import hebbax
+from hebbax.strategies.optimizers import Sgd
 from small_run import small_config
 from small_task import Cart
 
@@ -57,7 +58,7 @@ MISTAKES: list[tuple[Callable[[], Any], str, str, str]] = [
     (lambda: hebbax.Schedule(-0.1), "initial", "-0.1", "above 0"),
     (lambda: hebbax.Schedule(0.1, decay=1.5), "decay", "1.5", "at most 1"),
     (lambda: hebbax.Schedule(0.1, floor=0.2), "floor", "0.2", "between 0 and initial, 0.1"),
-    (lambda: hebbax.Sgd(momentum=1.0), "strategy.optimizer.momentum", "1.0", "[0, 1)"),
+    (lambda: Sgd(momentum=1.0), "strategy.optimizer.momentum", "1.0", "[0, 1)"),
     (lambda: hebbax.Adam(b2=1.0), "strategy.optimizer.b2", "1.0", "[0, 1)"),
     (lambda: hebbax.Hebbian(hidden_sizes=(8, 0)), "policy.hidden_sizes", "(8, 0)", "1 neuron or more"),
     (lambda: hebbax.Static(hidden_sizes=(-2,)), "policy.hidden_sizes", "(-2,)", "1 neuron or more"),

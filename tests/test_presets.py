@@ -7,6 +7,7 @@ import pytest
 
 import hebbax
 from hebbax import presets
+from hebbax.strategies.optimizers import Sgd
 
 
 @pytest.fixture(params=presets.PRESETS.values(), ids=presets.PRESETS.keys())
@@ -44,7 +45,7 @@ def test_paper_settings():
             population_size=500,
             is_mirrored=True,
             std=hebbax.Schedule(0.1, decay=0.999, floor=0.01),
-            optimizer=hebbax.Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
+            optimizer=Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
             common_random_numbers="nobody",
         )
         assert config.generations == 500

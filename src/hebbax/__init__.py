@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from hebbax.devices import use_cpu_cores
     from hebbax.evaluation import evaluate
     from hebbax.genomes.normal import Normal
-    from hebbax.loggers import ProgressBar
+    from hebbax.genomes.shared import SharedRules
     from hebbax.policies.hebbian import Hebbian
     from hebbax.policies.static import Static
-    from hebbax.strategies.optimizers import Adam, Sgd
+    from hebbax.strategies.optimizers import Adam
     from hebbax.strategies.schedule import Schedule
     from hebbax.strategies.score_function import ScoreFunction
     from hebbax.tasks.car_racing import CarRacing
@@ -26,11 +26,10 @@ _HOMES = {
     "Config": "hebbax.config",
     "Hebbian": "hebbax.policies.hebbian",
     "Normal": "hebbax.genomes.normal",
-    "ProgressBar": "hebbax.loggers",
     "Quadruped": "hebbax.tasks.quadruped",
     "Schedule": "hebbax.strategies.schedule",
     "ScoreFunction": "hebbax.strategies.score_function",
-    "Sgd": "hebbax.strategies.optimizers",
+    "SharedRules": "hebbax.genomes.shared",
     "Static": "hebbax.policies.static",
     "evaluate": "hebbax.evaluation",
     "make_gymnax": "hebbax.tasks.gymnax",
@@ -44,11 +43,10 @@ __all__ = [
     "Config",
     "Hebbian",
     "Normal",
-    "ProgressBar",
     "Quadruped",
     "Schedule",
     "ScoreFunction",
-    "Sgd",
+    "SharedRules",
     "Static",
     "evaluate",
     "make_gymnax",

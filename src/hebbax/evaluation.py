@@ -82,7 +82,7 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
     mesh = devices.population_mesh(episodes)
 
     def live(life_keys: jax.Array, genotypes: Genotype) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size)
+        return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size or devices.chunk_size())
 
     def sample_and_live(genome: Genome) -> rollout.Outcome:
         sample_keys, life_keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)

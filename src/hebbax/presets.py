@@ -15,8 +15,6 @@ from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
 from hebbax.tasks.quadruped import Quadruped
 
-CHUNK = 64  # Individuals: the physics of 64 x 4 lifetimes fits a core's caches, and more bring no more speed.
-
 QUADRUPED_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8  # Of the paper's network: a single rule for all of them is the last of its comparison.
 
 
@@ -30,7 +28,6 @@ def quadruped_hebbian() -> Config:
         generations=500,
         held_out="long_front_legs",
         penalty=0.01,
-        chunk_size=CHUNK,
     )
 
 
@@ -43,7 +40,6 @@ def quadruped_static() -> Config:
         strategy=ScoreFunction(),
         generations=500,
         held_out="long_front_legs",
-        chunk_size=CHUNK,
     )
 
 

@@ -204,7 +204,7 @@ def _live_in_training(config: Config) -> Callable[..., rollout.Outcome]:
     variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.training_variations.values())
 
     def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size)
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
 
     return live
 
