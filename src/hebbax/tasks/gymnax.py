@@ -74,7 +74,7 @@ class CarRacingEnvironment(environment.Environment):
         self.obs_shape = task.observation_shape
 
     @property
-    def default_params(self) -> EnvParams:
+    def default_params(self) -> EnvParams:  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
         """The default variation, for at most 1,000 steps."""
         return EnvParams(variation=self.variations["default"], max_steps_in_episode=1000)
 
@@ -83,7 +83,7 @@ class CarRacingEnvironment(environment.Environment):
         race, observation = self.task.reset(key, params.variation)
         return observation, EnvState(race=race, time=jnp.int32(0))
 
-    def step_env(
+    def step_env(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, key: PRNGKey, state: EnvState, action: Float[Array, "3"], params: EnvParams
     ) -> tuple[Float[Array, "..."], EnvState, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Advances an episode by one step, without resetting it. No randomness is needed."""
