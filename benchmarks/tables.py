@@ -37,7 +37,7 @@ def demo(results: dict[str, Any]) -> str:
         f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
         f"last five, {results['gain_in_standard_errors_over_generations']:.0f} standard errors "
         f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and evaluation take at most {minutes:.0f} minutes on two "
-        "cores. The score of the genome's mean, 100 lifetimes in each variation:",
+        f"cores. Measured at commit {results['environment']['git_commit']}. The score of the genome's mean, 100 lifetimes in each variation:",
         "",
         "| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |",
         "|---|" + "---|" * len(runs),
