@@ -4,8 +4,9 @@ Every case runs in a process of its own, several times in turn with the others, 
 by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are what travels between machines.
 
 Cases
-    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. Their
-        difference is what network and plasticity cost. At a population of 500 and 1,000 steps, the paper's, the peak memory is what matters.
+    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. What network
+        and plasticity cost is the difference of their lifetimes, timed without the search around them: sampling and gradient take the same time for
+        200 steps as for the paper's 1,000. At a population of 500 and 1,000 steps the peak memory is what matters.
     one_body: four lifetimes of the default body instead of one in each of four bodies. The ratio is what stacking bodies costs.
     gymnasium: a loop over gymnasium's Ant-v5 in one process, with the plastic policy in NumPy, and without it.
 
@@ -92,6 +93,64 @@ def measure(case: Case) -> dict[str, Any]:
     from hebbax import devices, training
     from hebbax.run_dir import describe_environment
 
+    config = configure(case)
+    mesh = devices.population_mesh(case.population)
+    state = devices.put_everywhere(training.initial_state(config), mesh)
+    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
+    jax.block_until_ready(state)
+
+    started = time.perf_counter()
+    run_generation = training.compile_generation(config, mesh, state, number)
+    compile_seconds = time.perf_counter() - started
+    seconds = []
+    for _ in range(case.generations):
+        started = time.perf_counter()
+        state, metrics = jax.block_until_ready(run_generation(state, number))
+        seconds.append(time.perf_counter() - started)
+    steps = int(metrics["steps"])
+    if case.steps <= GRACE_STEPS and steps != case.population * NUM_VARIATIONS * case.steps:
+        raise RuntimeError(f"{steps} steps were lived, but {case.population * NUM_VARIATIONS * case.steps} were meant to be measured")
+    return {
+        "steps_per_second": steps / statistics.median(seconds),
+        "lifetimes_steps_per_second": steps / statistics.median(time_lifetimes(config, mesh, state, case.generations)),
+        "compile_seconds": compile_seconds,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "environment": describe_environment(),
+        "physics_operations_per_step": count_operations(hebbax.Quadruped(body=case.body)),
+        **measure_rates(),
+    }
+
+
+def time_lifetimes(config: Any, mesh: Any, state: Any, repeats: int) -> list[float]:
+    """Times a population's lifetimes without the search: seconds of each repeat."""
+    import jax
+    import jax.numpy as jnp
+
+    from hebbax import devices, rollout
+
+    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.training_variations.values())
+
+    def live(keys: Any, genotypes: Any) -> Any:
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, devices.chunk_size())
+
+    keys = devices.put_everywhere(jax.random.split(jax.random.key(0), config.strategy.population_size), mesh)
+    genotypes = devices.put_everywhere(config.strategy.ask(jax.random.key(1), state.search), mesh)
+    live_everywhere = jax.jit(devices.over_population(live, mesh)).lower(keys, genotypes).compile()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        jax.block_until_ready(live_everywhere(keys, genotypes))
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def configure(case: Case) -> Any:
+    """The configuration whose generations a case measures."""
+    import jax
+    import jax.numpy as jnp
+
+    import hebbax
+
     @dataclasses.dataclass(frozen=True)
     class Repeat:
         """A policy that repeats an inherited action."""
@@ -129,7 +188,7 @@ def measure(case: Case) -> dict[str, Any]:
             return self.task.step(state, action, self.task.variations["default"])
 
     task = hebbax.Quadruped(body=case.body, episode_steps=case.steps, burn_in_steps=0)
-    config = hebbax.Config(
+    return hebbax.Config(
         task=OneBody(task) if case.name == "one_body" else task,
         policy=Repeat() if case.name == "physics" else hebbax.Hebbian(),
         genome=hebbax.Normal(init_scale=0.01),
@@ -137,30 +196,6 @@ def measure(case: Case) -> dict[str, Any]:
         held_out=None if case.name == "one_body" else "long_front_legs",
         penalty=0.01,
     )
-    mesh = devices.population_mesh(case.population)
-    state = devices.put_everywhere(training.initial_state(config), mesh)
-    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
-    jax.block_until_ready(state)
-
-    started = time.perf_counter()
-    run_generation = training.compile_generation(config, mesh, state, number)
-    compile_seconds = time.perf_counter() - started
-    seconds = []
-    for _ in range(case.generations):
-        started = time.perf_counter()
-        state, metrics = jax.block_until_ready(run_generation(state, number))
-        seconds.append(time.perf_counter() - started)
-    steps = int(metrics["steps"])
-    if case.steps <= GRACE_STEPS and steps != case.population * NUM_VARIATIONS * case.steps:
-        raise RuntimeError(f"{steps} steps were lived, but {case.population * NUM_VARIATIONS * case.steps} were meant to be measured")
-    return {
-        "steps_per_second": steps / statistics.median(seconds),
-        "compile_seconds": compile_seconds,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "environment": describe_environment(),
-        "physics_operations_per_step": count_operations(task),
-        **measure_rates(),
-    }
 
 
 def count_operations(task: Any) -> float:
@@ -257,6 +292,11 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     least = {
         row["body"]: row["physics_operations_per_step"] / row["operations_per_second"] for row in rows if "operations_per_second" in row
     }
+    lifetimes = {
+        (row["name"], row["body"], row["population"], row["cores"]): row["lifetimes_steps_per_second"]
+        for row in rows
+        if "lifetimes_steps_per_second" in row
+    }
     found: dict[str, float] = {}
     for body in ("bullet", "brax"):
         pairs = {
@@ -267,10 +307,10 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
         found |= {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
         plastic, physics = ("hebbian", body, 64, 2), ("physics", body, 64, 2)
         if plastic in speed and physics in speed:
-            found[f"{body}: network and plasticity, share of physics' time"] = speed[physics] / speed[plastic] - 1
+            found[f"{body}: network and plasticity, share of physics' time"] = lifetimes[physics] / lifetimes[plastic] - 1
             # Each core lives every second step; its floor is the rules' share of a lifetime, and the weights read and written.
             floor = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2) / statistics.median(bandwidth)
-            found[f"{body}: network and plasticity to their floor"] = 2 * (1 / speed[plastic] - 1 / speed[physics]) / floor
+            found[f"{body}: network and plasticity to their floor"] = 2 * (1 / lifetimes[plastic] - 1 / lifetimes[physics]) / floor
         if ("physics", body, 64, 1) in speed:
             found[f"{body}: physics to its floor"] = 1 / speed[("physics", body, 64, 1)] / least[body]
         peer = ("gymnasium", "gymnasium's", 1, 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import hebbax
-from hebbax.evaluation import bootstrap_interval
+from hebbax.evaluation import _score, bootstrap_interval
 from hebbax.training import Result
 from small_run import contents, small_config
 
@@ -111,6 +111,21 @@ def test_interval_is_that_of_the_central_limit():
 
 
 def test_interval_of_odd_values():
-    """Equal values have an interval without width; values that are not finite have none that is."""
+    """Equal values have an interval without width; of a single value, or of none, nothing can be said."""
     assert bootstrap_interval(np.full(5, 2.0)) == (2.0, 2.0)
-    assert not np.any(np.isfinite(bootstrap_interval(np.asarray([1.0, np.nan, 2.0]))))
+    assert not np.any(np.isfinite(bootstrap_interval(np.asarray([1.0]))))
+    assert not np.any(np.isfinite(bootstrap_interval(np.asarray([]))))
+
+
+def test_failed_lifetimes_are_counted_and_left_out():
+    """Returns that are not finite do not hide the others; where fewer than two are left, the spread is unknown.
+
+    Mutation: means of all returns are NaN here.
+    """
+    score = _score("light", False, np.asarray([1.0, np.nan, 3.0, -np.inf]), np.asarray([False, True, False, True]))
+    assert (score.non_finite, score.mean, score.std, score.ended_early) == (2, 2.0, np.sqrt(2.0), 0.5)
+    assert 1.0 <= score.low <= score.high <= 3.0
+    score = _score("light", False, np.asarray([np.nan, 3.0]), np.asarray([True, False]))
+    assert (score.non_finite, score.mean) == (1, 3.0)
+    assert np.isnan([score.std, score.low, score.high]).all()
+    assert np.isnan(_score("light", False, np.full(2, np.nan), np.ones(2, bool)).mean)

@@ -59,8 +59,8 @@ def test_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 def test_table_marks_the_held_out_variation():
     """Every variation has its row; the held-out one says so."""
     scores = [
-        Score("light", is_held_out=False, returns=(1.0, 3.0), mean=2.0, std=1.41, low=1.0, high=3.0, ended_early=0.5),
-        Score("heavy", is_held_out=True, returns=(0.0, 0.0), mean=-4.0, std=0.0, low=0.0, high=0.0, ended_early=0.0),
+        Score("light", is_held_out=False, returns=(1.0, 3.0), non_finite=0, mean=2.0, std=1.41, low=1.0, high=3.0, ended_early=0.5),
+        Score("heavy", is_held_out=True, returns=(0.0, 0.0), non_finite=0, mean=-4.0, std=0.0, low=0.0, high=0.0, ended_early=0.0),
     ]
     out = io.StringIO()
     Console(file=out, width=120).print(score_table(scores))

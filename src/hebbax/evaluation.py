@@ -25,16 +25,18 @@ class Score:
     variation: its name.
     is_held_out: whether the genome was trained without it.
     returns: the return of every lifetime.
-    mean: their mean.
-    std: their standard deviation.
+    non_finite: how many of the returns are not finite, because the physics failed. The following four are of the others, and NaN where they are too few.
+    mean: mean return.
+    std: standard deviation of the returns.
     low: lower end of the mean's bootstrap 95% interval.
     high: upper end.
-    ended_early: share of the lifetimes that ended before the last step.
+    ended_early: share of all lifetimes that ended before the last step.
     """
 
     variation: str
     is_held_out: bool
     returns: tuple[float, ...]
+    non_finite: int
     mean: float
     std: float
     low: float
@@ -94,13 +96,15 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
 
 
 def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:
-    low, high = bootstrap_interval(returns)
+    finite = returns[np.isfinite(returns)]
+    low, high = bootstrap_interval(finite)
     return Score(
         variation=name,
         is_held_out=is_held_out,
         returns=tuple(returns.tolist()),
-        mean=float(np.mean(returns)),
-        std=float(np.std(returns, ddof=1)),
+        non_finite=returns.size - finite.size,
+        mean=float(np.mean(finite)) if finite.size else float("nan"),
+        std=float(np.std(finite, ddof=1)) if finite.size > 1 else float("nan"),
         low=low,
         high=high,
         ended_early=float(np.mean(is_early)),
@@ -108,8 +112,8 @@ def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarr
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
-    """The percentile bootstrap 95% interval of the mean; NaN where a value is not finite."""
-    if not np.all(np.isfinite(values)):
+    """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two."""
+    if values.size < 2:
         return float("nan"), float("nan")
     drawn = np.random.default_rng(0).integers(values.size, size=(RESAMPLES, values.size))
     low, high = np.quantile(np.mean(values[drawn], axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])

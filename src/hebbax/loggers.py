@@ -66,11 +66,15 @@ def describe(metrics: Metrics) -> str:
 
 def score_table(scores: list[Score]) -> Table:
     """A table of the scores of all variations, the held-out one marked."""
-    table = Table(
-        "variation", "", "mean", "95% interval", "std", "ended early", title=f"{len(scores[0].returns)} lifetimes in each variation"
-    )
-    for column in table.columns[2:]:
-        column.justify = "right"
+    table = Table(title=f"{len(scores[0].returns)} lifetimes in each variation")
+    table.add_column("variation", overflow="fold")
+    table.add_column("")
+    for heading in ("mean", "95% interval", "std", "ended early"):
+        table.add_column(heading, justify="right")
+    has_failures = any(score.non_finite for score in scores)
+    if has_failures:
+        table.add_column("not finite", justify="right")
+        table.caption = "Lifetimes whose return is not finite are counted, but left out of the other figures."
     for score in scores:
         table.add_row(
             score.variation,
@@ -79,6 +83,7 @@ def score_table(scores: list[Score]) -> Table:
             f"{score.low:.1f} to {score.high:.1f}",
             f"{score.std:.1f}",
             f"{score.ended_early:.0%}",
+            *([str(score.non_finite)] if has_failures else []),
             style="bold" if score.is_held_out else "",
         )
     return table
