@@ -64,7 +64,7 @@ def quadruped_demo() -> Config:
         task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0),
         policy=Hebbian(hidden_sizes=()),
         genome=Normal(init_scale=0.03),
-        strategy=ScoreFunction(population_size=128, std=Schedule(0.03), optimizer=Adam(Schedule(0.03)), common_random_numbers="pairs"),
+        strategy=ScoreFunction(population_size=256, std=Schedule(0.03), optimizer=Adam(Schedule(0.03)), common_random_numbers="pairs"),
         generations=60,
         held_out="long_front_legs",
     )
