@@ -124,22 +124,24 @@ def measure(case: Case) -> dict[str, Any]:
 def time_lifetimes(config: Any, mesh: Any, state: Any, repeats: int) -> list[float]:
     """Times a population's lifetimes without the search: seconds of each repeat."""
     import jax
-    import jax.numpy as jnp
 
     from hebbax import devices, rollout
 
-    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.training_variations.values())
+    variations = rollout.stack(config.training_variations)
 
     def live(keys: Any, genotypes: Any) -> Any:
         return rollout.live(config.task, config.policy, keys, genotypes, variations, devices.chunk_size())
 
-    keys = devices.put_everywhere(jax.random.split(jax.random.key(0), config.strategy.population_size), mesh)
-    genotypes = devices.put_everywhere(config.strategy.ask(jax.random.key(1), state.search), mesh)
-    live_everywhere = jax.jit(devices.over_population(live, mesh)).lower(keys, genotypes).compile()
+    keys, genotypes = (
+        jax.random.split(jax.random.key(0), config.strategy.population_size),
+        config.strategy.ask(jax.random.key(1), state.search),
+    )
+    population = devices.put_everywhere((keys, genotypes), mesh)
+    live_everywhere = jax.jit(devices.over_population(live, mesh)).lower(*population).compile()
     seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
-        jax.block_until_ready(live_everywhere(keys, genotypes))
+        jax.block_until_ready(live_everywhere(*population))
         seconds.append(time.perf_counter() - started)
     return seconds
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Key
 
 from hebbax import devices, rollout
 from hebbax.genomes.base import Genome
 from hebbax.training import Result, load_result, random_keys
-from hebbax.types import Genotype
+from hebbax.types import Genotype, PRNGKey, Variation
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
@@ -79,20 +79,20 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
     """Lives `[episodes, variations]` lifetimes, shared by the devices."""
     config = result.config
     genome = result.best_genome if is_best else result.genome
-    sample_key, life_key = jax.random.split(random_keys(config)[2])
-    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.task.variations.values())
     mesh = devices.population_mesh(episodes)
 
-    def live(life_keys: jax.Array, genotypes: Genotype) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size or devices.chunk_size())
+    def sample_and_live(key: PRNGKey, variations: Variation, genome: Genome) -> rollout.Outcome:
+        def live(life_keys: Key[Array, " share"], genotypes: Genotype) -> rollout.Outcome:
+            return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size or devices.chunk_size())
 
-    def sample_and_live(genome: Genome) -> rollout.Outcome:
+        sample_key, life_key = jax.random.split(key)
         sample_keys, life_keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)
         genotypes = jax.vmap(lambda key: genome.sample(key) if is_sampled else genome.mode())(sample_keys)
         return devices.over_population(live, mesh)(life_keys, genotypes)
 
     # The genome comes from the devices of its training, which may be others.
-    return jax.jit(sample_and_live)(devices.put_everywhere(genome, mesh))
+    data = devices.put_everywhere((random_keys(config)[2], rollout.stack(config.task.variations), genome), mesh)
+    return jax.jit(sample_and_live)(*data)
 
 
 def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:

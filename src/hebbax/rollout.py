@@ -1,5 +1,6 @@
 """Lifetimes: of one individual in one variation, and of a population in all of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -71,6 +72,11 @@ def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variatio
         num_steps=num_steps,
         is_over=life.is_over | is_end | ~jnp.isfinite(reward) | (num_steps >= task.max_steps),
     )
+
+
+def stack(variations: Mapping[str, Variation]) -> Variation:
+    """Stacks named variations into one whose arrays are `[variations, ...]`, in their order."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *variations.values())
 
 
 def live(

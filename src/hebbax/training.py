@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -19,7 +20,7 @@ from hebbax.checkpoint import Checkpoints
 from hebbax.config import Config
 from hebbax.genomes.base import Genome
 from hebbax.run_dir import MetricsFile, note_start, open_run, read_metrics
-from hebbax.types import PRNGKey, Struct
+from hebbax.types import PRNGKey, Struct, Variation
 
 Metrics = dict[str, Any]
 Callback = Callable[[Metrics], None]
@@ -101,7 +102,7 @@ def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence
             run_generation = run_generation or compile_generation(config, mesh, state, number)
             started = time.perf_counter()
             state, metrics = run_generation(state, number)
-            metrics = _to_log(generation, metrics, started)
+            metrics = _to_log(config, generation, metrics, started)
             history.append(metrics)
             # Asked once: an interrupt that comes later waits for the next generation, so that none ends a run without a checkpoint.
             is_last = generation + 1 == config.generations or is_interrupted()
@@ -149,28 +150,38 @@ def initial_state(config: Config) -> TrainingState:
 
 
 def compile_generation(config: Config, mesh: Mesh, state: TrainingState, number: Array) -> Callable[..., tuple[TrainingState, PyTree]]:
-    """Compiles a generation: one program from the genome to the next."""
-    function = jax.jit(lambda state, number: generation(config, mesh, state, number), out_shardings=devices.everywhere(mesh))
+    """Compiles a generation: one program from the genome to the next, for all seeds and held-out variations of a configuration."""
+    data = devices.put_everywhere((random_keys(config)[1], rollout.stack(config.training_variations)), mesh)
+    function = jax.jit(partial(generation, config, mesh), out_shardings=devices.everywhere(mesh))
     # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
-    return ThreadPoolExecutor(max_workers=1).submit(function.lower(state, number).compile).result()
+    program = ThreadPoolExecutor(max_workers=1).submit(function.lower(*data, state, number).compile).result()
+    return partial(program, *data)
 
 
-def generation(config: Config, mesh: Mesh, state: TrainingState, number: Int[Array, ""]) -> tuple[TrainingState, PyTree]:
+def generation(
+    config: Config, mesh: Mesh, key: PRNGKey, variations: Variation, state: TrainingState, number: Int[Array, ""]
+) -> tuple[TrainingState, PyTree]:
     """Samples a population, lets it live in every training variation, and learns from its fitness.
 
     Args:
-        config: the run's.
+        config: the run's. Its seed and its held-out variation are not read, so that runs which differ in nothing else share a compiled program.
         mesh: the devices that share the population.
+        key: of all generations.
+        variations: `[variations, ...]` to live in, stacked.
         state: before the generation.
         number: `[]` of the generation, counted from 0.
 
     Returns:
-        The state after it, and its metrics.
+        The state after it, and its metrics, of which `returns` is `[variations]`.
     """
-    ask_key, life_key = jax.random.split(jax.random.fold_in(random_keys(config)[1], number))
+
+    def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
+
+    ask_key, life_key = jax.random.split(jax.random.fold_in(key, number))
     genotypes = config.strategy.ask(ask_key, state.search)
     life_keys = jax.vmap(lambda life: jax.random.fold_in(life_key, life))(config.strategy.shared_lives())
-    outcomes = devices.over_population(_live_in_training(config), mesh)(life_keys, genotypes)
+    outcomes = devices.over_population(live, mesh)(life_keys, genotypes)
 
     penalties = config.penalty * jax.vmap(shaping.mean_square)(genotypes)
     fitness, num_non_finite = shaping.replace_non_finite(jnp.mean(outcomes.fitness, axis=1) - penalties)
@@ -189,7 +200,7 @@ def generation(config: Config, mesh: Mesh, state: TrainingState, number: Int[Arr
         "fitness_mean": mean,
         "fitness_best": jnp.max(fitness),
         "fitness_std": jnp.std(fitness),
-        "returns": dict(zip(config.training_variations, jnp.nanmean(outcomes.fitness, axis=0), strict=True)),
+        "returns": jnp.nanmean(outcomes.fitness, axis=0),
         "ended_early": jnp.mean(outcomes.num_steps < config.task.max_steps),
         "non_finite": num_non_finite,
         "steps": jnp.sum(outcomes.num_steps),
@@ -199,21 +210,12 @@ def generation(config: Config, mesh: Mesh, state: TrainingState, number: Int[Arr
     return after, metrics
 
 
-def _live_in_training(config: Config) -> Callable[..., rollout.Outcome]:
-    """Lives lifetimes in the training variations, for a share of the population."""
-    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *config.training_variations.values())
-
-    def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
-
-    return live
-
-
-def _to_log(generation: int, metrics: PyTree, started: float) -> Metrics:
+def _to_log(config: Config, generation: int, metrics: PyTree, started: float) -> Metrics:
     """Waits for a generation's metrics, in a way that leaves interrupts their chance, and makes plain numbers of them."""
     while not all(leaf.is_ready() for leaf in jax.tree.leaves(metrics)):
         time.sleep(0.001)
-    plain = jax.tree.map(lambda leaf: leaf.item(), metrics)
+    plain = jax.tree.map(lambda leaf: leaf.tolist(), metrics)
+    plain["returns"] = dict(zip(config.training_variations, plain["returns"], strict=True))
     seconds = time.perf_counter() - started
     return {"generation": generation, **plain, "seconds": seconds, "steps_per_second": plain["steps"] / seconds}
 
