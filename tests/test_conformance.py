@@ -26,6 +26,7 @@ POLICIES = [
     Hebbian(hidden_sizes=(3, 4), is_bounded=True),
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
     LSTM(hidden_sizes=(3, 4)),
+    LSTM(hidden_sizes=(3,), is_output_linear=True),
 ]
 GENOMES = [
     Normal(),

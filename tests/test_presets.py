@@ -51,3 +51,18 @@ def test_paper_settings():
         assert config.generations == 500
     assert hebbian.policy == hebbax.Hebbian(initial_range=0.1, has_evolved_weights=False, is_bounded=False)
     assert static.policy == hebbax.Static()
+
+
+def test_paper_settings_of_the_car():
+    """Where the car differs from the quadruped: population, generations, bounded weights, filters, the held-out variation."""
+    hebbian, static, shared = presets.car_hebbian(), presets.car_static(), presets.car_shared(128)()
+    for config in (hebbian, static, shared):
+        assert config.task == hebbax.CarRacing(view="pixels", view_size=84, variation_set="paper", episode_steps=1000, patience=20)
+        assert (config.strategy.population_size, config.generations, config.held_out) == (200, 300, "force_east")
+        assert (config.strategy.std, config.strategy.optimizer) == (
+            presets.quadruped_hebbian().strategy.std,
+            Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
+        )
+    assert hebbian.policy.head == hebbax.Hebbian(hidden_sizes=(128, 64), is_bounded=True, is_output_linear=True)
+    assert (hebbian.penalty, static.penalty, shared.penalty) == (0.01, 0.0, 0.01)
+    assert dict(shared.genome.parts) == {"filters": hebbax.Normal(), "head": hebbax.SharedRules(rho=128)}

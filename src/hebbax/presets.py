@@ -5,17 +5,21 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from hebbax.config import Config
+from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import SharedRules
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
+from hebbax.policies.vision import Vision
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
+from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
 
 QUADRUPED_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8  # Of the paper's network: a single rule for all of them is the last of its comparison.
+CAR_SYNAPSES = 648 * 128 + 128 * 64 + 64 * 3  # Likewise, behind the filters.
 
 
 def quadruped_hebbian() -> Config:
@@ -58,6 +62,40 @@ def quadruped_shared(rho: int) -> Callable[[], Config]:
     return make
 
 
+def car_hebbian() -> Config:
+    """The paper's car racing: one plasticity rule for every synapse behind evolved filters."""
+    return Config(
+        task=CarRacing(),
+        policy=Vision(),
+        genome=Normal(),
+        strategy=ScoreFunction(population_size=200),
+        generations=300,
+        held_out="force_east",
+        penalty=0.01,
+    )
+
+
+def car_static() -> Config:
+    """The paper's static baseline on car racing."""
+    return dataclasses.replace(car_hebbian(), policy=Vision(Static(is_output_linear=True)), penalty=0.0)
+
+
+def car_lstm() -> Config:
+    """The paper's LSTM baseline on car racing."""
+    return dataclasses.replace(car_static(), policy=Vision(LSTM(is_output_linear=True)))
+
+
+def car_shared(rho: int) -> Callable[[], Config]:
+    """The paper's car racing with rules shared through a mixture, one for every `rho` synapses; filters are plain weights."""
+
+    def make() -> Config:
+        genome = Joint((("filters", Normal()), ("head", SharedRules(rho=rho))))
+        return dataclasses.replace(car_hebbian(), genome=genome, strategy=ScoreFunction(population_size=200, is_mirrored=False))
+
+    make.__doc__ = f"The paper's car racing: a mixture of plasticity rules, one for every {rho:,} synapses."
+    return make
+
+
 def quadruped_demo() -> Config:
     """Plasticity rules that visibly learn within minutes on two CPU cores. Not the paper's settings."""
     return Config(
@@ -77,6 +115,11 @@ PRESETS: Mapping[str, Callable[[], Config]] = MappingProxyType(
         "quadruped-lstm": quadruped_lstm,
         **{f"quadruped-shared-rho{rho}": quadruped_shared(rho) for rho in (16, 32, 64, 128, 256)},
         "quadruped-shared-rhon": quadruped_shared(QUADRUPED_SYNAPSES),
+        "car-hebbian": car_hebbian,
+        "car-static": car_static,
+        "car-lstm": car_lstm,
+        **{f"car-shared-rho{rho}": car_shared(rho) for rho in (16, 32, 64, 128, 256)},
+        "car-shared-rhon": car_shared(CAR_SYNAPSES),
         "quadruped-demo": quadruped_demo,
     }
 )

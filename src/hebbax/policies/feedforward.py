@@ -30,12 +30,13 @@ def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int
     return list(itertools.pairwise(sizes))
 
 
-def activations(layers: Layers, observation: Float[Array, "..."]) -> list[Float[Array, " _neurons"]]:
-    """What every group of neurons says, the observation first and the action last; every layer ends in tanh."""
+def activations(layers: Layers, observation: Float[Array, "..."], *, is_output_linear: bool = False) -> list[Float[Array, " _neurons"]]:
+    """What every group of neurons says, the observation first and the action last; every layer ends in tanh, the last one unless it is linear."""
     said = [jnp.ravel(observation)]
-    for weights in layers:
+    for weights in layers[:-1]:
         said.append(jnp.tanh(said[-1] @ weights))
-    return said
+    last = said[-1] @ layers[-1]
+    return [*said, last if is_output_linear else jnp.tanh(last)]
 
 
 def float_shapes(shapes: Sequence[tuple[int, ...]]) -> tuple[jax.ShapeDtypeStruct, ...]:

@@ -42,6 +42,8 @@ class Hebbian:
     """Whether the weights at birth are inherited too, instead of random."""
     is_bounded: bool = False
     """Whether each layer's weights are divided by their largest magnitude after every update."""
+    is_output_linear: bool = False
+    """Whether actions are what the last layer says before tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons and a negative range."""
@@ -72,7 +74,7 @@ class Hebbian:
         self, genotype: HebbianGenotype, memory: feedforward.Layers, observation: Float[Array, "..."]
     ) -> tuple[Float[Array, " action"], feedforward.Layers]:
         """One forward pass, then one update of every layer from what it just said."""
-        said = feedforward.activations(memory, observation)
+        said = feedforward.activations(memory, observation, is_output_linear=self.is_output_linear)
         learnt = tuple(
             self._learn(weights, rules, pre, post)
             for weights, rules, pre, post in zip(memory, genotype.rules, said[:-1], said[1:], strict=True)

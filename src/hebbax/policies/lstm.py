@@ -51,6 +51,8 @@ class LSTM:
 
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer; the first is the LSTM."""
+    is_output_linear: bool = False
+    """Whether actions are what the last layer says before tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons, and no layer at all."""
@@ -78,7 +80,7 @@ class LSTM:
     ) -> tuple[Float[Array, " action"], LSTMMemory]:
         """One step of the LSTM, then one pass through the layers behind it."""
         memory = remember(genotype, memory, jnp.ravel(observation))
-        return feedforward.activations(genotype.layers, memory.hidden)[-1], memory
+        return feedforward.activations(genotype.layers, memory.hidden, is_output_linear=self.is_output_linear)[-1], memory
 
 
 def remember(genotype: LSTMGenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]) -> LSTMMemory:

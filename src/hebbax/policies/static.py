@@ -17,6 +17,8 @@ class Static:
 
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer."""
+    is_output_linear: bool = False
+    """Whether actions are what the last layer says before tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons."""
@@ -35,4 +37,4 @@ class Static:
         self, genotype: feedforward.Layers, memory: tuple[()], observation: Float[Array, "..."]
     ) -> tuple[Float[Array, " action"], tuple[()]]:
         """One forward pass."""
-        return feedforward.activations(genotype, observation)[-1], memory
+        return feedforward.activations(genotype, observation, is_output_linear=self.is_output_linear)[-1], memory
