@@ -30,9 +30,10 @@ def update_weights(
 
     Source: eq. 1 of Palm et al. 2021, https://arxiv.org/abs/2011.06811.
     """
-    eta, a, b, c, d = rules
+    # Multiplied first, the rates and the other coefficients are the same at every step, and XLA computes their products once in a lifetime.
+    a, b, c, d = rules[:1] * rules[1:]
     o_i, o_j = pre[:, None], post[None, :]
-    return weights + eta * (a * (o_i * o_j) + b * o_i + c * o_j + d)
+    return weights + (o_i * (a * o_j + b) + (c * o_j + d))
 
 
 def divide_by_largest(weights: Float[Array, "pre post"]) -> Float[Array, "pre post"]:
