@@ -74,7 +74,7 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax presets"]),
+        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax render RUN", "hebbax presets"]),
         (["train", "--help"], ["hebbax train PRESET [OPTIONS]", "presets: small"]),
         (["evaluate", "--help"], ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"]),
         (
@@ -105,7 +105,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
     ("arguments", "words"),
     [
         ([], ""),
-        (["fly"], "unknown command 'fly'; allowed are train, evaluate, presets"),
+        (["fly"], "unknown command 'fly'; allowed are train, evaluate, render, presets"),
         (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
         (["train"], "no preset given; allowed are small"),
         (["train", "large"], "unknown preset 'large'; allowed are small"),
