@@ -53,6 +53,7 @@ def test_a_trace_is_the_lifetime_of_a_rollout(outcomes: rollout.Outcome, name: s
     trajectory = trace(name)
     np.testing.assert_allclose(jnp.sum(trajectory.rewards), outcomes.fitness[0, place], rtol=0, atol=1.3e-5)
     num_steps = int(outcomes.num_steps[0, place])
+    assert trajectory.num_steps() == num_steps
     np.testing.assert_array_equal(trajectory.is_over, np.arange(1, 14) >= num_steps)
     np.testing.assert_array_equal(trajectory.rewards[num_steps:], 0.0)
     np.testing.assert_array_equal(trajectory.kept.step, np.arange(1, 14))

@@ -57,6 +57,10 @@ class Trajectory(Struct):
     rewards: Float[Array, " steps"]
     is_over: Bool[Array, " steps"]
 
+    def num_steps(self) -> Int[Array, "..."]:
+        """How many steps were lived, the one that ended the lifetime included."""
+        return jnp.sum(~self.is_over, axis=-1) + self.is_over[..., -1].astype(jnp.int32)
+
 
 def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variation: Variation) -> Life:
     """Starts a lifetime. The key is consumed."""

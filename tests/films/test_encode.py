@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import imageio.v2 as imageio
 import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from film_files import decode
 from hebbax.films.encode import write_film
 
 
@@ -18,17 +18,12 @@ def pictures(num: int = 5) -> list[np.ndarray]:
     return list(films)
 
 
-def decode(path: Path) -> tuple[list[np.ndarray], dict]:
-    with imageio.get_reader(path) as reader:
-        return [np.asarray(picture)[..., :3] for picture in reader], reader.get_meta_data()
-
-
 def test_mp4_is_what_browsers_play(tmp_path: Path):
     """H.264 in yuv420p, every picture once, of the size and within what compression changes.
 
     Mutations: imageio's own scaling to blocks of 16; a codec of its choice.
     """
-    write_film(tmp_path / "films" / "one.mp4", iter(pictures()), 25)
+    write_film(tmp_path / "films" / "one.mp4", iter(pictures()), 25.0)
     decoded, facts = decode(tmp_path / "films" / "one.mp4")
     assert len(decoded) == 5
     assert (facts["codec"], facts["pix_fmt"].partition("(")[0], facts["fps"], facts["size"]) == ("h264", "yuv420p", 25, (80, 48))
@@ -39,7 +34,7 @@ def test_mp4_is_what_browsers_play(tmp_path: Path):
 
 
 def test_gif_has_every_picture(tmp_path: Path):
-    write_film(tmp_path / "one.gif", pictures(), 20)
+    write_film(tmp_path / "one.gif", pictures(), 20.0)
     decoded, facts = decode(tmp_path / "one.gif")
     assert len(decoded) == 5
     assert facts["duration"] == 50
@@ -58,7 +53,7 @@ def test_nothing_is_left_of_a_film_that_fails(tmp_path: Path, suffix: str):
     path = tmp_path / f"one{suffix}"
     path.write_bytes(b"older")
     with pytest.raises(RuntimeError, match="out of paint"):
-        write_film(path, broken(), 20)
+        write_film(path, broken(), 20.0)
     assert path.read_bytes() == b"older"
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -71,6 +66,6 @@ def test_missing_ffmpeg_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
     with pytest.raises(ValueError, match=r"there is no ffmpeg.*IMAGEIO_FFMPEG_EXE; gif needs none"):
-        write_film(tmp_path / "one.mp4", pictures(), 20)
-    write_film(tmp_path / "one.gif", pictures(), 20)
+        write_film(tmp_path / "one.mp4", pictures(), 20.0)
+    write_film(tmp_path / "one.gif", pictures(), 20.0)
     assert [path.name for path in tmp_path.iterdir()] == ["one.gif"]

@@ -4,12 +4,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import imageio.v2 as imageio
 import jax
 import numpy as np
 import pytest
 
 import hebbax
+from film_files import decode
 from hebbax import training
 from hebbax.films import film as module
 from hebbax.films.film import render, scene_of
@@ -17,6 +17,7 @@ from hebbax.films.quadruped import QuadrupedScene
 from hebbax.films.racer import RacerScene
 from hebbax.lesion import Lesion
 from small_run import small_config
+from small_task import NEVER, Cart
 
 
 class CartScene:
@@ -61,10 +62,9 @@ def test_a_film_shows_the_lifetime_to_its_end(run: Path, scene: CartScene):
     assert np.all(np.abs(position[:-1]) <= 1.2)
     assert len(position) == 13 or abs(position[-1]) > 1.2
     assert footage.title == "heavy (held out)"
-    with imageio.get_reader(run / "films" / "heavy.mp4") as reader:
-        decoded = [picture.mean() for picture in reader]
-        assert reader.get_meta_data()["fps"] == 30
-    np.testing.assert_allclose(decoded, 15 * np.arange(0, len(position), 2), atol=4)
+    decoded, facts = decode(run / "films" / "heavy.mp4")
+    assert facts["fps"] == 30
+    np.testing.assert_allclose([picture.mean() for picture in decoded], 15 * np.arange(0, len(position), 2), atol=4)
 
 
 def test_the_seed_and_the_genome_decide_who_lives(run: Path, scene: CartScene, tmp_path: Path):
@@ -89,12 +89,25 @@ def test_a_lesion_is_lived_and_told(run: Path, scene: CartScene, tmp_path: Path)
     assert intact.damage_at(3) == ""
 
 
+@pytest.mark.parametrize("broken_step", [1, 3])
+def test_what_is_not_finite_is_not_drawn(run: Path, scene: CartScene, tmp_path: Path, broken_step: int):
+    """A film ends before the step whose reward is NaN; there is none if that is the first. Mutation: a picture of NaNs."""
+    result = training.load_result(run)
+    config = small_config(task=Cart(broken_steps=(broken_step, NEVER, NEVER)))
+    broken = dataclasses.replace(result, config=config)
+    if broken_step == 1:
+        with pytest.raises(ValueError, match="the lifetime in light has no step whose reward is finite"):
+            render(broken, "light", tmp_path / "a.gif", format="gif")
+    else:
+        render(broken, "light", tmp_path / "a.gif", format="gif")
+        assert len(scene.footage[0].rewards) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"variation": "feather"}, "variation is 'feather', but must be one of the task's: light, medium, heavy"),
         ({"format": "html"}, "format is 'html', but must be mp4 or gif, or for Quadruped html"),
-        ({"format": "avi"}, "format is 'avi', but must be mp4 or gif"),
         ({"num_steps": 0}, "steps is 0, but must be from 1 to the 13 of a lifetime"),
         ({"num_steps": 14}, "steps is 14, but must be from 1 to the 13 of a lifetime"),
         ({"lesion": Lesion(2, 0)}, "lesion.layer is 2, but must be one of the policy's plastic layers: 0, 1"),
@@ -108,15 +121,20 @@ def test_what_cannot_be_filmed_is_refused(run: Path, scene: CartScene, options: 
     assert scene.footage == []
 
 
+def test_unknown_formats_are_refused(scene: CartScene):
+    with pytest.raises(ValueError, match="format is 'avi', but must be mp4 or gif"):
+        module._check(small_config(), "light", "avi", None, None)
+
+
 def test_other_mistakes_are_refused(run: Path, tmp_path: Path):
-    """A task of one's own, a policy without plastic layers, a result without a folder, a folder that is no run."""
+    """A task of one's own, and a folder that is no run."""
     with pytest.raises(ValueError, match="the run's task is Cart, which hebbax cannot draw; films are of Quadruped and CarRacing"):
         render(run, "light")
     with pytest.raises(ValueError, match="is no run"):
         render(tmp_path, "light")
 
 
-def test_results_need_an_output(run: Path, scene: CartScene, tmp_path: Path):
+def test_results_need_an_output_and_lesions_a_plastic_layer(run: Path, scene: CartScene, tmp_path: Path):
     result = training.load_result(run)
     with pytest.raises(ValueError, match="output is None, but must be a file"):
         render(result, "light")

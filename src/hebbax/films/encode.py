@@ -1,6 +1,6 @@
 """Pictures into a file: MP4 that every browser plays, by the ffmpeg that imageio brings along, or GIF."""
 
-import warnings
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,6 +27,8 @@ def write_film(path: Path, pictures: Iterable[Picture], pictures_per_second: flo
         writer = imageio.get_writer(half, format="GIF-PIL", duration=1000 / pictures_per_second, loop=0)  # pyright: ignore[reportArgumentType]
     else:
         _find_ffmpeg()
+        # Else imageio would run Python in ffmpeg's process between fork and exec, where a lock that one of JAX's threads held stays locked for ever.
+        os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
         writer = imageio.get_writer(
             half,
             format="FFMPEG",  # pyright: ignore[reportArgumentType]
@@ -39,9 +41,7 @@ def write_film(path: Path, pictures: Iterable[Picture], pictures_per_second: flo
             output_params=["-movflags", "+faststart"],  # A browser can begin before it has read all.
         )
     try:
-        with writer, warnings.catch_warnings():
-            # imageio sets the process group of ffmpeg between fork and exec, and does nothing else there that JAX's threads could block.
-            warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
+        with writer:
             for picture in pictures:
                 writer.append_data(picture)
         half.replace(path)

@@ -12,12 +12,14 @@ from hebbax.films.encode import write_film
 from hebbax.films.quadruped import QuadrupedScene
 from hebbax.films.racer import RacerScene
 from hebbax.films.scene import Footage, Scene
+from hebbax.genomes.base import Genome
 from hebbax.lesion import Lesion, check_lesion
 from hebbax.run_dir import write_whole
 from hebbax.tasks.base import Task
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
 from hebbax.training import Result, load_result, random_keys
+from hebbax.types import PRNGKey, Variation
 
 Format = Literal["mp4", "gif", "html"]
 PICTURES_PER_SECOND = {
@@ -93,14 +95,18 @@ def film(
     """Lives the lifetime that is filmed, until it ends; the arguments are those of `render`."""
     config = result.config
 
-    def live(key: jax.Array, genome: object, body: object) -> rollout.Trajectory:
+    def live(key: PRNGKey, genome: Genome, body: Variation) -> rollout.Trajectory:
         sample_key, life_key = jax.random.split(key)
-        genotype = genome.sample(sample_key) if is_sampled else genome.mode()  # pyright: ignore[reportAttributeAccessIssue]
+        genotype = genome.sample(sample_key) if is_sampled else genome.mode()
         return rollout.trace(config.task, config.policy, life_key, genotype, body, keep=scene.keep, num_steps=num_steps, lesion=lesion)
 
     key = jax.random.fold_in(random_keys(config)[2], seed)
     trajectory = jax.device_get(jax.jit(live)(key, result.genome, config.task.variations[variation]))
-    lived = int(np.sum(~trajectory.is_over)) + int(trajectory.is_over[-1])
+    lived = int(trajectory.num_steps())
+    if not np.isfinite(trajectory.rewards[lived - 1]):
+        lived -= 1  # What led to a reward that is not finite cannot be drawn.
+    if lived == 0:
+        raise ValueError(f"the lifetime in {variation} has no step whose reward is finite; film another one by seed")
     return Footage(
         kept=jax.tree.map(lambda leaf: leaf[:lived], trajectory.kept),
         rewards=trajectory.rewards[:lived],

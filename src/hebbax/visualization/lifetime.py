@@ -77,7 +77,8 @@ def trace_weights(result: Result, *, num_steps: int | None = None, seed: int = 0
         )(variations)
 
     trajectory = jax.device_get(jax.jit(live)(_life_key(result, seed), rollout.stack(config.task.variations)))
-    return {name: trajectory.kept[place][: _num_lived(trajectory.is_over[place])] for place, name in enumerate(config.task.variations)}
+    lived = np.asarray(trajectory.num_steps())
+    return {name: trajectory.kept[place, : lived[place]] for place, name in enumerate(config.task.variations)}
 
 
 def plot_weight_trajectories(weights: dict[str, Float[np.ndarray, "steps synapses"]], held_out: str | None = None) -> Figure:
@@ -204,8 +205,3 @@ def _plot_mean(axes: Axes, lifetimes: np.ndarray, name: str, colour: str) -> Non
 
 def _life_key(result: Result, seed: int) -> PRNGKey:
     return jax.random.fold_in(random_keys(result.config)[2], seed)
-
-
-def _num_lived(is_over: np.ndarray) -> int:
-    """How many steps a lifetime has."""
-    return int(np.sum(~is_over)) + int(is_over[-1])
