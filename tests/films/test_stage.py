@@ -23,7 +23,7 @@ def ball(y: float, colour: tuple[int, int, int]) -> Capsule:
 
 def test_squares_are_a_metre_wide(camera: Camera):
     """The square in the middle and the next to the right differ; a metre to the side they change places, two metres to the side all is as it was."""
-    pictures = [draw_floor(lay_floor(camera), camera.at(0.5 + shift, -3)) for shift in (0, 1, 2)]
+    pictures = [draw_floor(lay_floor(camera), camera.at(np.array([0.5 + shift, -3], np.float32))) for shift in (0, 1, 2)]
     middle, right = pictures[0][30, 40], pictures[0][30, 40 + 19]  # 4.6 m away a metre is 17 pixels.
     assert np.linalg.norm(middle - right) > 0.5 * np.linalg.norm(LIGHT_SQUARE - DARK_SQUARE)
     np.testing.assert_allclose(pictures[0], pictures[2], atol=0.1)

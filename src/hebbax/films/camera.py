@@ -25,9 +25,9 @@ class Camera(NamedTuple):
     height: int
     width: int
 
-    def at(self, x: float, y: float) -> "Camera":
-        """The same camera elsewhere in the plane."""
-        return self._replace(position=np.array([x, y, self.position[2]], np.float32))
+    def at(self, place: Float32[np.ndarray, "2"]) -> "Camera":
+        """The same camera above another place."""
+        return self._replace(position=np.append(place, self.position[2:]))
 
 
 def look_at(position: Float32[np.ndarray, "3"], target: Float32[np.ndarray, "3"], height: int, width: int) -> Camera:

@@ -52,7 +52,7 @@ class QuadrupedScene:
         pace = max(1, round(PACE / self.step_duration))
 
         for step in footage.shown:
-            camera = base.at(*(way[step] + VIEWPOINT[:2]))
+            camera = base.at(way[step] + VIEWPOINT[:2])
             picture = draw(stage, camera, self._build(joints[step]))
             seconds, speed = (step + 1) * self.step_duration, np.mean(footage.rewards[max(0, step + 1 - pace) : step + 1])
             line = f"step {step + 1}   {seconds:.1f} s   {speed:+.2f} m/s   {distances[step]:+.1f} m   (squares: 1 m)"
