@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "hebbax"
 # From the ground up. A room sees the floors below its own, never its neighbours on the same floor, never what is above.
 FLOORS = [
     ("types",),
-    ("plasticity", "shaping"),
+    ("lesion", "plasticity", "shaping"),
     ("genomes", "policies", "tasks"),
     ("rollout", "strategies"),
     ("devices",),
@@ -20,7 +20,7 @@ FLOORS = [
     ("training",),
     ("evaluation",),
     ("loggers",),
-    ("visualization",),
+    ("films", "visualization"),
     ("report",),
     ("testing",),
     ("cli",),
@@ -34,6 +34,9 @@ HOMES = {
     "evosax": ("strategies.evosax",),
     "flax": ("policies",),
     "gymnax": ("tasks.gymnax",),
+    "imageio": ("films.encode",),
+    "imageio_ffmpeg": ("films.encode",),
+    "PIL": ("films",),
     "matplotlib": ("visualization", "report"),
     "mujoco": ("tasks.quadruped",),
     "orbax": ("checkpoint",),

@@ -9,6 +9,8 @@ import pytest
 
 import hebbax
 from hebbax import cli, devices
+from hebbax.films import film
+from hebbax.lesion import Lesion
 from small_run import contents, newest_checkpoint, small_config, start_python
 
 
@@ -74,7 +76,7 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax presets"]),
+        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax render RUN", "hebbax presets"]),
         (["train", "--help"], ["hebbax train PRESET [OPTIONS]", "presets: small"]),
         (["evaluate", "--help"], ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"]),
         (
@@ -105,7 +107,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
     ("arguments", "words"),
     [
         ([], ""),
-        (["fly"], "unknown command 'fly'; allowed are train, evaluate, presets"),
+        (["fly"], "unknown command 'fly'; allowed are train, evaluate, render, presets"),
         (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
         (["train"], "no preset given; allowed are small"),
         (["train", "large"], "unknown preset 'large'; allowed are small"),
@@ -134,6 +136,17 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
         (["evaluate", "nowhere", "--episodes", "x"], "invalid literal for int() with base 10: 'x'"),
         (["evaluate", "nowhere", "--episodes", "1"], "episodes is 1, but must be 2 or more"),
         (["evaluate", "nowhere", "--cores", "-2"], "cores is -2, but must be 1 or more"),
+        (["render", "nowhere"], "--variation"),
+        (["render", "nowhere", "--variation", "light"], "nowhere is no run: it has no config.json"),
+        (["render", "nowhere", "--variation", "light", "--format", "avi"], "mp4"),
+        (
+            ["render", "nowhere", "--variation", "light", "--lesion-layer", "1"],
+            "a lesion needs both --lesion-layer and --lesion-step, but only one is given",
+        ),
+        (
+            ["render", "nowhere", "--variation", "light", "--lesion-layer", "-1", "--lesion-step", "0"],
+            "lesion.layer is -1, but must be 0 or more",
+        ),
     ],
 )
 def test_mistakes_are_refused(
@@ -143,6 +156,23 @@ def test_mistakes_are_refused(
     monkeypatch.chdir(tmp_path)
     assert words in refusal(capsys, *arguments)
     assert contents(tmp_path) == {}
+
+
+def test_render_films_a_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Options arrive where they belong, and the file is named; a task that cannot be drawn is refused."""
+    run = tmp_path / "run"
+    cli.main(["train", "small", "--run-dir", str(run), "--generations", "1"])
+    capsys.readouterr()
+    assert "the run's task is Cart, which hebbax cannot draw" in refusal(capsys, "render", str(run), "--variation", "light")
+    assert "variation is 'feather', but must be one of the task's: light" in refusal(capsys, "render", str(run), "--variation", "feather")
+
+    given = []
+    monkeypatch.setattr(film, "render", lambda *arguments, **options: given.append((arguments, options)) or tmp_path / "a.gif")
+    lesion = ["--lesion-layer", "1", "--lesion-step", "20"]
+    cli.main(["render", str(run), "--variation", "light", "--format", "gif", "--steps", "30", *lesion, "--is-sampled", "--seed", "4"])
+    assert capsys.readouterr().out == f"filmed light in {tmp_path / 'a.gif'}\n"
+    options = {"format": "gif", "num_steps": 30, "lesion": Lesion(1, 20), "is_sampled": True, "seed": 4}
+    assert given == [((run, "light", None), options)]
 
 
 def test_usage_answers_no_command(capsys: pytest.CaptureFixture[str]):

@@ -1,4 +1,4 @@
-"""The command line: `hebbax train | evaluate | presets`."""
+"""The command line: `hebbax train | evaluate | render | presets`."""
 
 import argparse
 import dataclasses
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import tyro
 from rich.console import Console
@@ -23,6 +23,7 @@ Evolves plastic neural networks.
 commands:
   hebbax train PRESET [OPTIONS]    evolve a genome, or resume the run in the folder
   hebbax evaluate RUN [OPTIONS]    score a run's genome in every variation of its task
+  hebbax render RUN [OPTIONS]      film a lifetime of a run's genome in one variation
   hebbax presets                   list the presets
 
 `hebbax train PRESET --help` lists every setting of a preset.
@@ -56,10 +57,34 @@ class EvaluateOptions:
     """CPU cores to use; all of them if None."""
 
 
+@dataclasses.dataclass(frozen=True)
+class RenderOptions:
+    """Films a lifetime of a run's genome in one variation, in real time, until it ends."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run."""
+    variation: str
+    """The variation to live in."""
+    format: Literal["mp4", "gif", "html"] = "mp4"
+    """A film, or for the quadruped a page with Brax's viewer, which loads its program from the network."""
+    steps: int | None = None
+    """The most policy steps to film; the whole lifetime if None."""
+    lesion_layer: int | None = None
+    """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step; none if None."""
+    lesion_step: int | None = None
+    """The policy step, counted from 0, from which on the layer is damaged."""
+    output: Path | None = None
+    """The file to write; films/VARIATION.FORMAT in the run's folder if None."""
+    is_sampled: bool = False
+    """Whether the individual is drawn from the genome, instead of the genome's mode."""
+    seed: int = 0
+    """Which lifetime; the same one gives the same film."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 if all went well, 2 after an error in what was asked for, 130 after an interrupt."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[list[str]], None]] = {"train": _train, "evaluate": _evaluate, "presets": _presets}
+    commands: dict[str, Callable[[list[str]], None]] = {"train": _train, "evaluate": _evaluate, "render": _render, "presets": _presets}
     if not arguments or arguments[0] in ("-h", "--help"):
         (sys.stdout if arguments else sys.stderr).write(USAGE)
         sys.exit(0 if arguments else 2)
@@ -118,6 +143,34 @@ def _evaluate(arguments: list[str]) -> None:
     plain: dict[str, Any] = {**asked, "scores": [score.to_dict() for score in scores]}
     write_whole(options.run / "evaluation.json", json.dumps(plain, indent=2) + "\n")
     Console().print(score_table(scores))
+
+
+def _render(arguments: list[str]) -> None:
+    options = tyro.cli(RenderOptions, args=arguments, prog="hebbax render")
+
+    from hebbax.lesion import Lesion
+
+    try:
+        from hebbax.films.film import render
+    except ModuleNotFoundError as error:
+        _refuse(f"films need {error.name}, which is not installed: pip install 'hebbax[viz]'")
+
+    if (options.lesion_layer is None) != (options.lesion_step is None):
+        raise ValueError("a lesion needs both --lesion-layer and --lesion-step, but only one is given")
+    lesion = None
+    if options.lesion_layer is not None and options.lesion_step is not None:
+        lesion = Lesion(options.lesion_layer, options.lesion_step)
+    path = render(
+        options.run,
+        options.variation,
+        options.output,
+        format=options.format,
+        num_steps=options.steps,
+        lesion=lesion,
+        is_sampled=options.is_sampled,
+        seed=options.seed,
+    )
+    Console(soft_wrap=True).print(f"filmed {options.variation} in {path}")
 
 
 def _presets(arguments: list[str]) -> None:

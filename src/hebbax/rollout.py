@@ -1,12 +1,13 @@
-"""Lifetimes: of one individual in one variation, and of a population in all of them."""
+"""Lifetimes: of one individual in one variation, with every step kept or not, and of a population in all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from hebbax.lesion import Lesion, check_lesion, damage
 from hebbax.policies.base import Policy
 from hebbax.tasks.base import Task
 from hebbax.types import Genotype, Memory, PRNGKey, Struct, Variation
@@ -44,6 +45,23 @@ class Outcome(Struct):
     num_steps: Int[Array, ""]
 
 
+class Trajectory(Struct):
+    """A lifetime step by step.
+
+    kept: `[steps, ...]` what was kept of the life after each step.
+    rewards: `[steps]` of each step; 0 once the lifetime is over.
+    is_over: `[steps]` whether the lifetime had ended after each step.
+    """
+
+    kept: PyTree
+    rewards: Float[Array, " steps"]
+    is_over: Bool[Array, " steps"]
+
+    def num_steps(self) -> Int[Array, "..."]:
+        """How many steps were lived, the one that ended the lifetime included."""
+        return jnp.sum(~self.is_over, axis=-1) + self.is_over[..., -1].astype(jnp.int32)
+
+
 def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variation: Variation) -> Life:
     """Starts a lifetime. The key is consumed."""
     task_key, policy_key = jax.random.split(key)
@@ -72,6 +90,50 @@ def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variatio
         num_steps=num_steps,
         is_over=life.is_over | is_end | ~jnp.isfinite(reward) | (num_steps >= task.max_steps),
     )
+
+
+def trace(
+    task: Task,
+    policy: Policy,
+    key: PRNGKey,
+    genotype: Genotype,
+    variation: Variation,
+    *,
+    keep: Callable[[Life], PyTree] = lambda life: life.state,
+    num_steps: int | None = None,
+    lesion: Lesion | None = None,
+) -> Trajectory:
+    """Lives one lifetime and keeps its steps. Without a lesion it is the lifetime that `live` lives with the same key.
+
+    Args:
+        task: the task.
+        policy: the policy.
+        key: of this lifetime; `live` gives variation `n` of an individual the key `fold_in(its own, n)`. Consumed.
+        genotype: what the individual inherits.
+        variation: the variation of the task.
+        keep: what is kept of the life after each step, the task's state unless said otherwise. All steps of it are in memory at once.
+        num_steps: how many policy steps, which are lived in full whether or not the lifetime ends before; the task's `max_steps` if None.
+        lesion: damage to the policy's memory; none if None.
+
+    Returns:
+        The kept steps.
+
+    Raises:
+        ValueError: if the policy's memory has no such layer as the lesion damages.
+    """
+    life = begin(task, policy, key, genotype, variation)
+    if lesion is not None:
+        check_lesion(lesion, life.memory)
+
+    def advance_and_keep(life: Life, _: None) -> tuple[Life, Trajectory]:
+        if lesion is not None:
+            life = life.replace(memory=damage(lesion, life.memory, ~life.is_over & (life.num_steps == lesion.step)))
+        # From zero the step's reward is all there is in the fitness, to the last digit.
+        after = advance(task, policy, life.replace(fitness=jnp.zeros(())), genotype, variation)
+        reward, after = after.fitness, after.replace(fitness=life.fitness + after.fitness)
+        return after, Trajectory(kept=keep(after), rewards=reward, is_over=after.is_over)
+
+    return jax.lax.scan(advance_and_keep, life, None, length=num_steps or task.max_steps)[1]
 
 
 def stack(variations: Mapping[str, Variation]) -> Variation:

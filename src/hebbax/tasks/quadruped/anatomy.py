@@ -27,6 +27,7 @@ LINK_LAG = 0.004125  # s, one of Bullet's substeps.
 # Where a leg points to, and which sign of its ankle's angle points it down.
 QUARTERS = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]], np.float32)
 ANKLE_SIGNS = np.array([1, -1, -1, 1], np.float32)
+HIPS = SEGMENT * np.pad(QUARTERS, ((0, 0), (0, 1)))  # m, where legs begin, in the torso's coordinates.
 
 NORMAL, SHORT, LONG = 0.4, 0.1, 0.6  # m, lengths of a lower leg.
 _DEFAULT = (NORMAL, NORMAL, NORMAL, NORMAL)
@@ -92,6 +93,34 @@ def place_limbs(pose: Pose, lower_legs: Float[Array, "4"]) -> Limbs:
     return Limbs(center=center, clearance=jnp.min(heights, axis=0) - RADIUS)
 
 
+class Skeleton(NamedTuple):
+    """Where the joints of the body are, in the world; between them run capsules.
+
+    torso: `[3]` m, its middle.
+    hips: `[4, 3]` m, where the stubs that are fixed to the torso end.
+    knees: `[4, 3]` m
+    feet: `[4, 3]` m, where the lower legs end.
+    """
+
+    torso: Float[Array, "3"]
+    hips: Float[Array, "4 3"]
+    knees: Float[Array, "4 3"]
+    feet: Float[Array, "4 3"]
+
+
+def place_skeleton(q: Float[Array, "15"], lower_legs: Float[Array, "4"]) -> Skeleton:
+    """Places the joints in the world.
+
+    Args:
+        q: `[15]` as in `Pose`.
+        lower_legs: `[4]` m along x and along y, the length of each leg's lower part.
+    """
+    _, knees, feet = _place_legs(q[7:], lower_legs)
+    to_world = rotation(q[3:7]).T
+    hips, knees, feet = (q[None, :3] + points @ to_world for points in (jnp.asarray(HIPS), knees, feet))
+    return Skeleton(torso=q[:3], hips=hips, knees=knees, feet=feet)
+
+
 def rotation(quaternion: Float[Array, "4"]) -> Float[Array, "3 3"]:
     """Returns the matrix that turns the torso's coordinates into the world's."""
     w, x, y, z = quaternion
@@ -114,7 +143,7 @@ def _place_legs(
     outwards = jnp.stack([cosine * x - sine * y, sine * x + cosine * y, jnp.zeros(NUM_LEGS)], axis=1)
     drop = -jnp.sqrt(2.0) * ANKLE_SIGNS * jnp.sin(ankles)
 
-    hip = jnp.asarray(SEGMENT * np.pad(QUARTERS, ((0, 0), (0, 1))))
+    hip = jnp.asarray(HIPS)
     upper = SEGMENT * outwards
     lower = lower_legs[:, None] * (jnp.cos(ankles)[:, None] * outwards).at[:, 2].set(drop)
 

@@ -63,7 +63,7 @@ class Body(Struct):
 
 
 @contextlib.contextmanager
-def _brax_rules() -> Iterator[None]:
+def brax_rules() -> Iterator[None]:
     """Lets Brax promote dtypes and ranks, and has every device multiply in full float32: with TF32, bodies sink and explode.
 
     It decorates what `flat_vmap` maps: that is traced again, long after its caller has returned, wherever a `vmap` comes round a `scan`.
@@ -104,13 +104,13 @@ class Engine:
         """Moves a body by one policy step; actions beyond +-1 are as good as +-1."""
         return flat_vmap(self._advance)(physics, action, body)
 
-    @_brax_rules()
+    @brax_rules()
     def _start(self, pose: Pose, body: Body) -> Physics:
         if self.template is not None:
             return Motion(q=pose.q, qd=pose.qd, warmstart=jnp.zeros_like(pose.qd))
         return self.pipeline.init(self._system(body), pose.q, pose.qd)
 
-    @_brax_rules()
+    @brax_rules()
     def _advance(self, physics: Physics, action: Float[Array, "8"], body: Body) -> Physics:
         system = self._system(body)
         action = jnp.clip(action, -1.0, 1.0)
@@ -132,8 +132,8 @@ def build_engine(body: BodyName, variation_set: Literal["paper", "reference"], p
     """Builds the physics of a set of bodies, which takes a second or two."""
     lower_legs = LOWER_LEGS[variation_set]
     num_substeps = SUBSTEPS[body, pipeline]
-    with jax.ensure_compile_time_eval(), _brax_rules():
-        systems = [_load(body, pipeline, lengths, num_substeps) for lengths in lower_legs.values()]
+    with jax.ensure_compile_time_eval(), brax_rules():
+        systems = [load_system(body, pipeline, lengths, num_substeps) for lengths in lower_legs.values()]
         template = jax.tree.map(np.asarray, mjx.make_data(systems[0])) if pipeline == "mjx" else None
         flat = [[np.asarray(leaf) for leaf in jax.tree.leaves(system)] for system in systems]
         joint_range = np.asarray(systems[0].jnt_range, np.float32)[1:]
@@ -153,7 +153,8 @@ def build_engine(body: BodyName, variation_set: Literal["paper", "reference"], p
     )
 
 
-def _load(body: BodyName, pipeline: PipelineName, lower_legs: LowerLegs, num_substeps: int) -> System:
+def load_system(body: BodyName, pipeline: PipelineName, lower_legs: LowerLegs, num_substeps: int) -> System:
+    """Loads one body as Brax sees it."""
     duration = BULLET_STEP if body == "bullet" else BRAX_STEP
     xml = bullet_xml(lower_legs, BULLET_STEP / num_substeps) if body == "bullet" else brax_xml(lower_legs)
     with warnings.catch_warnings():
