@@ -3,8 +3,8 @@
 Scores come in strata, one for each fold (a task, in the words of the source): the scores of its runs. Folds need not have equally many. Scores are finite;
 a NaN among them makes a NaN of every figure, so that whoever calls must say what becomes of a failed run.
 
-The authors' library, rliable, is no dependency: its version 1.2.0 requires arch 7.2, whose import fails beside pandas 3. The tests hold these figures to its own,
-which `tests/golden/rliable_figures.py` makes in another environment.
+The authors' library, rliable, is no dependency: its version 1.2.0 requires arch 7.2, whose import fails beside pandas 3. The tests hold these figures to
+its own, which `tests/golden/rliable_figures.py` makes in another environment.
 
 Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", https://arxiv.org/abs/2108.13264.
 """
