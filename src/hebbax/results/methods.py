@@ -52,8 +52,8 @@ def sharing_of(config: Config) -> tuple[Sharing, float | None]:
         return "none", None
     for part in _parts(config.genome):
         if isinstance(part, SharedRules | FixedRules):
-            rho = part.rho if part.num_rules is None else num_synapses / part.num_rules
-            return "evolved" if isinstance(part, SharedRules) else "fixed", rho
+            rho = part.rho or num_synapses / (part.num_rules or 1)
+            return "evolved" if isinstance(part, SharedRules) else "fixed", float(rho)
     return "individual", 1.0
 
 
