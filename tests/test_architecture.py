@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "hebbax"
 # From the ground up. A room sees the floors below its own, never its neighbours on the same floor, never what is above.
 FLOORS = [
     ("types",),
-    ("lesion", "plasticity", "shaping"),
+    ("lesion", "plasticity", "shaping", "statistics"),
     ("genomes", "policies", "tasks"),
     ("rollout", "strategies"),
     ("devices",),
@@ -19,6 +19,7 @@ FLOORS = [
     ("checkpoint", "run_dir"),
     ("training",),
     ("evaluation",),
+    ("results",),
     ("loggers",),
     ("films", "visualization"),
     ("report",),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import hebbax
-from hebbax.evaluation import _score, bootstrap_interval
+from hebbax.evaluation import _score
+from hebbax.statistics import bootstrap_interval
 from hebbax.training import Result
 from small_run import contents, small_config
 
@@ -91,30 +92,6 @@ def test_run_without_checkpoint_is_refused(run: tuple[Result, Path], tmp_path: P
     with pytest.raises(ValueError, match="has no checkpoint yet"):
         hebbax.evaluate(tmp_path)
     assert contents(tmp_path) == before
-
-
-def test_interval_covers_the_mean():
-    """Of 200 samples of 40 normal numbers, as many intervals cover the true mean as a 95% interval should.
-
-    With 40 numbers the percentile bootstrap covers about 93.5%; five standard errors of 200 trials are 8.7%. Mutation: a confidence of 0.8 fails.
-    """
-    samples = np.random.default_rng(0).normal(loc=3.0, size=(200, 40))
-    covered = np.mean([low <= 3.0 <= high for low, high in map(bootstrap_interval, samples)])
-    assert 0.848 < covered <= 1.0
-
-
-def test_interval_is_that_of_the_central_limit():
-    """For many numbers the half-width is 1.96 standard errors, within the noise of 9999 resamples: about 2% of it, times five."""
-    values = np.random.default_rng(1).exponential(size=2000)
-    low, high = bootstrap_interval(values)
-    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / np.sqrt(2000), rel=0.1)
-
-
-def test_interval_of_odd_values():
-    """Equal values have an interval without width; of a single value, or of none, nothing can be said."""
-    assert bootstrap_interval(np.full(5, 2.0)) == (2.0, 2.0)
-    assert not np.any(np.isfinite(bootstrap_interval(np.asarray([1.0]))))
-    assert not np.any(np.isfinite(bootstrap_interval(np.asarray([]))))
 
 
 def test_failed_lifetimes_are_counted_and_left_out():

@@ -10,11 +10,9 @@ from jaxtyping import Array, Key
 
 from hebbax import devices, rollout
 from hebbax.genomes.base import Genome
+from hebbax.statistics import bootstrap_interval
 from hebbax.training import Result, load_result, random_keys
 from hebbax.types import Genotype, PRNGKey, Variation
-
-CONFIDENCE = 0.95
-RESAMPLES = 9999
 
 
 @final
@@ -109,12 +107,3 @@ def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarr
         high=high,
         ended_early=float(np.mean(is_early)),
     )
-
-
-def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
-    """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two."""
-    if values.size < 2:
-        return float("nan"), float("nan")
-    drawn = np.random.default_rng(0).integers(values.size, size=(RESAMPLES, values.size))
-    low, high = np.quantile(np.mean(values[drawn], axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)

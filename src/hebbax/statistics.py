@@ -1,0 +1,132 @@
+"""What can be said from few runs: interquartile means, bootstrap intervals, and how probable an improvement is.
+
+Scores come in strata, one for each fold (a task, in the words of the source): the scores of its runs. Folds need not have equally many. Scores are finite;
+a NaN among them makes a NaN of every figure, so that whoever calls must say what becomes of a failed run.
+
+The authors' library, rliable, is no dependency: its version 1.2.0 requires arch 7.2, whose import fails beside pandas 3. The tests hold these figures to
+its own, which `tests/golden/rliable_figures.py` makes in another environment.
+
+Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", https://arxiv.org/abs/2108.13264.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+CONFIDENCE = 0.95
+RESAMPLES = 9999
+
+Strata = Sequence[np.ndarray]
+
+
+def interquartile_mean(scores: np.ndarray) -> np.ndarray:
+    """The mean of what is left when the lowest and the highest quarter are dropped, over the last axis.
+
+        1 / (n - 2 c) sum_{i = c + 1}^{n - c} x_(i),    c = floor(n / 4)
+
+    x_(i) are the scores in ascending order. It is as robust as a median, but uses half of the runs.
+
+    Args:
+        scores: `[..., runs]` the scores of all strata together.
+
+    Returns:
+        `[...]` the means; NaN where there are no scores, or one of them is NaN.
+    """
+    num_runs = scores.shape[-1]
+    if num_runs == 0:
+        return np.full(scores.shape[:-1], np.nan)
+    cut = num_runs // 4
+    middle = np.mean(np.sort(scores, axis=-1)[..., cut : num_runs - cut], axis=-1)
+    return np.where(np.any(np.isnan(scores), axis=-1), np.nan, middle)
+
+
+def mean(scores: np.ndarray) -> np.ndarray:
+    """The mean over the last axis, for `stratified_interval`."""
+    return np.mean(scores, axis=-1)
+
+
+def stratified_interval(
+    strata: Strata, statistic: Callable[[np.ndarray], np.ndarray] = interquartile_mean, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """The percentile bootstrap 95% interval of a statistic of all scores, with runs drawn again within each stratum.
+
+    It says how much the statistic would vary with other seeds in the same folds, nothing of other folds. With n runs in a stratum the bootstrap sees only
+    (n - 1) / n of their variance, so that the interval is too narrow for few runs.
+
+    Args:
+        strata: the scores of each stratum.
+        statistic: from `[resamples, runs]` scores to `[resamples]` values.
+        resamples: how often the runs are drawn again. The draws are the same at every call.
+
+    Returns:
+        The interval's ends; NaN where a stratum has fewer than two runs, whose spread nobody knows.
+    """
+    if not _has_spread(strata):
+        return float("nan"), float("nan")
+    random = np.random.default_rng(0)
+    drawn = [scores[_draw(random, resamples, scores.size)] for scores in strata]
+    return _percentiles(statistic(np.concatenate(drawn, axis=1)))
+
+
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
+    """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two."""
+    return stratified_interval([values], mean)
+
+
+def probability_of_improvement(scores: Strata, reference: Strata) -> float:
+    """How probable it is that a run is better than one of the reference in the same stratum, averaged over the strata.
+
+        1 / S sum_s 1 / (n_s m_s) sum_ij [x_si > y_sj] + [x_si = y_sj] / 2
+
+    That is the Mann-Whitney statistic over the number of pairs. It says nothing of how much better.
+
+    Args:
+        scores: of the method.
+        reference: of what it is compared with, in the same strata.
+
+    Returns:
+        The probability, 0.5 where the two do not differ; NaN where there are no strata, or one without runs.
+    """
+    if not strata_are_filled(scores) or not strata_are_filled(reference):
+        return float("nan")
+    return float(np.mean([np.mean(_wins(ours, theirs)) for ours, theirs in zip(scores, reference, strict=True)]))
+
+
+def improvement_interval(scores: Strata, reference: Strata, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """The stratified percentile bootstrap 95% interval of `probability_of_improvement`, with the runs of both drawn again.
+
+    Returns:
+        The interval's ends; NaN where a stratum of one of the two has fewer than two runs.
+    """
+    if not _has_spread(scores) or not _has_spread(reference):
+        return float("nan"), float("nan")
+    random = np.random.default_rng(0)
+    probabilities = []
+    for ours, theirs in zip(scores, reference, strict=True):
+        our_draws, their_draws = _draw(random, resamples, ours.size), _draw(random, resamples, theirs.size)
+        probabilities.append(np.mean(_wins(ours, theirs)[our_draws[:, :, None], their_draws[:, None, :]], axis=(1, 2)))
+    return _percentiles(np.mean(probabilities, axis=0))
+
+
+def strata_are_filled(strata: Strata) -> bool:
+    """Whether there are strata, and runs in each."""
+    return len(strata) > 0 and all(scores.size > 0 for scores in strata)
+
+
+def _has_spread(strata: Strata) -> bool:
+    return len(strata) > 0 and all(scores.size > 1 for scores in strata)
+
+
+def _draw(random: np.random.Generator, resamples: int, num_runs: int) -> np.ndarray:
+    """`[resamples, runs]` places of runs, drawn with replacement."""
+    return random.integers(num_runs, size=(resamples, num_runs))
+
+
+def _wins(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """`[n, m]` 1 where a score is above one of the reference, 0.5 where they are equal, 0 where it is below."""
+    return (1 + np.sign(scores[:, None] - reference[None, :])) / 2
+
+
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
