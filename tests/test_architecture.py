@@ -16,10 +16,11 @@ FLOORS = [
     ("devices",),
     ("config",),
     ("presets",),
-    ("checkpoint", "run_dir"),
+    ("checkpoint", "evolution", "run_dir"),
     ("training",),
     ("evaluation",),
     ("loggers",),
+    ("cluster", "sweep"),
     ("visualization",),
     ("report",),
     ("testing",),
@@ -38,6 +39,7 @@ HOMES = {
     "mujoco": ("tasks.quadruped",),
     "orbax": ("checkpoint",),
     "rich": ("loggers", "cli"),
+    "submitit": ("cluster",),
     "tyro": ("cli",),
 }
 

@@ -64,6 +64,12 @@ class Config:
                 raise ValueError(f"{field} is {value}, but must be 1 or more")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}, but must be between 0 and 2^32 - 1")
+        try:
+            hash(self)
+        except TypeError as error:
+            raise ValueError(
+                f"the configuration cannot be hashed ({error}); allowed are frozen dataclasses of numbers, texts and tuples"
+            ) from error
         self._check_memory()
 
     def _check_memory(self) -> None:
