@@ -20,7 +20,7 @@ FLOORS = [
     ("training",),
     ("evaluation",),
     ("loggers",),
-    ("cluster", "sweep"),
+    ("cluster", "sweeps"),
     ("visualization",),
     ("report",),
     ("testing",),

@@ -183,7 +183,7 @@ def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOp
     _use_cores(options.cores)
 
     from hebbax.cluster import slurm_executor
-    from hebbax.sweep import sweep
+    from hebbax.sweeps import sweep
 
     executor = None
     if options.slurm is not None:

@@ -14,9 +14,9 @@ import pytest
 import submitit
 
 import hebbax
-from hebbax import sweep as sweeps
+from hebbax import sweeps
 from hebbax.run_dir import read_metrics
-from hebbax.sweep import SweepRun, read_sweep
+from hebbax.sweeps import SweepRun, read_sweep
 from small_run import contents, newest_checkpoint, small_config, start_python, without_clock
 
 LIMIT = 120  # s, for one process; it takes a few.
