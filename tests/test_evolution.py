@@ -109,7 +109,7 @@ def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_quadrupeds_go_together(lenient_promotion: None):
     """Two quadrupeds of different seeds and held-out bodies have the numbers of each alone, for a few steps of physics."""
     config = hebbax.Config(
-        task=hebbax.Quadruped(body="brax", pipeline="positional", episode_steps=3, burn_in_steps=0),
+        task=hebbax.Quadruped(body="brax", episode_steps=3, burn_in_steps=0),
         policy=hebbax.Hebbian(hidden_sizes=()),
         genome=hebbax.Normal(init_scale=0.1),
         strategy=hebbax.ScoreFunction(population_size=2),
