@@ -170,8 +170,8 @@ def _list_runs(
     for method, config in methods.items():
         if not NAME.fullmatch(method):
             raise ValueError(f"methods has {method!r}, which names a folder; allowed are letters, digits and . _ + = - after the first")
-        for fold in config.task.variations if folds == "all" else folds:
-            for seed in numbers:
+        for fold in dict.fromkeys(config.task.variations if folds == "all" else folds):
+            for seed in dict.fromkeys(numbers):
                 run = SweepRun.of(method, fold, seed)
                 wanted.append(_Wanted(run, dataclasses.replace(config, held_out=fold, seed=seed), folder / run.path, episodes))
     return wanted
