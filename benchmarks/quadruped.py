@@ -90,22 +90,23 @@ def measure(case: Case) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from hebbax import devices, training
+    from hebbax import devices, evolution, rollout
     from hebbax.run_dir import describe_environment
 
     config = configure(case)
     mesh = devices.population_mesh(case.population)
-    state = devices.put_everywhere(training.initial_state(config), mesh)
-    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
+    state = devices.put_everywhere(evolution.initial_state(config), mesh)
+    data = (evolution.random_keys(config)[1], rollout.stack(config.training_variations), jnp.zeros((), jnp.int32))
+    key, variations, number = devices.put_everywhere(data, mesh)
     jax.block_until_ready(state)
 
     started = time.perf_counter()
-    run_generation = training.compile_generation(config, mesh, state, number)
+    run_generation = evolution.compile_generation(config, mesh)
     compile_seconds = time.perf_counter() - started
     seconds = []
     for _ in range(case.generations):
         started = time.perf_counter()
-        state, metrics = jax.block_until_ready(run_generation(state, number))
+        state, metrics = jax.block_until_ready(run_generation(key, variations, state, number))
         seconds.append(time.perf_counter() - started)
     steps = int(metrics["steps"])
     if case.steps <= GRACE_STEPS and steps != case.population * NUM_VARIATIONS * case.steps:

@@ -16,12 +16,12 @@ FLOORS = [
     ("devices",),
     ("config",),
     ("presets",),
-    ("checkpoint", "run_dir"),
+    ("checkpoint", "evolution", "run_dir"),
     ("training",),
     ("evaluation",),
     ("results",),
     ("loggers",),
-    ("films", "visualization"),
+    ("cluster", "films", "sweeps", "visualization"),
     ("report",),
     ("testing",),
     ("cli",),
@@ -42,6 +42,7 @@ HOMES = {
     "mujoco": ("tasks.quadruped",),
     "orbax": ("checkpoint",),
     "rich": ("loggers", "cli"),
+    "submitit": ("cluster",),
     "tyro": ("cli",),
 }
 

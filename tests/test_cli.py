@@ -1,5 +1,6 @@
 """The command line: what it says, and what it exits with."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -60,9 +61,48 @@ def test_train_then_evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert table.count("trained on") == 2
     [held_out] = [line for line in table.splitlines() if "held out" in line]
     assert "heavy" in held_out
-    written = json.loads((run / "evaluation.json").read_text())
-    assert (written["episodes"], written["is_sampled"], written["is_best"]) == (4, True, False)
-    assert written["scores"] == json.loads(json.dumps([score.to_dict() for score in hebbax.evaluate(run, 4, is_sampled=True)]))
+    cli.main(["evaluate", str(run), "--episodes", "3", "--is-best"])
+    for name, episodes, options in (
+        ("evaluation-samples.json", 4, {"is_sampled": True, "is_best": False}),
+        ("evaluation.json", 3, {"is_sampled": False, "is_best": True}),
+    ):
+        written = json.loads((run / name).read_text())
+        scores = written.pop("scores")
+        assert written == {"episodes": episodes, "generations": 3, **options}
+        assert scores == json.loads(json.dumps([score.to_dict() for score in hebbax.evaluate(run, episodes, **options)]))
+
+
+def test_sweep(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Presets are compared at the size, in the folds and with the seeds that are asked for; the same command again does nothing."""
+    asked = ["sweep", "small", "--folder", str(tmp_path), "--folds", "light", "heavy", "--seeds", "1", "--episodes", "2"]
+    cli.main([*asked, "--generations", "1", "--population-size", "4", "--together"])
+    err = capsys.readouterr().err
+    assert "[1/1] small, 2 runs together" in err
+    assert "small, heavy held out, seed 0: mean return trained on" in err
+    config = hebbax.Config.load(tmp_path / "runs" / "small" / "light" / "seed-0")
+    assert config == small_config(generations=1, held_out="light", strategy=dataclasses.replace(small().strategy, population_size=4))
+    before = contents(tmp_path)
+    cli.main([*asked, "--generations", "1", "--population-size", "4"])
+    assert "2 runs in" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+    assert "with strategy.population_size = 4, but this one has strategy.population_size = 8" in refusal(capsys, *asked)
+
+
+def test_experiment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A script's methods and defaults, with the options of its command line; all methods unless some are named."""
+    default = cli.SweepOptions((), tmp_path / "default", folds=("heavy",), seeds=1, episodes=2, generations=1)
+    rows = {"first": small, "second": small}
+    monkeypatch.setattr(sys, "argv", ["script.py", "second", "--folder", str(tmp_path / "other")])
+    cli.run_experiment(rows, default)
+    assert [path.name for path in (tmp_path / "other" / "runs").iterdir()] == ["second"]
+    monkeypatch.setattr(sys, "argv", ["script.py"])
+    cli.run_experiment(rows, default)
+    assert {path.name for path in (tmp_path / "default" / "runs").iterdir()} == {"first", "second"}
+    monkeypatch.setattr(sys, "argv", ["script.py", "third"])
+    with pytest.raises(SystemExit) as end:
+        cli.run_experiment(rows, default)
+    assert end.value.code == 2
+    assert "unknown method 'third'; allowed are first, second" in capsys.readouterr().err
 
 
 def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
@@ -76,8 +116,9 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax render RUN", "hebbax presets"]),
+        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax sweep PRESET...", "hebbax render RUN", "hebbax presets"]),
         (["train", "--help"], ["hebbax train PRESET [OPTIONS]", "presets: small"]),
+        (["sweep", "--help"], ["[METHODS ...]", "--folder PATH", "--folds", "(default: all)", "--together", "--slurm", "--cores"]),
         (["evaluate", "--help"], ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"]),
         (
             ["train", "small", "--help"],
@@ -107,7 +148,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
     ("arguments", "words"),
     [
         ([], ""),
-        (["fly"], "unknown command 'fly'; allowed are train, evaluate, render, presets"),
+        (["fly"], "unknown command 'fly'; allowed are train, evaluate, sweep, render, presets"),
         (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
         (["train"], "no preset given; allowed are small"),
         (["train", "large"], "unknown preset 'large'; allowed are small"),
@@ -134,7 +175,6 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
         (["evaluate"], "--help"),
         (["evaluate", "nowhere"], "nowhere is no run: it has no config.json"),
         (["evaluate", "nowhere", "--episodes", "x"], "invalid literal for int() with base 10: 'x'"),
-        (["evaluate", "nowhere", "--episodes", "1"], "episodes is 1, but must be 2 or more"),
         (["evaluate", "nowhere", "--cores", "-2"], "cores is -2, but must be 1 or more"),
         (["render", "nowhere"], "--variation"),
         (["render", "nowhere", "--variation", "light"], "nowhere is no run: it has no config.json"),
@@ -147,6 +187,14 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
             ["render", "nowhere", "--variation", "light", "--lesion-layer", "-1", "--lesion-step", "0"],
             "lesion.layer is -1, but must be 0 or more",
         ),
+        (["sweep", "--folder", "f"], "no preset given; allowed are small"),
+        (["sweep", "small"], "--folder"),
+        (["sweep", "large", "--folder", "f"], "unknown method 'large'; allowed are small"),
+        (["sweep", "small", "--folder", "f", "--folds", "huge"], "held_out is 'huge', but must be None or one of the task's variations"),
+        (["sweep", "small", "--folder", "f", "--seeds", "0"], "seeds 0, but there must be one of each or more"),
+        (["sweep", "small", "--folder", "f", "--generations", "0"], "generations is 0, but must be 1 or more"),
+        (["sweep", "small", "--folder", "f", "--population-size", "3"], "strategy.population_size is 3, but must be even"),
+        (["sweep", "small", "--folder", "f", "--slurm", "gpu"], "slurm is 'gpu', but this machine is no part of a SLURM cluster"),
     ],
 )
 def test_mistakes_are_refused(

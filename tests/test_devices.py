@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax import devices, training
+from hebbax import devices, evolution, rollout, training
 from hebbax.config import Config
 from hebbax.genomes.normal import Normal
 from hebbax.policies.hebbian import Hebbian
@@ -45,11 +45,11 @@ def config(task, **strategy):
 
 def evolve(config, mesh, generations=3):
     """The state and the metrics after a few generations on a mesh."""
-    state = devices.put_everywhere(training.initial_state(config), mesh)
-    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
-    run_generation = training.compile_generation(config, mesh, state, number)
-    for generation in range(generations):
-        state, metrics = run_generation(state, devices.put_everywhere(jnp.asarray(generation, jnp.int32), mesh))
+    data = (evolution.random_keys(config)[1], rollout.stack(config.training_variations), evolution.initial_state(config))
+    key, variations, state = devices.put_everywhere(data, mesh)
+    run_generation = evolution.compile_generation(config, mesh)
+    for number in range(generations):
+        state, metrics = run_generation(key, variations, state, devices.put_everywhere(jnp.asarray(number, jnp.int32), mesh))
     return state, metrics
 
 
@@ -129,9 +129,9 @@ def test_a_training_traces_its_task_once():
 def test_the_number_of_the_generation_decides_its_random_numbers():
     """The same state lives another life in another generation, and the same in the same. Mutation: fold_in left out."""
     small = dataclasses.replace(config(Cart(), population_size=2), chunk_size=None)
-    mesh = one_device()
-    state = devices.put_everywhere(training.initial_state(small), mesh)
-    run_generation = training.compile_generation(small, mesh, state, jnp.zeros((), jnp.int32))
-    first, again, second = (run_generation(state, jnp.asarray(number, jnp.int32))[1]["fitness_mean"] for number in (0, 0, 1))
+    data = (evolution.random_keys(small)[1], rollout.stack(small.training_variations), evolution.initial_state(small))
+    run_generation = evolution.compile_generation(small, one_device())
+    data = devices.put_everywhere(data, one_device())
+    first, again, second = (run_generation(*data, jnp.asarray(number, jnp.int32))[1]["fitness_mean"] for number in (0, 0, 1))
     assert float(first) == float(again)
     assert float(first) != float(second)

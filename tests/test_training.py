@@ -5,18 +5,15 @@ import random
 import signal
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import hebbax
-from hebbax import devices, rollout
 from hebbax.run_dir import read_metrics
-from hebbax.training import Result, generation, initial_state, random_keys
+from hebbax.training import Result
 from small_run import contents, is_equal, newest_checkpoint, small_config, start_python, without_clock
 from small_task import NEVER, Cart
 
@@ -236,16 +233,3 @@ def test_second_interrupt_ends_at_once(tmp_path: Path):
     assert rest.endswith("interrupted\n")
     assert "Traceback" not in rest
     assert contents(tmp_path) == before
-
-
-def test_seeds_and_folds_share_a_program():
-    """Runs that differ in their seed and their held-out variation only are the same program, so that a sweep compiles once.
-
-    Mutation: a key or a variation that is closed over becomes a constant of the program, and fails here.
-    """
-    programs = set()
-    for config in (small_config(seed=1), small_config(seed=2, held_out="light")):
-        mesh = devices.population_mesh(config.strategy.population_size)
-        data = (random_keys(config)[1], rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
-        programs.add(jax.jit(partial(generation, config, mesh)).lower(*data).as_text())
-    assert len(programs) == 1

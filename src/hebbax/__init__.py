@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hebbax.strategies.optimizers import Adam
     from hebbax.strategies.schedule import Schedule
     from hebbax.strategies.score_function import ScoreFunction
+    from hebbax.sweeps import sweep
     from hebbax.tasks.car_racing import CarRacing
     from hebbax.tasks.gymnax import make_gymnax
     from hebbax.tasks.quadruped import Quadruped
@@ -33,6 +34,7 @@ _HOMES = {
     "Static": "hebbax.policies.static",
     "evaluate": "hebbax.evaluation",
     "make_gymnax": "hebbax.tasks.gymnax",
+    "sweep": "hebbax.sweeps",
     "train": "hebbax.training",
     "use_cpu_cores": "hebbax.devices",
 }
@@ -50,6 +52,7 @@ __all__ = [
     "Static",
     "evaluate",
     "make_gymnax",
+    "sweep",
     "train",
     "use_cpu_cores",
 ]

@@ -1,13 +1,12 @@
-"""The command line: `hebbax train | evaluate | render | presets`."""
+"""The command line: `hebbax train | evaluate | sweep | render | presets`, and that of an experiment's script."""
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import tyro
 from rich.console import Console
@@ -24,6 +23,8 @@ commands:
   hebbax train PRESET [OPTIONS]    evolve a genome, or resume the run in the folder
   hebbax evaluate RUN [OPTIONS]    score a run's genome in every variation of its task
   hebbax render RUN [OPTIONS]      film a lifetime of a run's genome in one variation
+  hebbax sweep PRESET... --folder FOLDER [OPTIONS]
+                                   compare presets: every held-out variation, several seeds
   hebbax presets                   list the presets
 
 `hebbax train PRESET --help` lists every setting of a preset.
@@ -43,7 +44,7 @@ class TrainOptions:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOptions:
-    """Scores a run's genome in every variation of its task, and writes evaluation.json into the run's folder."""
+    """Scores a run's genome in every variation of its task, and writes evaluation.json (evaluation-samples.json) into the run's folder."""
 
     run: tyro.conf.Positional[Path]
     """Folder of the run."""
@@ -81,18 +82,71 @@ class RenderOptions:
     """Which lifetime; the same one gives the same film."""
 
 
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """Trains and scores every method with each variation held out and several seeds; the same command goes on with what is missing.
+
+    Ctrl-C ends it after the generation, twice at once.
+    """
+
+    methods: tyro.conf.Positional[tuple[str, ...]]
+    """What to compare."""
+    folder: Path
+    """Folder for all runs."""
+    folds: tuple[str, ...] = ("all",)
+    """Variations to hold out, each in turn."""
+    seeds: int = 2
+    """Runs of each method in each fold."""
+    episodes: int = 100
+    """Lifetimes in each variation that score a run's genome."""
+    generations: int | None = None
+    """Generations of each run; as many as the method says if None."""
+    population_size: int | None = None
+    """Individuals in a generation; as many as the method says if None."""
+    together: bool = False
+    """Whether all folds and seeds of a method run as one program, which fills an accelerator."""
+    slurm: str | None = None
+    """Partition of a SLURM cluster whose jobs do the work; this process does if None."""
+    slurm_hours: int = 24
+    """Hours that a job may take."""
+    slurm_gpus: int = 1
+    """Accelerators of each job."""
+    cores: int | None = None
+    """CPU cores to use; all of them if None."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 if all went well, 2 after an error in what was asked for, 130 after an interrupt."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[list[str]], None]] = {"train": _train, "evaluate": _evaluate, "render": _render, "presets": _presets}
+    commands: dict[str, Callable[[list[str]], None]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "sweep": _sweep,
+        "render": _render,
+        "presets": _presets,
+    }
     if not arguments or arguments[0] in ("-h", "--help"):
         (sys.stdout if arguments else sys.stderr).write(USAGE)
         sys.exit(0 if arguments else 2)
     if arguments[0] not in commands:
         _refuse(f"unknown command {arguments[0]!r}; allowed are {', '.join(commands)}")
+    _run(lambda: commands[arguments[0]](arguments[1:]))
+
+
+def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOptions) -> None:
+    """Runs an experiment's script: a sweep whose methods and defaults are given, and whose options are the command line's.
+
+    Args:
+        methods: what makes each method's configuration, by the name of its row. They are called when the cores are settled, for JAX then starts.
+        default: the options that are not given.
+    """
+    _run(lambda: _sweep_methods(methods, tyro.cli(SweepOptions, default=default)))
+
+
+def _run(command: Callable[[], None]) -> None:
     devices.use_compilation_cache()
     try:
-        commands[arguments[0]](arguments[1:])
+        command()
     except (ValueError, OSError) as error:
         _refuse(str(error))
     except KeyboardInterrupt:
@@ -134,14 +188,13 @@ def _evaluate(arguments: list[str]) -> None:
     options = tyro.cli(EvaluateOptions, args=arguments, prog="hebbax evaluate")
     _use_cores(options.cores)
 
-    from hebbax.evaluation import evaluate
+    from hebbax.evaluation import evaluate, save_scores
     from hebbax.loggers import score_table
-    from hebbax.run_dir import write_whole
+    from hebbax.training import load_result
 
-    scores = evaluate(options.run, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best)
-    asked = {"episodes": options.episodes, "is_sampled": options.is_sampled, "is_best": options.is_best}
-    plain: dict[str, Any] = {**asked, "scores": [score.to_dict() for score in scores]}
-    write_whole(options.run / "evaluation.json", json.dumps(plain, indent=2) + "\n")
+    result = load_result(options.run)
+    scores = evaluate(result, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best)
+    save_scores(options.run, result, scores, is_sampled=options.is_sampled, is_best=options.is_best)
     Console().print(score_table(scores))
 
 
@@ -171,6 +224,48 @@ def _render(arguments: list[str]) -> None:
         seed=options.seed,
     )
     Console(soft_wrap=True).print(f"filmed {options.variation} in {path}")
+
+
+def _sweep(arguments: list[str]) -> None:
+    from hebbax.presets import PRESETS
+
+    options = tyro.cli(SweepOptions, args=arguments, prog="hebbax sweep")
+    if not options.methods:
+        raise ValueError(f"no preset given; allowed are {', '.join(PRESETS)}")
+    _sweep_methods(PRESETS, options)
+
+
+def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOptions) -> None:
+    for name in options.methods:
+        if name not in methods:
+            raise ValueError(f"unknown method {name!r}; allowed are {', '.join(methods)}")
+    _use_cores(options.cores)
+
+    from hebbax.cluster import slurm_executor
+    from hebbax.sweeps import sweep
+
+    executor = None
+    if options.slurm is not None:
+        executor = slurm_executor(options.folder / "jobs", options.slurm, hours=options.slurm_hours, gpus=options.slurm_gpus)
+    sweep(
+        {name: _resize(methods[name](), options) for name in options.methods or methods},
+        options.folder,
+        "all" if options.folds == ("all",) else options.folds,
+        options.seeds,
+        options.episodes,
+        together=options.together,
+        executor=executor,
+    )
+
+
+def _resize(config: Config, options: SweepOptions) -> Config:
+    """The configuration with as many generations and individuals as the options say."""
+    strategy = config.strategy
+    if options.population_size is not None:
+        strategy = dataclasses.replace(strategy, population_size=options.population_size)  # pyright: ignore[reportArgumentType]
+    return dataclasses.replace(
+        config, strategy=strategy, generations=config.generations if options.generations is None else options.generations
+    )
 
 
 def _presets(arguments: list[str]) -> None:

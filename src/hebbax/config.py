@@ -64,10 +64,25 @@ class Config:
                 raise ValueError(f"{field} is {value}, but must be 1 or more")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}, but must be between 0 and 2^32 - 1")
+        try:
+            hash(self)
+        except TypeError as error:
+            raise ValueError(
+                f"the configuration cannot be hashed ({error}); allowed are frozen dataclasses of numbers, texts and tuples"
+            ) from error
         self._check_memory()
 
     def _check_memory(self) -> None:
         """Refuses a search whose state and population no device here could hold."""
+        needed, available = self.search_bytes(), devices.memory_bytes()
+        if sum(needed) > available:
+            raise ValueError(
+                f"strategy is {self.strategy}, whose state takes {needed[0] / 1e9:.1f} GB and whose population {needed[1] / 1e9:.1f} GB, but a device "
+                f"here has {available / 1e9:.1f} GB; choose a smaller network, population or genome, or an algorithm with a smaller state"
+            )
+
+    def search_bytes(self) -> tuple[int, int]:
+        """Bytes that the strategy's state and a population take."""
 
         def start(key: PRNGKey) -> tuple[Any, Any]:
             genome_key, init_key, ask_key = jax.random.split(key, 3)
@@ -75,15 +90,10 @@ class Config:
             state = self.strategy.init(init_key, genome)
             return state, self.strategy.ask(ask_key, state)
 
-        needed = [
+        state, population = (
             sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(part)) for part in jax.eval_shape(start, jax.random.key(0))
-        ]
-        available = devices.memory_bytes()
-        if sum(needed) > available:
-            raise ValueError(
-                f"strategy is {self.strategy}, whose state takes {needed[0] / 1e9:.1f} GB and whose population {needed[1] / 1e9:.1f} GB, but a device "
-                f"here has {available / 1e9:.1f} GB; choose a smaller network, population or genome, or an algorithm with a smaller state"
-            )
+        )
+        return state, population
 
     @property
     def training_variations(self) -> dict[str, Any]:

@@ -1,18 +1,26 @@
 """How well a genome does in every variation, the held-out one included."""
 
 import dataclasses
+import json
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, final
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Key
 
 from hebbax import devices, rollout
+from hebbax.evolution import random_keys
 from hebbax.genomes.base import Genome
+from hebbax.policies.base import Policy
+from hebbax.run_dir import write_whole
 from hebbax.statistics import bootstrap_interval
-from hebbax.training import Result, load_result, random_keys
-from hebbax.types import Genotype, PRNGKey, Variation
+from hebbax.tasks.base import Task
+from hebbax.training import Result, load_result
+from hebbax.types import Genotype, Variation
 
 
 @final
@@ -73,24 +81,46 @@ def evaluate(run: Result | str | Path, episodes: int = 100, *, is_sampled: bool 
     ]
 
 
+def save_scores(run_dir: str | Path, result: Result, scores: list[Score], *, is_sampled: bool = False, is_best: bool = False) -> None:
+    """Writes scores into the run's folder: of the mode into evaluation.json, of samples into evaluation-samples.json."""
+    asked = {"episodes": len(scores[0].returns), "is_sampled": is_sampled, "is_best": is_best, "generations": len(result.history)}
+    plain = {**asked, "scores": [score.to_dict() for score in scores]}
+    write_whole(scores_file(run_dir, is_sampled=is_sampled), json.dumps(plain, indent=2) + "\n")
+
+
+def scores_file(run_dir: str | Path, *, is_sampled: bool) -> Path:
+    """Where a run's scores are."""
+    return Path(run_dir) / ("evaluation-samples.json" if is_sampled else "evaluation.json")
+
+
 def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best: bool) -> rollout.Outcome:
     """Lives `[episodes, variations]` lifetimes, shared by the devices."""
     config = result.config
     genome = result.best_genome if is_best else result.genome
     mesh = devices.population_mesh(episodes)
-
-    def sample_and_live(key: PRNGKey, variations: Variation, genome: Genome) -> rollout.Outcome:
-        def live(life_keys: Key[Array, " share"], genotypes: Genotype) -> rollout.Outcome:
-            return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size or devices.chunk_size())
-
-        sample_key, life_key = jax.random.split(key)
-        sample_keys, life_keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)
-        genotypes = jax.vmap(lambda key: genome.sample(key) if is_sampled else genome.mode())(sample_keys)
-        return devices.over_population(live, mesh)(life_keys, genotypes)
-
+    sample_key, life_key = jax.random.split(random_keys(config)[2])
     # The genome comes from the devices of its training, which may be others.
-    data = devices.put_everywhere((random_keys(config)[2], rollout.stack(config.task.variations), genome), mesh)
-    return jax.jit(sample_and_live)(*data)
+    data = devices.put_everywhere((jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes), genome), mesh)
+    sample_keys, life_keys, genome = data
+    variations = devices.put_everywhere(rollout.stack(config.task.variations), mesh)
+    live = _program(config.task, config.policy, config.chunk_size or devices.chunk_size(), mesh)
+    return live(life_keys, _genotypes(sample_keys, genome, is_sampled=is_sampled), variations)
+
+
+@partial(jax.jit, static_argnames="is_sampled")
+def _genotypes(keys: Key[Array, " episodes"], genome: Genome, *, is_sampled: bool) -> Genotype:
+    return jax.vmap(lambda key: genome.sample(key) if is_sampled else genome.mode())(keys)
+
+
+@lru_cache(maxsize=1)  # Compiled once for the mode and the samples of all runs of a policy.
+def _program(task: Task, policy: Policy, chunk_size: int | None, mesh: Mesh) -> Callable[..., rollout.Outcome]:
+    def live_all(keys: Key[Array, " episodes"], genotypes: Genotype, variations: Variation) -> rollout.Outcome:
+        def live(keys: Key[Array, " share"], genotypes: Genotype) -> rollout.Outcome:
+            return rollout.live(task, policy, keys, genotypes, variations, chunk_size)
+
+        return devices.over_population(live, mesh)(keys, genotypes)
+
+    return jax.jit(live_all)
 
 
 def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:

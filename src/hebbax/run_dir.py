@@ -33,7 +33,7 @@ def open_run(run_dir: Path, config: Config) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         _write_config(run_dir, config)
     else:
-        _check_same_run(run_dir, config)
+        check_same_run(run_dir, config)
 
 
 def note_start(run_dir: Path, config: Config) -> None:
@@ -48,7 +48,12 @@ def _write_config(run_dir: Path, config: Config) -> None:
     write_whole(run_dir / "config.json", json.dumps(config.to_dict(), indent=2) + "\n")
 
 
-def _check_same_run(run_dir: Path, config: Config) -> None:
+def check_same_run(run_dir: Path, config: Config) -> None:
+    """Refuses a run's folder that belongs to another configuration.
+
+    Raises:
+        ValueError: if a field differs that touches the numbers.
+    """
     there = _by_path(Config.load(run_dir).to_dict()["config"])
     here = _by_path(config.to_dict()["config"])
     for field in [*here, *there]:

@@ -4,42 +4,24 @@ import dataclasses
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Self, final
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import PyTree
 
-from hebbax import devices, rollout, shaping
+from hebbax import devices, rollout
 from hebbax.checkpoint import Checkpoints
 from hebbax.config import Config
+from hebbax.evolution import TrainingState, alike, compile_generation, initial_state, random_keys
 from hebbax.genomes.base import Genome
 from hebbax.run_dir import MetricsFile, note_start, open_run, read_metrics
-from hebbax.types import PRNGKey, Struct, Variation
 
 Metrics = dict[str, Any]
 Callback = Callable[[Metrics], None]
-
-
-@final
-class TrainingState(Struct):
-    """What the next generation needs, and the best so far.
-
-    search: the strategy's state.
-    best_genome: the genome whose population had the highest mean fitness.
-    best_fitness: `[]` that mean.
-    best_generation: `[]` the generation it was, counted from 0.
-    """
-
-    search: Any
-    best_genome: Genome
-    best_fitness: Float[Array, ""]
-    best_generation: Int[Array, ""]
 
 
 @final
@@ -60,6 +42,11 @@ class Result:
     best_generation: int
     history: list[Metrics]
 
+    @classmethod
+    def of(cls, config: Config, state: TrainingState, history: list[Metrics]) -> Self:
+        """What a state tells."""
+        return cls(config, state.search.genome, state.best_genome, int(state.best_generation), history)
+
 
 def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence[Callback] = ()) -> Result:
     """Evolves a genome; the same call goes on where an interrupted one was.
@@ -77,46 +64,34 @@ def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence
     Raises:
         ValueError: if the folder holds something else than this run, or a checkpoint is damaged.
     """
-    with ExitStack() as stack:
-        mesh = devices.population_mesh(config.strategy.population_size)
-        state = devices.put_everywhere(initial_state(config), mesh)
-        history: list[Metrics] = []
-        checkpoints = metrics_file = None
-        if run_dir is not None:
-            folder = Path(run_dir)
-            open_run(folder, config)
-            checkpoints = Checkpoints(folder / "checkpoints")
-            stack.callback(checkpoints.close)
-            done = checkpoints.latest()
-            if done is not None:
-                state = checkpoints.restore(state)
-            metrics_file = MetricsFile(folder, done or 0)
-            stack.callback(metrics_file.close)
-            note_start(folder, config)
-            history = read_metrics(folder)
+    return train_together([(config, run_dir)], callbacks)[0]
 
-        run_generation = None
+
+def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: Sequence[Callback] = ()) -> list[Result]:
+    """Evolves genomes side by side in one program, which fills an accelerator that a single run would not.
+
+    Each run has its own folder and the numbers it has alone, but for the order of sums: it may begin together with others and go on alone, or the
+    other way round. Their time is common, so that each has its share of the steps per second.
+
+    Args:
+        runs: configurations, which differ in seed and held-out variation alone, each with its folder.
+        callbacks: called with the metrics of each generation of each run.
+
+    Returns:
+        A result for each run, as `train` returns it.
+
+    Raises:
+        ValueError: as `train` does, or if the runs are no equals or too many for the memory.
+    """
+    configs = [config for config, _ in runs]
+    _check_together(configs)
+    mesh = devices.population_mesh(configs[0].strategy.population_size)
+    with ExitStack() as stack:
+        making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
         is_interrupted = stack.enter_context(_interrupts())
-        for generation in range(len(history), config.generations):
-            number = devices.put_everywhere(jnp.asarray(generation, jnp.int32), mesh)
-            run_generation = run_generation or compile_generation(config, mesh, state, number)
-            started = time.perf_counter()
-            state, metrics = run_generation(state, number)
-            metrics = _to_log(config, generation, metrics, started)
-            history.append(metrics)
-            # Asked once: an interrupt that comes later waits for the next generation, so that none ends a run without a checkpoint.
-            is_last = generation + 1 == config.generations or is_interrupted()
-            if metrics_file and checkpoints:
-                metrics_file.write(metrics)
-                if is_last or (generation + 1) % config.checkpoint_every == 0:
-                    # The metrics first: a checkpoint must never be ahead of them.
-                    metrics_file.sync()
-                    checkpoints.save(generation + 1, state)
-            for callback in callbacks:
-                callback(metrics)
-            if is_last:
-                break
-    return Result(config, state.search.genome, state.best_genome, int(state.best_generation), history)
+        while not is_interrupted() and (unfinished := [run for run in making if run.missing > 0]):
+            _evolve(unfinished, mesh, callbacks, is_interrupted)
+    return [Result.of(run.config, run.state, run.history) for run in making]
 
 
 def load_result(run_dir: str | Path) -> Result:
@@ -132,92 +107,129 @@ def load_result(run_dir: str | Path) -> Result:
         if done is None:
             raise ValueError(f"{run_dir} has no checkpoint yet")
         state = checkpoints.restore(initial_state(config))
-    return Result(config, state.search.genome, state.best_genome, int(state.best_generation), read_metrics(folder, done))
+    return Result.of(config, state, read_metrics(folder, done))
 
 
-def random_keys(config: Config) -> tuple[PRNGKey, PRNGKey, PRNGKey]:
-    """The keys of a run's three parts: its beginning, its generations, and its evaluation."""
-    initial, generations, evaluation = jax.random.split(jax.random.key(config.seed), 3)
-    return initial, generations, evaluation
+class _Run:
+    """A run in the making: how far it is, and its folder if it has one."""
+
+    def __init__(self, config: Config, run_dir: str | Path | None, mesh: Mesh) -> None:
+        """Begins a run, or takes it up after its newest checkpoint."""
+        self.config = config
+        self.state = devices.put_everywhere(initial_state(config), mesh)
+        self.history: list[Metrics] = []
+        self._files = ExitStack()
+        self._checkpoints = self._metrics_file = None
+        if run_dir is not None:
+            with ExitStack() as files:  # Closed if what follows fails.
+                self._open(Path(run_dir), files)
+                self._files = files.pop_all()
+
+    def _open(self, folder: Path, files: ExitStack) -> None:
+        open_run(folder, self.config)
+        self._checkpoints = files.enter_context(closing(Checkpoints(folder / "checkpoints")))
+        done = self._checkpoints.latest()
+        if done is not None:
+            self.state = self._checkpoints.restore(self.state)
+        self._metrics_file = files.enter_context(closing(MetricsFile(folder, done or 0)))
+        note_start(folder, self.config)
+        self.history = read_metrics(folder)
+
+    def __enter__(self) -> Self:
+        """The run, whose files are closed in the end."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Closes the files."""
+        self._files.close()
+
+    @property
+    def missing(self) -> int:
+        """Generations still to come."""
+        return self.config.generations - len(self.history)
+
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether the generations so far end an interval between two checkpoints."""
+        return len(self.history) % self.config.checkpoint_every == 0
+
+    def note(self, metrics: Metrics) -> None:
+        """Takes down a generation."""
+        self.history.append(metrics)
+        if self._metrics_file:
+            self._metrics_file.write(metrics)
+
+    def save(self, state: TrainingState) -> None:
+        """Keeps the state after the generations so far."""
+        self.state = state
+        if self._metrics_file and self._checkpoints:
+            # The metrics first: a checkpoint must never be ahead of them.
+            self._metrics_file.sync()
+            self._checkpoints.save(len(self.history), state)
 
 
-def initial_state(config: Config) -> TrainingState:
-    """The state before the first generation."""
-    genome_key, strategy_key = jax.random.split(random_keys(config)[0])
-    genome = config.genome.init(genome_key, config.policy.genotype_shape(config.task))
-    search = config.strategy.init(strategy_key, genome)
-    return TrainingState(search, best_genome=search.genome, best_fitness=jnp.asarray(-jnp.inf), best_generation=jnp.zeros((), jnp.int32))
+def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback], is_interrupted: Callable[[], bool]) -> None:
+    """Evolves runs until the first of them has all its generations, or is interrupted."""
+    num_generations = min(run.missing for run in runs)
+    run_generation = compile_generation(runs[0].config, mesh, len(runs))
+    keys = _stack([random_keys(run.config)[1] for run in runs], mesh)
+    variations = _stack([rollout.stack(run.config.training_variations) for run in runs], mesh)
+    states = _stack([run.state for run in runs], mesh)
+    for done in range(1, num_generations + 1):
+        numbers = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
+        started = time.perf_counter()
+        states, metrics = run_generation(keys, variations, states, numbers)
+        metrics = _wait_for(metrics)
+        seconds = time.perf_counter() - started
+        # Asked once: an interrupt that comes later waits for the next generation, so that none ends a run without a checkpoint.
+        is_last = done == num_generations or is_interrupted()
+        for place, run in enumerate(runs):
+            run.note(_to_log(run, _pick(metrics, place, len(runs)), seconds))
+            if is_last or run.is_checkpoint_due:
+                run.save(_pick(states, place, len(runs)))
+            for callback in callbacks:
+                callback(run.history[-1])
+        if is_last:
+            return
 
 
-def compile_generation(config: Config, mesh: Mesh, state: TrainingState, number: Array) -> Callable[..., tuple[TrainingState, PyTree]]:
-    """Compiles a generation: one program from the genome to the next, for all seeds and held-out variations of a configuration."""
-    data = devices.put_everywhere((random_keys(config)[1], rollout.stack(config.training_variations)), mesh)
-    function = jax.jit(partial(generation, config, mesh), out_shardings=devices.everywhere(mesh))
-    # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
-    program = ThreadPoolExecutor(max_workers=1).submit(function.lower(*data, state, number).compile).result()
-    return partial(program, *data)
+def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
+    """Puts runs along a leading axis, a single one as it is: alone it keeps its program and its numbers bit for bit."""
+    stacked = trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    return devices.put_everywhere(stacked, mesh)
 
 
-def generation(
-    config: Config, mesh: Mesh, key: PRNGKey, variations: Variation, state: TrainingState, number: Int[Array, ""]
-) -> tuple[TrainingState, PyTree]:
-    """Samples a population, lets it live in every training variation, and learns from its fitness.
-
-    Args:
-        config: the run's. Its seed and its held-out variation are not read, so that runs which differ in nothing else share a compiled program.
-        mesh: the devices that share the population.
-        key: of all generations.
-        variations: `[variations, ...]` to live in, stacked.
-        state: before the generation.
-        number: `[]` of the generation, counted from 0.
-
-    Returns:
-        The state after it, and its metrics, of which `returns` is `[variations]`.
-    """
-
-    def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
-
-    ask_key, life_key = jax.random.split(jax.random.fold_in(key, number))
-    genotypes = config.strategy.ask(ask_key, state.search)
-    life_keys = jax.vmap(lambda life: jax.random.fold_in(life_key, life))(config.strategy.shared_lives())
-    outcomes = devices.over_population(live, mesh)(life_keys, genotypes)
-
-    penalties = config.penalty * jax.vmap(shaping.mean_square)(genotypes)
-    fitness, num_non_finite = shaping.replace_non_finite(jnp.mean(outcomes.fitness, axis=1) - penalties)
-    search, info = config.strategy.tell(state.search, genotypes, fitness)
-
-    mean = jnp.mean(fitness)
-    is_best = mean > state.best_fitness
-    best_genome = jax.tree.map(lambda new, old: jnp.where(is_best, new, old), state.search.genome, state.best_genome)
-    after = TrainingState(
-        search,
-        best_genome=best_genome,
-        best_fitness=jnp.maximum(mean, state.best_fitness),
-        best_generation=jnp.where(is_best, number, state.best_generation),
-    )
-    metrics = {
-        "fitness_mean": mean,
-        "fitness_best": jnp.max(fitness),
-        "fitness_std": jnp.std(fitness),
-        "returns": jnp.nanmean(outcomes.fitness, axis=0),
-        "ended_early": jnp.mean(outcomes.num_steps < config.task.max_steps),
-        "non_finite": num_non_finite,
-        "steps": jnp.sum(outcomes.num_steps),
-        **info,
-        **getattr(state.search.genome, "describe", dict)(),
-    }
-    return after, metrics
+def _pick(tree: PyTree, place: int, num_runs: int) -> PyTree:
+    """What `_stack` put at a place."""
+    return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[place], tree)
 
 
-def _to_log(config: Config, generation: int, metrics: PyTree, started: float) -> Metrics:
-    """Waits for a generation's metrics, in a way that leaves interrupts their chance, and makes plain numbers of them."""
+def _check_together(configs: Sequence[Config]) -> None:
+    """Refuses runs that cannot share a program, or do not fit into the memory side by side."""
+    if len({alike(config) for config in configs}) > 1:
+        raise ValueError(
+            "runs have configurations that differ in more than seed and held_out; only those may differ in runs that go together"
+        )
+    needed, available = len(configs) * sum(configs[0].search_bytes()), devices.memory_bytes()
+    if needed > available:
+        raise ValueError(
+            f"{len(configs)} runs together take {needed / 1e9:.1f} GB for their searches and populations, but a device here has {available / 1e9:.1f} GB; "
+            f"let fewer go together"
+        )
+
+
+def _wait_for(metrics: PyTree) -> PyTree:
+    """Waits for a generation's metrics, in a way that leaves interrupts their chance."""
     while not all(leaf.is_ready() for leaf in jax.tree.leaves(metrics)):
         time.sleep(0.001)
+    return jax.device_get(metrics)
+
+
+def _to_log(run: _Run, metrics: PyTree, seconds: float) -> Metrics:
+    """Makes plain numbers of a generation's metrics."""
     plain = jax.tree.map(lambda leaf: leaf.tolist(), metrics)
-    plain["returns"] = dict(zip(config.training_variations, plain["returns"], strict=True))
-    seconds = time.perf_counter() - started
-    return {"generation": generation, **plain, "seconds": seconds, "steps_per_second": plain["steps"] / seconds}
+    plain["returns"] = dict(zip(run.config.training_variations, plain["returns"], strict=True))
+    return {"generation": len(run.history), **plain, "seconds": seconds, "steps_per_second": plain["steps"] / seconds}
 
 
 @contextmanager

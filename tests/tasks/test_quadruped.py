@@ -131,7 +131,7 @@ def test_specifications_compare_by_their_fields():
     assert Quadruped() != Quadruped(body="brax")
 
 
-@pytest.mark.parametrize("variation_set", ["paper", "reference"])
+@pytest.mark.parametrize("variation_set", ["paper", "reference", "najarro"])
 def test_variations_stack(variation_set: Any):
     variations = Quadruped(variation_set=variation_set).variations
     assert tuple(variations) == tuple(LOWER_LEGS[variation_set])
@@ -143,7 +143,7 @@ def test_variations_stack(variation_set: Any):
     ("field", "value", "allowed"),
     [
         ("body", "ant", "bullet, brax"),
-        ("variation_set", "all", "paper, reference"),
+        ("variation_set", "all", "paper, reference, najarro"),
         ("pipeline", "mujoco", "mjx, generalized, spring, positional"),
         ("burn_in_steps", -1, "0 or more"),
         ("episode_steps", 40, "more than the 40"),

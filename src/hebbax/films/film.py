@@ -8,6 +8,7 @@ import numpy as np
 
 from hebbax import rollout
 from hebbax.config import Config
+from hebbax.evolution import random_keys
 from hebbax.films.encode import write_film
 from hebbax.films.quadruped import QuadrupedScene
 from hebbax.films.racer import RacerScene
@@ -18,7 +19,7 @@ from hebbax.run_dir import write_whole
 from hebbax.tasks.base import Task
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
-from hebbax.training import Result, load_result, random_keys
+from hebbax.training import Result, load_result
 from hebbax.types import PRNGKey, Variation
 
 Format = Literal["mp4", "gif", "html"]

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hebbax import rollout
-from hebbax.evaluation import CONFIDENCE
+from hebbax.evolution import random_keys
 from hebbax.lesion import Lesion
-from hebbax.training import Result, random_keys
+from hebbax.statistics import CONFIDENCE
+from hebbax.training import Result
 from hebbax.types import PRNGKey, Variation
 
 MAX_SYNAPSES = 16_384  # Of a larger network as many are drawn at random, so that all steps fit into memory.

@@ -33,7 +33,7 @@ NORMAL, SHORT, LONG = 0.4, 0.1, 0.6  # m, lengths of a lower leg.
 _DEFAULT = (NORMAL, NORMAL, NORMAL, NORMAL)
 
 # "reference" has the names of the paper's public code and the bodies that its XML files describe: what is called front there is left here, what is
-# called back is right, and its damage on the right is rear left.
+# called back is right, and its damage on the right is rear left. "najarro" are the three bodies of Najarro and Risi 2020.
 LOWER_LEGS: Mapping[str, Mapping[str, tuple[float, float, float, float]]] = MappingProxyType(
     {
         "paper": {
@@ -49,6 +49,11 @@ LOWER_LEGS: Mapping[str, Mapping[str, tuple[float, float, float, float]]] = Mapp
             "damage_right": (NORMAL, SHORT, NORMAL, NORMAL),
             "long_back": (NORMAL, NORMAL, LONG, LONG),
             "long_front": (LONG, LONG, NORMAL, NORMAL),
+        },
+        "najarro": {
+            "default": _DEFAULT,
+            "damaged_front_left": (SHORT, NORMAL, NORMAL, NORMAL),
+            "damaged_front_right": (NORMAL, NORMAL, NORMAL, SHORT),
         },
     }
 )

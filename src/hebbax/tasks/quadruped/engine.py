@@ -128,7 +128,7 @@ class Engine:
         return jax.tree.unflatten(self.treedef, leaves)
 
 
-def build_engine(body: BodyName, variation_set: Literal["paper", "reference"], pipeline: PipelineName) -> Engine:
+def build_engine(body: BodyName, variation_set: Literal["paper", "reference", "najarro"], pipeline: PipelineName) -> Engine:
     """Builds the physics of a set of bodies, which takes a second or two."""
     lower_legs = LOWER_LEGS[variation_set]
     num_substeps = SUBSTEPS[body, pipeline]

@@ -60,8 +60,8 @@ class Quadruped:
 
     body: Literal["bullet", "brax"] = "bullet"
     """The paper's body with Bullet's masses and strength, or Brax's own ant."""
-    variation_set: Literal["paper", "reference"] = "paper"
-    """The five bodies as the paper names them, or as the files of its public code have them."""
+    variation_set: Literal["paper", "reference", "najarro"] = "paper"
+    """The five bodies as the paper names them, or as the files of its public code have them; or the three of Najarro and Risi 2020."""
     pipeline: Literal["mjx", "generalized", "spring", "positional"] = "mjx"
     """Which of Brax's physics moves the body."""
     episode_steps: int = 1000
@@ -81,7 +81,7 @@ class Quadruped:
 
     @property
     def variations(self) -> Mapping[str, "Body"]:
-        """The five bodies by name."""
+        """The bodies by name."""
         return {name: self._engine.variation(name) for name in LOWER_LEGS[self.variation_set]}
 
     @property

@@ -1,0 +1,139 @@
+"""One generation: the program that a training repeats."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from hebbax import devices, rollout, shaping
+from hebbax.config import Config
+from hebbax.genomes.base import Genome
+from hebbax.types import PRNGKey, Struct, Variation
+
+
+@final
+class TrainingState(Struct):
+    """What the next generation needs, and the best so far.
+
+    search: the strategy's state.
+    best_genome: the genome whose population had the highest mean fitness.
+    best_fitness: `[]` that mean.
+    best_generation: `[]` the generation it was, counted from 0.
+    """
+
+    search: Any
+    best_genome: Genome
+    best_fitness: Float[Array, ""]
+    best_generation: Int[Array, ""]
+
+
+def random_keys(config: Config) -> tuple[PRNGKey, PRNGKey, PRNGKey]:
+    """The keys of a run's three parts: its beginning, its generations, and its evaluation."""
+    initial, generations, evaluation = jax.random.split(jax.random.key(config.seed), 3)
+    return initial, generations, evaluation
+
+
+def initial_state(config: Config) -> TrainingState:
+    """The state before the first generation."""
+    genome_key, strategy_key = jax.random.split(random_keys(config)[0])
+    genome = config.genome.init(genome_key, config.policy.genotype_shape(config.task))
+    search = config.strategy.init(strategy_key, genome)
+    return TrainingState(search, best_genome=search.genome, best_fitness=jnp.asarray(-jnp.inf), best_generation=jnp.zeros((), jnp.int32))
+
+
+def alike(config: Config) -> Config:
+    """What is equal for all runs that can share a program."""
+    first = next(iter(config.task.variations))
+    return dataclasses.replace(config, seed=0, held_out=first if config.held_out else None, generations=1, checkpoint_every=1)
+
+
+def compile_generation(config: Config, mesh: Mesh, num_runs: int = 1) -> Callable[..., tuple[TrainingState, PyTree]]:
+    """Compiles `generation`, once for all seeds and held-out variations of a configuration.
+
+    Args:
+        config: the runs'.
+        mesh: the devices that share each population.
+        num_runs: how many runs go through the program together; arguments and results of more than one have a leading axis.
+
+    Returns:
+        A function of key, variations, state and number, which must be on every device of the mesh.
+    """
+    return _compile(alike(config), mesh, num_runs)
+
+
+@functools.lru_cache(maxsize=1)  # One method after the other: what a sweep is done with need not stay in memory.
+def _compile(config: Config, mesh: Mesh, num_runs: int) -> Callable[..., tuple[TrainingState, PyTree]]:
+    data = (random_keys(config)[1], rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
+    function = partial(generation, dataclasses.replace(config, chunk_size=_share_of_chunk(config, num_runs)), mesh)
+    if num_runs > 1:
+        data = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), data)
+        function = jax.vmap(function)
+    function = jax.jit(function, out_shardings=devices.everywhere(mesh))
+    # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
+    arguments = devices.put_everywhere(data, mesh)
+    return ThreadPoolExecutor(max_workers=1).submit(function.lower(*arguments).compile).result()
+
+
+def _share_of_chunk(config: Config, num_runs: int) -> int | None:
+    """How many individuals of each of several runs live at a time, so that together they need no more memory than one run alone."""
+    size = config.chunk_size or devices.chunk_size()
+    return size and max(1, size // num_runs)
+
+
+def generation(
+    config: Config, mesh: Mesh, key: PRNGKey, variations: Variation, state: TrainingState, number: Int[Array, ""]
+) -> tuple[TrainingState, PyTree]:
+    """Samples a population, lets it live in every training variation, and learns from its fitness.
+
+    Args:
+        config: the run's. Its seed and its held-out variation are not read, so that runs which differ in nothing else share a compiled program.
+        mesh: the devices that share the population.
+        key: of all generations.
+        variations: `[variations, ...]` to live in, stacked.
+        state: before the generation.
+        number: `[]` of the generation, counted from 0.
+
+    Returns:
+        The state after it, and its metrics, of which `returns` is `[variations]`.
+    """
+
+    def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
+
+    ask_key, life_key = jax.random.split(jax.random.fold_in(key, number))
+    genotypes = config.strategy.ask(ask_key, state.search)
+    life_keys = jax.vmap(lambda life: jax.random.fold_in(life_key, life))(config.strategy.shared_lives())
+    outcomes = devices.over_population(live, mesh)(life_keys, genotypes)
+
+    penalties = config.penalty * jax.vmap(shaping.mean_square)(genotypes)
+    fitness, num_non_finite = shaping.replace_non_finite(jnp.mean(outcomes.fitness, axis=1) - penalties)
+    search, info = config.strategy.tell(state.search, genotypes, fitness)
+
+    mean = jnp.mean(fitness)
+    is_best = mean > state.best_fitness
+    best_genome = jax.tree.map(lambda new, old: jnp.where(is_best, new, old), state.search.genome, state.best_genome)
+    after = TrainingState(
+        search,
+        best_genome=best_genome,
+        best_fitness=jnp.maximum(mean, state.best_fitness),
+        best_generation=jnp.where(is_best, number, state.best_generation),
+    )
+    metrics = {
+        "fitness_mean": mean,
+        "fitness_best": jnp.max(fitness),
+        "fitness_std": jnp.std(fitness),
+        "returns": jnp.nanmean(outcomes.fitness, axis=0),
+        "ended_early": jnp.mean(outcomes.num_steps < config.task.max_steps),
+        "non_finite": num_non_finite,
+        "steps": jnp.sum(outcomes.num_steps),
+        **info,
+        **getattr(state.search.genome, "describe", dict)(),
+    }
+    return after, metrics

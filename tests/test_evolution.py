@@ -1,0 +1,121 @@
+"""The program of a generation: shared by runs that differ in seed and fold, and the same for several runs side by side as for each alone."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hebbax
+from hebbax import devices, rollout
+from hebbax.evolution import alike, compile_generation, generation, initial_state, random_keys
+from hebbax.run_dir import read_metrics
+from hebbax.training import train_together
+from small_run import newest_checkpoint, small_config, without_clock
+
+SMALL = {"seed": 1}, {"seed": 2}, {"seed": 1, "held_out": "light"}
+
+
+def assert_close(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
+    """Metrics agree within 1e-4 of their size, of one for small ones: what a few generations make of another order of sums."""
+    assert len(first) == len(second)
+    for one, other in zip(without_clock(first), without_clock(second), strict=True):
+        assert jax.tree.structure(one) == jax.tree.structure(other)
+        for value, other_value in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+            assert value == pytest.approx(other_value, rel=1e-4, abs=1e-4)
+
+
+def test_seeds_and_folds_share_a_program():
+    """Runs that differ in their seed and their held-out variation only are the same program, and it is compiled once.
+
+    Mutation: a key or a variation that is closed over becomes a constant of the program, and fails here.
+    """
+    programs = set()
+    first, second = small_config(seed=1), small_config(seed=2, held_out="light", generations=9)
+    mesh = devices.population_mesh(first.strategy.population_size)
+    for config in (first, second):
+        data = (random_keys(config)[1], rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
+        programs.add(jax.jit(partial(generation, config, mesh)).lower(*data).as_text())
+    assert len(programs) == 1
+    assert compile_generation(first, mesh) is compile_generation(second, mesh)
+    assert compile_generation(first, mesh) is not compile_generation(dataclasses.replace(first, penalty=1.0), mesh)
+
+
+def test_runs_without_a_fold_are_others():
+    """A run on all variations has one more of them, so it shares no program with one that holds a variation out."""
+    assert alike(small_config(held_out="light")) == alike(small_config()) != alike(small_config(held_out=None))
+
+
+@pytest.mark.parametrize("chunk_size", [None, 3])
+def test_together_has_the_numbers_of_each_alone(chunk_size: int | None):
+    """Three runs of different seeds and folds in one program have the metrics and genomes that they have alone.
+
+    Mutations: one key for all runs; the first run's variations for all; states that are not told apart.
+    """
+    configs = [small_config(chunk_size=chunk_size, **changes) for changes in SMALL]
+    heard = []
+    together = train_together([(config, None) for config in configs], callbacks=[heard.append])
+    assert heard == [result.history[number] for number in range(4) for result in together]
+    for config, result in zip(configs, together, strict=True):
+        alone = hebbax.train(config)
+        assert_close(result.history, alone.history)
+        assert result.best_generation == alone.best_generation
+        for one, other in zip(jax.tree.leaves(result.genome), jax.tree.leaves(alone.genome), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_runs_meet_and_part(tmp_path: Path):
+    """A run that began together goes on alone, and one that began alone is joined by others; each has its own folder and metrics.
+
+    Mutation: one number of the generation for all runs gives the later one the lives of the earlier.
+    """
+    first, second = small_config(seed=1), small_config(seed=2, held_out="light")
+    folders = tmp_path / "first", tmp_path / "second"
+    hebbax.train(dataclasses.replace(first, generations=1), folders[0])
+    sooner = [(dataclasses.replace(first, generations=3), folders[0]), (dataclasses.replace(second, generations=2), folders[1])]
+    assert [len(result.history) for result in train_together(sooner)] == [3, 2]
+    assert [newest_checkpoint(folder) for folder in folders] == [3, 2]
+    for config, folder in zip((first, second), folders, strict=True):
+        longer = hebbax.train(config, folder)
+        assert_close(longer.history, hebbax.train(config).history)
+        assert read_metrics(folder) == longer.history
+        assert hebbax.Config.load(folder) == config
+
+
+def test_single_run_is_bit_exact():
+    """A single run goes through the program of `train`, not through that of many with one lane."""
+    [result] = train_together([(small_config(), None)])
+    assert without_clock(result.history) == without_clock(hebbax.train(small_config()).history)
+
+
+def test_unequal_runs_do_not_go_together():
+    """Runs that differ in more than seed and held-out variation are refused, and so are more than fit into the memory."""
+    with pytest.raises(ValueError, match="differ in more than seed and held_out"):
+        train_together([(small_config(), None), (small_config(penalty=1.0), None)])
+
+
+def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
+    """Each run fits, all together do not."""
+    config = small_config()
+    monkeypatch.setattr(devices, "memory_bytes", lambda: int(1.5 * sum(config.search_bytes())))
+    with pytest.raises(ValueError, match=r"2 runs together take .* let fewer go together"):
+        train_together([(config, None), (small_config(seed=1), None)])
+
+
+def test_quadrupeds_go_together(lenient_promotion: None):
+    """Two quadrupeds of different seeds and held-out bodies have the numbers of each alone, for a few steps of physics."""
+    config = hebbax.Config(
+        task=hebbax.Quadruped(body="brax", episode_steps=3, burn_in_steps=0),
+        policy=hebbax.Hebbian(hidden_sizes=()),
+        genome=hebbax.Normal(init_scale=0.1),
+        strategy=hebbax.ScoreFunction(population_size=2),
+        generations=2,
+        held_out="default",
+    )
+    configs = [config, dataclasses.replace(config, seed=1, held_out="long_rear_legs")]
+    for one, result in zip(configs, train_together([(one, None) for one in configs]), strict=True):
+        assert_close(result.history, hebbax.train(one).history)
