@@ -40,7 +40,7 @@ def main() -> None:
 def measure(num_rules: int) -> dict[str, Any]:
     """Measures as many populations as make the figures of a few rules as sure as those of many."""
     genome = SharedRules(num_rules=num_rules).init(jax.random.key(0), SHAPE).with_std(jnp.asarray(STD))
-    repeats = max(3, 600 // num_rules)
+    repeats = max(3, 300 // num_rules)
     figures = [step_squares(genome, key) for key in jax.random.split(jax.random.key(1), repeats)]
     means = {name: POPULATION * float(np.mean([each[name] for each in figures])) for name in figures[0]}
     return {"num_rules": num_rules, "repeats": repeats, **means}
