@@ -56,6 +56,8 @@ docs: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/quadruped.py
+	$(BIN)/python benchmarks/genomes.py
+	$(BIN)/python benchmarks/natural_steps.py
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/bullet_agreement.py
 	$(BIN)/python benchmarks/tables.py

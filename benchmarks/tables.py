@@ -1,4 +1,4 @@
-"""Writes measured numbers into the pages that quote them: README.md and docs/benchmarks.md, between `<!-- name -->` and `<!-- /name -->`.
+"""Writes measured numbers into the pages that quote them: README.md and pages of docs/, between `<!-- name -->` and `<!-- /name -->`.
 
 Run it after a benchmark has written its JSON into `benchmarks/results/`; nothing between the marks is written by hand.
 """
@@ -15,7 +15,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> None:
     """Fills every mark for which there is a result."""
-    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md"):
+    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "genomes.md"):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
             if (RESULTS / file).exists():
@@ -85,9 +85,40 @@ def measured(results: dict[str, Any]) -> str:
     )
 
 
+def genomes(results: dict[str, Any]) -> str:
+    """Seconds per individual of gradient and samples, memory, and the ratios."""
+    environment = results["environment"]
+    rows = {(row["name"], row["network"], row["num_rules"], row["cores"]): row for row in results["cases"]}
+    lines = [
+        f"On {environment['cores']} cores ({environment['devices'][0]}), Python {environment['python']}, jax {environment['packages']['jax']}; "
+        f"{environment['started'][:10]}.",
+        "",
+        "| milliseconds per individual | one core | two cores | memory above genome and gradient, two cores |",
+        "|---|---|---|---|",
+    ]
+    for name, network, num_rules in {key[:3]: None for key in rows}:
+        one, two = (rows.get((name, network, num_rules, cores)) for cores in (1, 2))
+        cells = [f"{1e3 * row['seconds_per_individual']:,.1f}" if row else "" for row in (one, two)]
+        memory = f"{two['memory_above_bytes'] / 1e9:.2f} GB, at the peak {two['peak_memory_bytes'] / 1e9:.1f} GB in all" if two else ""
+        size = f"population {(two or one)['population']}" if name != "evostrat" else "sample and gradient"
+        lines.append(f"| {name}, {network}, M = {num_rules:,}, {size} | {' | '.join(cells)} | {memory} |")
+    return "\n".join([*lines, "", "| ratio | |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in results["ratios"].items())])
+
+
+def natural(results: dict[str, Any]) -> str:
+    """Squared steps by the number of rules."""
+    lines = ["| rules M | plain: rules | plain: assignment | natural: rules | natural: assignment |", "|---|---|---|---|---|"]
+    for row in results["rows"]:
+        figures = (row[f"{step}_{part}"] for step in ("plain", "natural") for part in ("rules", "assignment"))
+        lines.append(f"| {row['num_rules']} | " + " | ".join(f"{figure:.3g}" for figure in figures) + " |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
+    "genomes": ("genomes-cpu.json", genomes),
+    "natural": ("natural-steps.json", natural),
     "measured": ("quadruped-cpu.json", measured),
 }
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import hebbax
-from hebbax.strategies.optimizers import Sgd
+from hebbax.genomes.shared import FixedRules, SharedRules
+from hebbax.strategies.optimizers import Adam, PerPart, Sgd
 from small_run import small_config
 from small_task import Cart
 
@@ -77,6 +78,25 @@ def test_mistakes_are_named(make: Callable[[], Any], field: str, given: str, all
         make()
     assert given in str(error.value)
     assert allowed in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("genome", "strategy", "words"),
+    [
+        (SharedRules(rho=10), {"is_mirrored": False}, "genome.rho is 10, but must be between 1 and 9"),
+        (FixedRules(num_rules=10), {"is_mirrored": False}, "genome.num_rules is 10, but must be between 1 and 9"),
+        (SharedRules(rho=3), {}, "strategy.is_mirrored is True, but shared rules are a mixture"),
+        (
+            SharedRules(rho=3),
+            {"is_mirrored": False, "optimizer": PerPart((("filters", Adam()),))},
+            "strategy.optimizer.parts names 'filters', but the genome has logits, rules, std",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_refused(genome: Any, strategy: dict[str, Any], words: str):
+    """What only genome, policy and strategy together can know is found when the configuration is built. Mutation: no trial start in `Config`."""
+    with pytest.raises(ValueError, match=words):
+        small_config(genome=genome, strategy=hebbax.ScoreFunction(population_size=8, **strategy))
 
 
 def test_values_that_cannot_be_written_are_refused():

@@ -14,7 +14,9 @@ from hebbax.genomes.shared import FixedRules, SharedRules
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
-from hebbax.strategies.optimizers import Adam
+from hebbax.policies.vision import CONTROLS, Features, Vision
+from hebbax.strategies.evosax import Evosax
+from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
 from hebbax.strategies.score_function import ScoreFunction
 from small_task import NEVER, Cart, stacked
 
@@ -27,6 +29,7 @@ POLICIES = [
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
     LSTM(hidden_sizes=(3, 4)),
     LSTM(hidden_sizes=(3,), is_output_linear=True),
+    *(Vision(head(hidden_sizes=(3,), is_output_linear=True)) for head in (Hebbian, Static, LSTM)),
 ]
 GENOMES = [
     Normal(),
@@ -39,6 +42,8 @@ STRATEGIES = [
     ScoreFunction(population_size=4),
     ScoreFunction(population_size=3, is_mirrored=False, common_random_numbers="population"),
     ScoreFunction(population_size=4, optimizer=Adam(), common_random_numbers="pairs"),
+    ScoreFunction(population_size=4, optimizer=Natural(PerPart((("mean", Sgd()),), rest=Adam()))),
+    *(Evosax(algorithm, population_size=4) for algorithm in ("CMA_ES", "Sep_CMA_ES", "SNES", "xNES", "PGPE", "Open_ES")),
 ]
 SEEDS = [jnp.asarray(seed) for seed in range(3)]  # Keys are made of them anew, for a key may be used once.
 GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).genotype_shape(Cart())
@@ -102,7 +107,8 @@ def test_tasks_conform(task):
 @pytest.mark.parametrize("policy", POLICIES)
 def test_policies_conform(policy):
     """The checks of the interface; actions and beginnings map over individuals; a beginning depends on its key alone."""
-    task = Cart()
+    # What a policy knows of its task: a cart's two numbers, or a picture.
+    task = Features((16, 16, 3), CONTROLS) if isinstance(policy, Vision) else Cart()
     testing.check_policy(policy, task)
     genotypes = genotypes_of(policy.genotype_shape(task), 2)
 
@@ -110,7 +116,8 @@ def test_policies_conform(policy):
         return policy.reset(jax.random.key(seed), genotype)
 
     memories = [reset(seed, genotype) for seed, genotype in zip(SEEDS[:2], genotypes, strict=True)]
-    assert_maps(policy.act, genotypes, memories, [jnp.asarray([0.5, -1.0]), jnp.asarray([2.0, 0.1])])
+    observations = [jax.random.normal(jax.random.key(seed), task.observation_shape) for seed in range(2)]
+    assert_maps(policy.act, genotypes, memories, observations)
     assert_maps(reset, SEEDS[:2], genotypes)
     assert_equal(reset(SEEDS[0], genotypes[0]), memories[0])
 
@@ -145,6 +152,8 @@ def test_strategies_conform(strategy):
     state = strategy.init(jax.random.key(1), genome)
     population = strategy.ask(jax.random.key(2), state)
     assert_equal(strategy.ask(jax.random.key(2), state), population)
-    assert not is_same(strategy.ask(jax.random.key(3), state), population)
+    # evosax's algorithms carry their key with them, so that `tell` can draw the same population.
+    other = strategy.init(jax.random.key(4), genome) if isinstance(strategy, Evosax) else state
+    assert not is_same(strategy.ask(jax.random.key(3), other), population)
     assert_close(jax.jit(strategy.ask)(jax.random.key(2), state), population)
     assert len(np.unique(jax.tree.leaves(population)[0][:, 0, 0, 0])) == strategy.population_size

@@ -8,6 +8,7 @@ import pytest
 from hebbax import devices, evolution, rollout, training
 from hebbax.config import Config
 from hebbax.genomes.normal import Normal
+from hebbax.genomes.shared import SharedRules
 from hebbax.policies.hebbian import Hebbian
 from hebbax.strategies.optimizers import Sgd
 from hebbax.strategies.schedule import Schedule
@@ -107,6 +108,26 @@ def test_two_devices_give_the_numbers_of_one(who):
     assert int(results[0][1]["steps"]) == int(results[1][1]["steps"])
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
         # Fitness is a sum of 13 rewards, a step one of six individuals divided by sigma = 0.1: some ten roundings of numbers of order one to ten.
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_two_devices_share_the_work_on_shared_rules():
+    """Each of two devices works out the responsibilities of its four lanes alone, and the numbers are those of one device.
+
+    Mutation: turns in front of lanes when a population is dealt out, which leaves XLA no axis to split.
+    """
+    shared = dataclasses.replace(config(Cart(), population_size=8, is_mirrored=False), genome=SharedRules(num_rules=7), penalty=0.0)
+    results = []
+    for mesh, num_lanes in ((one_device(), 8), (devices.population_mesh(8), 4)):
+        state = devices.put_everywhere(training.initial_state(shared), mesh)
+        number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
+        program = training.compile_generation(shared, mesh, state, number)
+        # 2 x 3 + 3 x 1 = 9 synapses are one block.
+        assert f"f32[{num_lanes},9,7]" in program.func.as_text()
+        assert f"f32[{12 - num_lanes},9,7]" not in program.func.as_text()
+        results.append(program(state, number)[0].search.genome)
+    for one, other in zip(*map(jax.tree.leaves, results), strict=True):
+        # A gradient is a sum over nine synapses of eight individuals, divided by sigma = 0.1, and a step a fifth of it.
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
