@@ -1,4 +1,4 @@
-"""Writes measured numbers into the pages that quote them: README.md and docs/benchmarks.md, between `<!-- name -->` and `<!-- /name -->`.
+"""Writes measured numbers into the pages that quote them: README.md, docs/benchmarks.md and docs/statistics.md, between `<!-- name -->` and `<!-- /name -->`.
 
 Run it after a benchmark has written its JSON into `benchmarks/results/`; nothing between the marks is written by hand.
 """
@@ -15,7 +15,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> None:
     """Fills every mark for which there is a result."""
-    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md"):
+    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "statistics.md"):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
             if (RESULTS / file).exists():
@@ -85,9 +85,28 @@ def measured(results: dict[str, Any]) -> str:
     )
 
 
+def coverage(results: dict[str, Any]) -> str:
+    """How often intervals contain the truth."""
+    runs = list(next(iter(results["coverage"].values())))
+    return "\n".join(
+        [
+            "| runs in each fold | " + " | ".join(runs) + " |",
+            "|---|" + "---|" * len(runs),
+            *(
+                f"| {name} | " + " | ".join(f"{share:.1%}" for share in shares.values()) + " |"
+                for name, shares in results["coverage"].items()
+            ),
+            "",
+            f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a standard error is "
+            f"{results['standard_error']:.1%}.",
+        ]
+    )
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
+    "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
 }
 
