@@ -15,7 +15,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> None:
     """Fills every mark for which there is a result."""
-    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "genomes.md"):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
             if (RESULTS / file).exists():
@@ -114,11 +114,30 @@ def natural(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def coverage(results: dict[str, Any]) -> str:
+    """How often intervals contain the truth."""
+    runs = list(next(iter(results["coverage"].values())))
+    return "\n".join(
+        [
+            "| runs in each fold | " + " | ".join(runs) + " |",
+            "|---|" + "---|" * len(runs),
+            *(
+                f"| {name} | " + " | ".join(f"{share:.1%}" for share in shares.values()) + " |"
+                for name, shares in results["coverage"].items()
+            ),
+            "",
+            f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a standard error is "
+            f"{results['standard_error']:.1%}.",
+        ]
+    )
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
     "genomes": ("genomes-cpu.json", genomes),
     "natural": ("natural-steps.json", natural),
+    "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
 }
 

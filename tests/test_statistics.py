@@ -93,7 +93,7 @@ def quantile_error(golden: dict[str, Any]) -> float:
 def test_intervals_are_those_of_rliable(golden: dict[str, Any]):
     """Ends of the intervals within five standard errors of the resampling, 4% of the width.
 
-    Mutation: to draw from all strata together widens the interval of `base` by two thirds.
+    Mutation: draws from all strata together make other intervals.
     """
     for name, (low, high) in golden["interval"].items():
         allowed = quantile_error(golden) * (high - low)
