@@ -20,7 +20,7 @@ LEGS = LOWER_LEGS["paper"]["long_front_legs"]
 @pytest.fixture(scope="module")
 def poses() -> np.ndarray:
     """Two poses, turned and bent."""
-    q = np.asarray(jax.random.uniform(jax.random.key(0), (2, 15), minval=-0.4, maxval=0.4))
+    q = np.array(jax.random.uniform(jax.random.key(0), (2, 15), minval=-0.4, maxval=0.4))
     q[:, 3] = 1.0
     q[:, 3:7] /= np.linalg.norm(q[:, 3:7], axis=1, keepdims=True)
     q[:, 8::2] += 0.8 * ANKLE_SIGNS
