@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import submitit  # noqa: F401  (Its first import closes the streams that others log to, so it must not fall into a test that captures them.)
 
 import hebbax
 from hebbax import cli, devices
@@ -118,7 +119,10 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
     [
         (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax sweep PRESET...", "hebbax render RUN", "hebbax presets"]),
         (["train", "--help"], ["hebbax train PRESET [OPTIONS]", "presets: small"]),
-        (["sweep", "--help"], ["[METHODS ...]", "--folder PATH", "--folds", "(default: all)", "--together", "--slurm", "--cores"]),
+        (
+            ["sweep", "--help"],
+            ["METHOD ...", "What to compare", "--folder PATH", "--folds", "(default: all)", "--together", "--slurm", "--cores"],
+        ),
         (["evaluate", "--help"], ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"]),
         (
             ["train", "small", "--help"],

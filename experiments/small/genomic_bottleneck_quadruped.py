@@ -1,8 +1,8 @@
 """The genomic bottleneck on the quadruped, sized for two CPU cores.
 
 Hypothesis: that of ../genomic_bottleneck_quadruped.py. At this size it cannot be decided: a run is a thousandth of the paper's, ten seconds of life in Brax's
-lighter body, 20 generations of 128 individuals, one layer of 224 synapses. What can be seen is whether every method and every step of the comparison work,
-which methods begin to learn at all within two million steps, and how far seeds and folds scatter.
+lighter body, 15 generations of 128 individuals, one layer of 224 synapses. What can be seen is whether every method and every step of the comparison work,
+which methods begin to learn at all within 1.5 million steps, and how far seeds and folds scatter.
 
 Settings: all methods have the same bodies, population, generations and optimiser (Adam), and pairs or a population that lives with the same random
 numbers. Evolved weights (static, lstm) begin with a deviation of 0.1, their search noise is 0.1 and their learning rate 0.05; rules have 0.03 for all three,
@@ -12,8 +12,9 @@ because larger ones saturate the network within a few steps. Rules that are shar
 Command: python experiments/small/genomic_bottleneck_quadruped.py
     The same command goes on where it was stopped.
 Hardware: two CPU cores.
-Time: 60 runs of 2.05 million steps, 0.2 million more to score each; about an hour at 40,000 steps per second.
-Expected: in the demo, which has twice the population, the mean fitness of individual rules rises from 0 to about 10 in 20 generations, and static weights
+Time: 60 runs of 1.5 million steps, 0.2 million more to score each, and a compilation for each method; an hour at the 40,000 steps per second of
+    docs/benchmarks.md, two hours at 15,000.
+Expected: in the demo, which has twice the population, the mean fitness of individual rules rises from 0 to about 9 in 15 generations, and static weights
     learn faster.
 Last reproduced: not yet.
 
@@ -38,7 +39,7 @@ from hebbax.tasks.quadruped import Quadruped
 SYNAPSES = 28 * 8
 POPULATION = 128
 
-small = partial(Config, task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0), generations=20)
+small = partial(Config, task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0), generations=15)
 plastic = partial(small, policy=Hebbian(hidden_sizes=()))
 mirrored = partial(ScoreFunction, population_size=POPULATION, common_random_numbers="pairs")
 

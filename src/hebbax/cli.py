@@ -89,8 +89,8 @@ class SweepOptions:
     Ctrl-C ends it after the generation, twice at once.
     """
 
-    methods: tyro.conf.Positional[tuple[str, ...]]
-    """What to compare."""
+    methods: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD ...")]
+    """What to compare: presets, or some of an experiment's methods instead of all."""
     folder: Path
     """Folder for all runs."""
     folds: tuple[str, ...] = ("all",)
