@@ -1,4 +1,4 @@
-"""Writes measured numbers into the pages that quote them: README.md and docs/benchmarks.md, between `<!-- name -->` and `<!-- /name -->`.
+"""Writes measured numbers into the pages that quote them: README.md and pages of docs/, between `<!-- name -->` and `<!-- /name -->`.
 
 Run it after a benchmark has written its JSON into `benchmarks/results/`; nothing between the marks is written by hand.
 """
@@ -15,7 +15,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> None:
     """Fills every mark for which there is a result."""
-    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md"):
+    for page in (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "car-racing.md"):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
             if (RESULTS / file).exists():
@@ -32,23 +32,48 @@ def main() -> None:
 def demo(results: dict[str, Any]) -> str:
     """Whether the demo learns, and what it reaches."""
     runs = results["runs"]
-    minutes = max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
     lines = [
         f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
         f"last five, {results['gain_in_standard_errors_over_generations']:.0f} standard errors "
-        f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and evaluation take at most {minutes:.0f} minutes on two "
+        f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and evaluation take at most {_minutes(runs):.0f} minutes on two "
         f"cores. Measured at commit {results['environment']['git_commit']}. The score of the genome's mean, 100 lifetimes in each variation:",
         "",
-        "| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |",
-        "|---|" + "---|" * len(runs),
+        *scores(runs),
     ]
+    return "\n".join(lines)
+
+
+def car_demo(results: dict[str, Any]) -> str:
+    """Whether the racer's demo learns, and how far it is from a driver that goes straight."""
+    runs, environment = results["runs"], results["environment"]
+    lines = [
+        f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
+        f"last five; training and evaluation take at most {_minutes(runs):.0f} minutes on two cores. Measured at commit {environment['git_commit']}. Against "
+        "drivers that never steer, the best of several constant gases, on the same tracks:",
+        "",
+        "| variations | learned | straight | its gas | standard errors over races | over seeds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in (("training", results["training"]), ("held out", results["held_out"])):
+        errors = f"{row['gain_in_standard_errors_over_races']:.1f} | {row['gain_in_standard_errors_over_seeds']:.1f}"
+        lines.append(f"| {name} | {row['score']:.1f} | {row['straight_score']:.1f} | {row['straight_gas']:g} | {errors} |")
+    return "\n".join([*lines, "", "The score of the genome's mean, 100 lifetimes in each variation:", "", *scores(runs)])
+
+
+def _minutes(runs: list[dict[str, Any]]) -> float:
+    return max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
+
+
+def scores(runs: list[dict[str, Any]]) -> list[str]:
+    """Each seed's score in every variation."""
+    lines = ["| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |", "|---|" + "---|" * len(runs)]
     for place, score in enumerate(runs[0]["scores"]):
         mark = " (held out)" if score["is_held_out"] else ""
         cells = [
             f"{run['scores'][place]['mean']:.1f} [{run['scores'][place]['low']:.1f}, {run['scores'][place]['high']:.1f}]" for run in runs
         ]
         lines.append(f"| `{score['variation']}`{mark} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return lines
 
 
 def speed(results: dict[str, Any]) -> str:
@@ -85,10 +110,42 @@ def measured(results: dict[str, Any]) -> str:
     )
 
 
+def car_speed(results: dict[str, Any]) -> str:
+    """The racer's steps per second by batch, and the whole loop's."""
+    rows = {(row["name"], row["batch"], row["cores"]): row for row in results["cases"]}
+    kinds = {
+        "physics": "no view",
+        "state": "numbers",
+        "view": "84 x 84 pixels",
+        "view at once": "84 x 84 pixels, all races at once",
+        "envpool": "EnvPool's, 96 x 96 pixels",
+    }
+    lines = ["| steps per second, two cores | 16 races | 64 | 256 |", "|---|---|---|---|"]
+    for name, what in kinds.items():
+        cells = [rows.get((name, batch, 2)) for batch in (16, 64, 256)]
+        lines.append(f"| {what} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in cells) + " |")
+    lines += [
+        "",
+        "| the paper's plastic policy, four variations | steps per second | µs per step and core | the paper's time to ours | peak memory |",
+    ]
+    lines += ["|---|---|---|---|---|"]
+    for (name, batch, cores), row in rows.items():
+        if name == "loop":
+            time = row["microseconds_per_step_and_core"]
+            ratio = results["ratios"][f"loop: the paper's time to ours, population {batch}, {cores} cores"]
+            cells = f"{row['steps_per_second']:,.0f} | {time:.0f} | {ratio:.1f} | {row['peak_memory_bytes'] / 1e9:.1f} GB"
+            lines.append(f"| population {batch}, {cores} {'core' if cores == 1 else 'cores'} | {cells} |")
+    lines += ["", "| ratio | |", "|---|---|"]
+    lines += [f"| {name} | {value:.2f} |" for name, value in results["ratios"].items() if "the paper's time" not in name]
+    return "\n".join(lines)
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
     "measured": ("quadruped-cpu.json", measured),
+    "car-demo": ("car-demo-cpu.json", car_demo),
+    "car-speed": ("car-racing-cpu.json", car_speed),
 }
 
 if __name__ == "__main__":
