@@ -83,7 +83,7 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
 
     def sample_and_live(key: PRNGKey, variations: Variation, genome: Genome) -> rollout.Outcome:
         def live(life_keys: Key[Array, " share"], genotypes: Genotype) -> rollout.Outcome:
-            return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.chunk_size or devices.chunk_size())
+            return rollout.live(config.task, config.policy, life_keys, genotypes, variations, config.individuals_at_a_time)
 
         sample_key, life_key = jax.random.split(key)
         sample_keys, life_keys = jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes)

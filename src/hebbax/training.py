@@ -176,7 +176,7 @@ def generation(
     """
 
     def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.individuals_at_a_time)
 
     ask_key, life_key = jax.random.split(jax.random.fold_in(key, number))
     genotypes = config.strategy.ask(ask_key, state.search)
