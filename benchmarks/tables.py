@@ -111,7 +111,7 @@ def measured(results: dict[str, Any]) -> str:
 
 
 def car_speed(results: dict[str, Any]) -> str:
-    """The racer's steps per second by batch, and the whole loop's."""
+    """The racer's steps per second by batch, and the ratios."""
     rows = {(row["name"], row["batch"], row["cores"]): row for row in results["cases"]}
     kinds = {
         "physics": "no view",
@@ -124,20 +124,34 @@ def car_speed(results: dict[str, Any]) -> str:
     for name, what in kinds.items():
         cells = [rows.get((name, batch, 2)) for batch in (16, 64, 256)]
         lines.append(f"| {what} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in cells) + " |")
-    lines += [
-        "",
-        "| the paper's plastic policy, four variations | steps per second | µs per step and core | the paper's time to ours | peak memory |",
+    ratios = [f"| {name} | {value:.2f} |" for name, value in results["ratios"].items() if "the paper's time" not in name]
+    return "\n".join([*lines, "", "| ratio | |", "|---|---|", *ratios])
+
+
+def car_loop(results: dict[str, Any]) -> str:
+    """The whole loop's cost of a step with the paper's plastic policy, by population."""
+    lines = [
+        "| population, in four variations | steps per second | µs per step and core | the paper's time to ours | peak memory |",
+        "|---|---|---|---|---|",
     ]
-    lines += ["|---|---|---|---|---|"]
-    for (name, batch, cores), row in rows.items():
-        if name == "loop":
-            time = row["microseconds_per_step_and_core"]
-            ratio = results["ratios"][f"loop: the paper's time to ours, population {batch}, {cores} cores"]
-            cells = f"{row['steps_per_second']:,.0f} | {time:.0f} | {ratio:.1f} | {row['peak_memory_bytes'] / 1e9:.1f} GB"
-            lines.append(f"| population {batch}, {cores} {'core' if cores == 1 else 'cores'} | {cells} |")
-    lines += ["", "| ratio | |", "|---|---|"]
-    lines += [f"| {name} | {value:.2f} |" for name, value in results["ratios"].items() if "the paper's time" not in name]
+    for row in results["cases"]:
+        if row["name"] == "loop":
+            ratio = results["ratios"][f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"]
+            cells = f"{row['steps_per_second']:,.0f} | {row['microseconds_per_step_and_core']:.0f} | {ratio:.1f} | {row['peak_memory_bytes'] / 1e9:.1f} GB"
+            lines.append(f"| {row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'} | {cells} |")
     return "\n".join(lines)
+
+
+def box2d(results: dict[str, Any]) -> str:
+    """How near the racer comes to Box2D live: of each race's largest difference the median and the worst."""
+    parts = {name: part for name, part in results.items() if isinstance(part, dict)}
+    columns = next(iter(parts.values()))
+    lines = ["| median and worst of the races | " + " | ".join(parts) + " |", "|---|" + "---|" * len(parts)]
+    for column in columns:
+        cells = [f"{part[column]['median']:.0e}, {part[column]['largest']:.0e}" for part in parts.values()]
+        lines.append(f"| {column} | " + " | ".join(cells) + " |")
+    counts = [f"{name[0].upper()}{name[1:]}: {value}." for name, value in results.items() if name.startswith(("races with", "steps of"))]
+    return "\n".join([*lines, "", " ".join(counts)])
 
 
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
@@ -145,6 +159,8 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "speed": ("quadruped-cpu.json", speed),
     "measured": ("quadruped-cpu.json", measured),
     "car-demo": ("car-demo-cpu.json", car_demo),
+    "box2d": ("box2d-agreement.json", box2d),
+    "car-loop": ("car-racing-cpu.json", car_loop),
     "car-speed": ("car-racing-cpu.json", car_speed),
 }
 
