@@ -11,7 +11,7 @@ Cases
     state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, 32 races at a time on each core as in a rollout. The car follows
         the road, as tiles in view cost time. The first second, when the whole field is in view, is measured apart.
     view at once: the same without a limit to the races at a time.
-    parts: what draws a view, part by part, in microseconds for one view on one core.
+    parts: what draws a view, part by part, and what the paper's policy does with it, in microseconds for one view on one core.
     envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
 
 Floors
@@ -216,7 +216,7 @@ def follow_road(race: Any) -> Any:
 
 
 def measure_parts(case: Case) -> dict[str, Any]:
-    """Measures what a view is made of, one part at a time, on one core."""
+    """Measures what a view and a policy are made of, one part at a time, on one core."""
     import hebbax
 
     hebbax.use_cpu_cores(1)
@@ -246,8 +246,33 @@ def measure_parts(case: Case) -> dict[str, Any]:
         "view": (lambda *scene: render.draw_view(*scene, 84), (races.car, races.track, races.is_visited, time_of(races))),
         "step": (lambda race: task.step(race, jnp.zeros(3), variation)[0].replace(track=None), (races,)),
     }
+    times = {name: _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch) for name, (part, arguments) in parts.items()}
+    return {f"{name}_microseconds": time for name, time in {**times, **_time_policy()}.items()}
+
+
+def _time_policy() -> dict[str, float]:
+    """Times the paper's plastic policy: two individuals, which a core lives at a time, in four lifetimes each."""
+    import jax
+
+    from hebbax.policies.vision import look
+    from hebbax.presets import PRESETS
+
+    config = PRESETS["car-hebbian"]()
+    policy: Any = config.policy
+    keys = jax.random.split(jax.random.key(0), 2)
+    genotypes = jax.vmap(lambda key: config.genome.init(key, policy.genotype_shape(config.task)).mean)(keys)
+    memories = jax.vmap(lambda key, genotype: jax.vmap(lambda key: policy.reset(key, genotype))(jax.random.split(key, 4)))(keys, genotypes)
+    pictures = jax.random.uniform(jax.random.key(1), (2, 4, *config.task.observation_shape))
+
+    def for_all(function: Any) -> Any:
+        return jax.jit(jax.vmap(jax.vmap(function, in_axes=(None, 0, 0))))
+
+    see = for_all(lambda genotype, memory, picture: look(genotype.filters, picture))
+    learn = for_all(lambda genotype, memory, seen: policy.head.act(genotype.head, memory, seen))
+    features = see(genotypes, memories, pictures)
     return {
-        f"{name}_microseconds": _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch) for name, (part, arguments) in parts.items()
+        "look": _microseconds(see, (genotypes, memories, pictures), 8),
+        "network_and_plasticity": _microseconds(learn, (genotypes, memories, features), 8),
     }
 
 
