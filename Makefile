@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format docs benchmarks lock clean
+.PHONY: help setup demo car-demo test lint format docs benchmarks lock clean
 
 help:
 	@echo "make setup       installs everything into $(VENV)"
 	@echo "make demo        evolves a quadruped on four bodies and scores it on a fifth"
+	@echo "make car-demo    evolves a driver that sees the road, and scores it under a push it has not met"
 	@echo "make test        runs the tests"
 	@echo "make lint        checks style, formatting and types"
 	@echo "make format      formats the code"
@@ -39,6 +40,10 @@ demo: $(READY)
 	$(BIN)/hebbax train quadruped-demo --run-dir runs/demo
 	$(BIN)/hebbax evaluate runs/demo
 
+car-demo: $(READY)
+	$(BIN)/hebbax train car-demo --run-dir runs/car-demo
+	$(BIN)/hebbax evaluate runs/car-demo
+
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
@@ -58,7 +63,9 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/quadruped.py
 	$(BIN)/python benchmarks/genomes.py
 	$(BIN)/python benchmarks/natural_steps.py
+	$(BIN)/python benchmarks/car_racing.py
 	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python benchmarks/car_demo.py
 	$(BIN)/python benchmarks/bullet_agreement.py
 	$(BIN)/python benchmarks/tables.py
 

@@ -1,7 +1,8 @@
 """How near the racer's physics comes to Box2D's, live, on random tracks under random driving.
 
-The same uniform draws make the same track in gymnasium's CarRacing-v3 and here, both are driven by the same actions, and every step is compared. It needs
-`gymnasium[box2d]` beside hebbax, which is no dependency; it prints a table and writes `benchmarks/results/box2d-agreement.json`.
+The same uniform draws make the same track in gymnasium's CarRacing-v3 and here, both are driven by the same actions in the same variation, one of the paper's
+five after the other, and every step is compared. It needs `gymnasium[box2d]` beside hebbax, which is no dependency; it prints a table and writes
+`benchmarks/results/box2d-agreement.json`.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from hebbax.tasks.car_racing.dynamics import joint_angles
 from hebbax.tasks.car_racing.task import start_race
 from hebbax.tasks.car_racing.track import NUM_CHECKPOINTS, SECTOR, TRACK_RADIUS, draw_lap, pave
 
+GRIP = 400.0  # N, of a tyre on the road.
 SPIN = 3.0  # rad/s, from which on a car counts as spinning.
 COLUMNS = ("position (m)", "angle (rad)", "joint angle (rad)", "wheel speed (rad/s)", "reward")
 
@@ -45,7 +47,9 @@ def main() -> None:
     env = car_racing.CarRacing()
     env._render = lambda mode: None
     random = np.random.default_rng(0)
-    compared = [compare(car_racing, env, random, options.steps) for _ in range(options.races)]
+    compared = [
+        compare(car_racing, env, random, options.steps, list(TASK.variations.values())[number % 5]) for number in range(options.races)
+    ]
     errors = np.stack([race["errors"] for race in compared])
     is_spinning = np.array([race["is_spinning"] for race in compared])
     results = {
@@ -67,9 +71,8 @@ TASK = CarRacing(view="state", patience=None)
 
 
 @jax.jit
-def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array) -> Any:
+def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array, variation: Any) -> Any:
     """Our own race: positions, angles, joints, wheels, rewards, wheels on the road, tiles visited."""
-    variation = TASK.variations["default"]
 
     def step(race: Any, action: jax.Array) -> tuple[Any, tuple]:
         race, _, reward, _ = TASK.step(race, action, variation)
@@ -79,16 +82,16 @@ def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array) -> Any:
     return jax.lax.scan(step, start_race(pave(draw_lap(noise, radius)), variation), actions)[1]
 
 
-def compare(car_racing: Any, env: Any, random: np.random.Generator, steps: int) -> dict[str, Any]:
+def compare(car_racing: Any, env: Any, random: np.random.Generator, steps: int, variation: Any) -> dict[str, Any]:
     """Drives one race in both."""
-    draws = start_in_box2d(car_racing, env, random)
+    draws = start_in_box2d(car_racing, env, random, variation)
     actions = draw_actions(random, steps)
     center, angle, joint, rolling, rewards, is_on_road, num_visited = (
-        np.asarray(each) for each in drive(draws[:, 0], draws[:, 1], actions)
+        np.asarray(each) for each in drive(draws[:, 0], draws[:, 1], actions, variation)
     )
     errors, num_road_other, is_spinning = np.zeros((steps, len(COLUMNS))), 0, False
     for number, action in enumerate(actions):
-        reward = env.step(action)[1]
+        reward = step_in_box2d(env, action, variation)
         hull, wheels = env.car.hull, env.car.wheels
         errors[number] = (
             np.linalg.norm(center[number] - hull.worldCenter),
@@ -107,8 +110,17 @@ def compare(car_racing: Any, env: Any, random: np.random.Generator, steps: int) 
     }
 
 
-def start_in_box2d(car_racing: Any, env: Any, random: np.random.Generator) -> np.ndarray:
+def step_in_box2d(env: Any, action: np.ndarray | None, variation: Any) -> float:
+    """Pushes the hull, makes a step, and returns its reward."""
+    env.car.hull.ApplyForceToCenter([float(force) for force in variation.force], True)
+    return env.step(action)[1]
+
+
+def start_in_box2d(car_racing: Any, env: Any, random: np.random.Generator, variation: Any) -> np.ndarray:
     """Starts a race on a track that closes, and returns what it was drawn from."""
+    from gymnasium.envs.box2d import car_dynamics
+
+    car_dynamics.FRICTION_LIMIT = float(variation.friction) * GRIP
     if env.road:
         env._destroy()
     env.reward = env.prev_reward = env.t = 0.0
@@ -123,7 +135,7 @@ def start_in_box2d(car_racing: Any, env: Any, random: np.random.Generator) -> np
         if env._create_track():
             break
     env.car = car_racing.Car(env.world, *env.track[0][1:4])
-    env.step(None)
+    step_in_box2d(env, None, variation)
     return draws
 
 

@@ -5,13 +5,19 @@ writes `benchmarks/results/car-racing-DEVICE.json` and prints a table. Ratios ar
 dependencies: name a Python that has `envpool` and `gymnasium[box2d]` by `--peer-python`, or their cases are left out.
 
 Cases
+    loop: whole generations of the paper's plastic policy, search included, in four variations; `batch` is the population. Every lifetime has all its
+        steps, half of them in the first second, which is the dearest.
     physics: steps without a view. The actions are a tape.
-    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels. The car follows the road, as tiles in view cost time. The first
-        second, when the whole field is in view, is measured apart.
-    parts: what draws a view, part by part, in microseconds for one view on one core.
+    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, 32 races at a time on each core as in a rollout. The car follows
+        the road, as tiles in view cost time. The first second, when the whole field is in view, is measured apart.
+    view at once: the same without a limit to the races at a time.
+    parts: what draws a view, part by part, and what the paper's policy does with it, in microseconds for one view on one core.
     envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
 
 Floors
+    The plastic policy has 91,328 synapses with five coefficients each. A step reads an individual's rules, 1.8 MB, once for its four lifetimes at best, and
+    reads and writes the weights of each, 365 kB: 1.2 MB for each step of a lifetime, in caches of the second level and beyond. Its arithmetic is a million
+    operations.
     A view writes 96 x 96 x 3 numbers once and 84 x 84 x 3 once, and reads the former: 280 kB that stay in a core's cache, which it copies in some 10
     microseconds. What a step costs more than that is arithmetic on pixels and on rows of tiles.
 """
@@ -30,6 +36,9 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 ZOOM_STEPS = 50  # In the first second the view zooms in.
+TOGETHER = 32  # Races at a time on each core, as `hebbax.devices.CPU_CHUNK` individuals in four variations make them.
+NUM_VARIATIONS = 4  # That the loop trains on.
+PAPER_MICROSECONDS = 10_214  # Of the paper's own code for a step of policy and environment on one core: torch 2.13, Box2D 2.3.10.
 PEERS = ("envpool", "gymnasium")
 
 
@@ -44,7 +53,10 @@ class Case:
 
 
 CASES = [
+    Case("loop", batch=16, cores=1, steps=100),
+    *(Case("loop", batch=batch, steps=100) for batch in (16, 64, 200)),
     *(Case(name, batch=batch) for name in ("physics", "view") for batch in (16, 64, 256)),
+    Case("view at once", batch=256),
     Case("state"),
     Case("physics", batch=32, cores=1),
     Case("view", batch=32, cores=1),
@@ -65,7 +77,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.case:
         case = Case(**json.loads(options.case))
-        measured = {"envpool": measure_envpool, "gymnasium": measure_gymnasium, "parts": measure_parts}.get(case.name, measure)
+        measured = {"loop": measure_loop, "envpool": measure_envpool, "gymnasium": measure_gymnasium, "parts": measure_parts}.get(
+            case.name, measure
+        )
         sys.stdout.write("\n" + json.dumps(measured(case)) + "\n")
         return
 
@@ -77,6 +91,44 @@ def main() -> None:
             runs[case].append(_in_a_process(case, options.peer_python if case.name in PEERS else sys.executable))
             print(case, {name: value for name, value in runs[case][-1].items() if name != "environment"}, flush=True)
     write_results(runs)
+
+
+def measure_loop(case: Case) -> dict[str, Any]:
+    """Measures generations of the paper's policy, in which no lifetime ends before its last step."""
+    import hebbax
+
+    hebbax.use_cpu_cores(case.cores)
+    import jax
+    import jax.numpy as jnp
+
+    from hebbax import devices, training
+    from hebbax.presets import PRESETS
+    from hebbax.run_dir import describe_environment
+
+    paper = PRESETS["car-hebbian"]()
+    config = dataclasses.replace(
+        paper,
+        task=dataclasses.replace(paper.task, episode_steps=case.steps, patience=None),
+        strategy=dataclasses.replace(paper.strategy, population_size=case.batch),
+    )
+    mesh = devices.population_mesh(case.batch)
+    state = devices.put_everywhere(training.initial_state(config), mesh)
+    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
+    run_generation = training.compile_generation(config, mesh, state, number)
+    seconds = []
+    for _ in range(2):
+        started = time.perf_counter()
+        state, metrics = jax.block_until_ready(run_generation(state, number))
+        seconds.append(time.perf_counter() - started)
+    num_steps = case.batch * NUM_VARIATIONS * case.steps
+    if int(metrics["steps"]) != num_steps:
+        raise RuntimeError(f"{metrics['steps']} steps were lived, but {num_steps} were meant to be measured")
+    return {
+        "steps_per_second": num_steps / min(seconds),
+        "microseconds_per_step_and_core": 1e6 * case.cores * min(seconds) / num_steps,
+        "peak_memory_bytes": _peak_memory(),
+        "environment": describe_environment(),
+    }
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -91,7 +143,8 @@ def measure(case: Case) -> dict[str, Any]:
     from hebbax.run_dir import describe_environment
     from hebbax.tasks.car_racing import CarRacing
 
-    task = CarRacing(view="pixels" if case.name == "view" else "state")
+    is_view = case.name.startswith("view")
+    task = CarRacing(view="pixels" if is_view else "state")
     variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
     variations = jax.tree.map(lambda leaf: leaf[jnp.arange(case.batch) % 5], variations)
     mesh = devices.population_mesh(case.batch)
@@ -102,7 +155,7 @@ def measure(case: Case) -> dict[str, Any]:
     def drive(races: Any, variations: Any, steps: int) -> Any:
         def advance(carry: Any, _: None) -> tuple[Any, None]:
             races, _ = carry
-            actions = jax.vmap(follow_road)(races) if case.name == "view" else tape(races)
+            actions = jax.vmap(follow_road)(races) if is_view else tape(races)
             races, observation, reward, _ = jax.vmap(task.step)(races, actions, variations)
             # Carried on, as a rollout carries it, an observation is made; elsewhere XLA leaves it out.
             return (races, reward if case.name == "physics" else observation), None
@@ -121,8 +174,15 @@ def measure(case: Case) -> dict[str, Any]:
     jax.block_until_ready(reset_all(keys, variations))
     reset_seconds = time.perf_counter() - started
 
+    def drive_share(races: Any, variations: Any, steps: int) -> Any:
+        share = races.num_steps.shape[0]
+        size = min(share, TOGETHER) if case.name == "view" else share
+        chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), (races, variations))
+        driven = jax.lax.map(lambda chunk: drive(*chunk, steps), chunks)
+        return jax.tree.map(lambda leaf: leaf.reshape(share, *leaf.shape[2:]), driven)
+
     def seconds_of(races: Any, steps: int) -> tuple[Any, float]:
-        run = jax.jit(devices.over_population(lambda races, variations: drive(races, variations, steps), mesh))
+        run = jax.jit(devices.over_population(lambda races, variations: drive_share(races, variations, steps), mesh))
         jax.block_until_ready(run(races, variations))
         started = time.perf_counter()
         (races, seen) = jax.block_until_ready(run(races, variations))
@@ -156,7 +216,7 @@ def follow_road(race: Any) -> Any:
 
 
 def measure_parts(case: Case) -> dict[str, Any]:
-    """Measures what a view is made of, one part at a time, on one core."""
+    """Measures what a view and a policy are made of, one part at a time, on one core."""
     import hebbax
 
     hebbax.use_cpu_cores(1)
@@ -186,8 +246,33 @@ def measure_parts(case: Case) -> dict[str, Any]:
         "view": (lambda *scene: render.draw_view(*scene, 84), (races.car, races.track, races.is_visited, time_of(races))),
         "step": (lambda race: task.step(race, jnp.zeros(3), variation)[0].replace(track=None), (races,)),
     }
+    times = {name: _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch) for name, (part, arguments) in parts.items()}
+    return {f"{name}_microseconds": time for name, time in {**times, **_time_policy()}.items()}
+
+
+def _time_policy() -> dict[str, float]:
+    """Times the paper's plastic policy: two individuals, which a core lives at a time, in four lifetimes each."""
+    import jax
+
+    from hebbax.policies.vision import look
+    from hebbax.presets import PRESETS
+
+    config = PRESETS["car-hebbian"]()
+    policy: Any = config.policy
+    keys = jax.random.split(jax.random.key(0), 2)
+    genotypes = jax.vmap(lambda key: config.genome.init(key, policy.genotype_shape(config.task)).mean)(keys)
+    memories = jax.vmap(lambda key, genotype: jax.vmap(lambda key: policy.reset(key, genotype))(jax.random.split(key, 4)))(keys, genotypes)
+    pictures = jax.random.uniform(jax.random.key(1), (2, 4, *config.task.observation_shape))
+
+    def for_all(function: Any) -> Any:
+        return jax.jit(jax.vmap(jax.vmap(function, in_axes=(None, 0, 0))))
+
+    see = for_all(lambda genotype, memory, picture: look(genotype.filters, picture))
+    learn = for_all(lambda genotype, memory, seen: policy.head.act(genotype.head, memory, seen))
+    features = see(genotypes, memories, pictures)
     return {
-        f"{name}_microseconds": _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch) for name, (part, arguments) in parts.items()
+        "look": _microseconds(see, (genotypes, memories, pictures), 8),
+        "network_and_plasticity": _microseconds(learn, (genotypes, memories, features), 8),
     }
 
 
@@ -274,16 +359,26 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
     speed = {(row["name"], row["batch"], row["cores"]): row["steps_per_second"] for row in rows if "steps_per_second" in row}
     pairs = {
+        "loop: population 64 to 16": (("loop", 64, 2), ("loop", 16, 2)),
+        "loop: population 200 to 16": (("loop", 200, 2), ("loop", 16, 2)),
+        "loop: population 200 to 64": (("loop", 200, 2), ("loop", 64, 2)),
+        "loop: two cores to one": (("loop", 16, 2), ("loop", 16, 1)),
         "view to EnvPool, two cores": (("view", 64, 2), ("envpool", 64, 2)),
         "view to EnvPool, one core": (("view", 32, 1), ("envpool", 32, 1)),
         "view to gymnasium, one core": (("view", 32, 1), ("gymnasium", 1, 1)),
         "view: two cores to one": (("view", 64, 2), ("view", 32, 1)),
         "physics: two cores to one": (("physics", 64, 2), ("physics", 32, 1)),
         "view: batch 256 to 64": (("view", 256, 2), ("view", 64, 2)),
+        "view: batch 256 at once to 64": (("view at once", 256, 2), ("view", 64, 2)),
         "physics: batch 256 to 64": (("physics", 256, 2), ("physics", 64, 2)),
         "physics to view": (("physics", 64, 2), ("view", 64, 2)),
     }
-    return {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
+    found = {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
+    for row in rows:
+        if row["name"] == "loop":
+            name = f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"
+            found[name] = PAPER_MICROSECONDS / row["microseconds_per_step_and_core"]
+    return found
 
 
 def _peak_memory() -> int:

@@ -28,28 +28,33 @@ def main() -> None:
 
     from hebbax.run_dir import describe_environment
 
-    runs = [run_seed(seed, options.episodes) for seed in range(options.seeds)]
+    runs = [run_seed("quadruped-demo", seed, options.episodes) for seed in range(options.seeds)]
     environment = describe_environment()
-    results = {"environment": environment, **compare(runs), "runs": runs}
-    file = Path(__file__).parent / "results" / f"demo-{environment['devices'][0]}.json"
+    write_results("demo", {"environment": environment, **compare(runs), "runs": runs})
+
+
+def write_results(name: str, results: dict[str, Any]) -> None:
+    """Writes the results into a file of the device, without the single returns, and prints what they come to."""
+    for run in results["runs"]:
+        for score in run["scores"]:
+            del score["returns"]
+    file = Path(__file__).parent / "results" / f"{name}-{results['environment']['devices'][0]}.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps({name: value for name, value in results.items() if name != "runs"}, indent=2))
 
 
-def run_seed(seed: int, episodes: int) -> dict[str, Any]:
-    """Trains and evaluates one seed."""
+def run_seed(preset: str, seed: int, episodes: int) -> dict[str, Any]:
+    """Trains and evaluates one seed of a preset."""
     from hebbax.loggers import ProgressBar
     from hebbax.presets import PRESETS
 
-    config = dataclasses.replace(PRESETS["quadruped-demo"](), seed=seed)
+    config = dataclasses.replace(PRESETS[preset](), seed=seed)
     started = time.perf_counter()
     with ProgressBar(config.generations) as progress:
         result = hebbax.train(config, callbacks=[progress])
     train_seconds = time.perf_counter() - started
     scores = [score.to_dict() for score in hebbax.evaluate(result, episodes)]
-    for score in scores:
-        del score["returns"]
     return {
         "seed": seed,
         "train_seconds": train_seconds,

@@ -131,7 +131,7 @@ def time_lifetimes(config: Any, mesh: Any, state: Any, repeats: int) -> list[flo
     variations = rollout.stack(config.training_variations)
 
     def live(keys: Any, genotypes: Any) -> Any:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, devices.chunk_size())
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.individuals_at_a_time)
 
     keys, genotypes = (
         jax.random.split(jax.random.key(0), config.strategy.population_size),

@@ -32,23 +32,48 @@ def main() -> None:
 def demo(results: dict[str, Any]) -> str:
     """Whether the demo learns, and what it reaches."""
     runs = results["runs"]
-    minutes = max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
     lines = [
         f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
         f"last five, {results['gain_in_standard_errors_over_generations']:.0f} standard errors "
-        f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and evaluation take at most {minutes:.0f} minutes on two "
+        f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and evaluation take at most {_minutes(runs):.0f} minutes on two "
         f"cores. Measured at commit {results['environment']['git_commit']}. The score of the genome's mean, 100 lifetimes in each variation:",
         "",
-        "| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |",
-        "|---|" + "---|" * len(runs),
+        *scores(runs),
     ]
+    return "\n".join(lines)
+
+
+def car_demo(results: dict[str, Any]) -> str:
+    """Whether the racer's demo learns, and how far it is from a driver that goes straight."""
+    runs, environment = results["runs"], results["environment"]
+    lines = [
+        f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
+        f"last five; training and evaluation take at most {_minutes(runs):.0f} minutes on two cores. Measured at commit {environment['git_commit']}. Against "
+        "drivers that never steer, the best of several constant gases, on the same tracks:",
+        "",
+        "| variations | learned | straight | its gas | standard errors over races | over seeds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in (("training", results["training"]), ("held out", results["held_out"])):
+        errors = f"{row['gain_in_standard_errors_over_races']:.1f} | {row['gain_in_standard_errors_over_seeds']:.1f}"
+        lines.append(f"| {name} | {row['score']:.1f} | {row['straight_score']:.1f} | {row['straight_gas']:g} | {errors} |")
+    return "\n".join([*lines, "", "The score of the genome's mean, 100 lifetimes in each variation:", "", *scores(runs)])
+
+
+def _minutes(runs: list[dict[str, Any]]) -> float:
+    return max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
+
+
+def scores(runs: list[dict[str, Any]]) -> list[str]:
+    """Each seed's score in every variation."""
+    lines = ["| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |", "|---|" + "---|" * len(runs)]
     for place, score in enumerate(runs[0]["scores"]):
         mark = " (held out)" if score["is_held_out"] else ""
         cells = [
             f"{run['scores'][place]['mean']:.1f} [{run['scores'][place]['low']:.1f}, {run['scores'][place]['high']:.1f}]" for run in runs
         ]
         lines.append(f"| `{score['variation']}`{mark} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return lines
 
 
 def speed(results: dict[str, Any]) -> str:
@@ -132,6 +157,50 @@ def coverage(results: dict[str, Any]) -> str:
     )
 
 
+def car_speed(results: dict[str, Any]) -> str:
+    """The racer's steps per second by batch, and the ratios."""
+    rows = {(row["name"], row["batch"], row["cores"]): row for row in results["cases"]}
+    kinds = {
+        "physics": "no view",
+        "state": "numbers",
+        "view": "84 x 84 pixels",
+        "view at once": "84 x 84 pixels, all races at once",
+        "envpool": "EnvPool's, 96 x 96 pixels",
+    }
+    lines = ["| steps per second, two cores | 16 races | 64 | 256 |", "|---|---|---|---|"]
+    for name, what in kinds.items():
+        cells = [rows.get((name, batch, 2)) for batch in (16, 64, 256)]
+        lines.append(f"| {what} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in cells) + " |")
+    ratios = [f"| {name} | {value:.2f} |" for name, value in results["ratios"].items() if "the paper's time" not in name]
+    return "\n".join([*lines, "", "| ratio | |", "|---|---|", *ratios])
+
+
+def car_loop(results: dict[str, Any]) -> str:
+    """The whole loop's cost of a step with the paper's plastic policy, by population."""
+    lines = [
+        "| population, in four variations | steps per second | µs per step and core | the paper's time to ours | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for row in results["cases"]:
+        if row["name"] == "loop":
+            ratio = results["ratios"][f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"]
+            cells = f"{row['steps_per_second']:,.0f} | {row['microseconds_per_step_and_core']:.0f} | {ratio:.1f} | {row['peak_memory_bytes'] / 1e9:.1f} GB"
+            lines.append(f"| {row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'} | {cells} |")
+    return "\n".join(lines)
+
+
+def box2d(results: dict[str, Any]) -> str:
+    """How near the racer comes to Box2D live: of each race's largest difference the median and the worst."""
+    parts = {name: part for name, part in results.items() if isinstance(part, dict)}
+    columns = next(iter(parts.values()))
+    lines = ["| median and worst of the races | " + " | ".join(parts) + " |", "|---|" + "---|" * len(parts)]
+    for column in columns:
+        cells = [f"{part[column]['median']:.0e}, {part[column]['largest']:.0e}" for part in parts.values()]
+        lines.append(f"| {column} | " + " | ".join(cells) + " |")
+    counts = [f"{name[0].upper()}{name[1:]}: {value}." for name, value in results.items() if name.startswith(("races with", "steps of"))]
+    return "\n".join([*lines, "", " ".join(counts)])
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
@@ -139,6 +208,10 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "natural": ("natural-steps.json", natural),
     "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
+    "car-demo": ("car-demo-cpu.json", car_demo),
+    "box2d": ("box2d-agreement.json", box2d),
+    "car-loop": ("car-racing-cpu.json", car_loop),
+    "car-speed": ("car-racing-cpu.json", car_speed),
 }
 
 if __name__ == "__main__":

@@ -71,6 +71,12 @@ def test_meshes_divide_the_population(population_size, count):
     assert mesh.axis_names == (devices.AXIS,)
 
 
+@pytest.mark.parametrize(("num_bytes", "count"), [(0, 8), (875_000, 8), (876_000, 7), (3_500_000, 2), (10**9, 1)])
+def test_chunks_fit_the_cache(num_bytes: int, count: int):
+    """As many individuals as 7 MB hold, at most 8, at least 1. Mutation: without the least of them large individuals divide by zero."""
+    assert devices.chunk_size(num_bytes) == count
+
+
 def test_each_device_has_its_share():
     """Either device sees its half, and results stand in the order of the arguments. Mutation: replicate the arguments."""
     seen = []

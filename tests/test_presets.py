@@ -66,3 +66,13 @@ def test_paper_settings_of_the_car():
     assert hebbian.policy.head == hebbax.Hebbian(hidden_sizes=(128, 64), is_bounded=True, is_output_linear=True)
     assert (hebbian.penalty, static.penalty, shared.penalty) == (0.01, 0.0, 0.01)
     assert dict(shared.genome.parts) == {"filters": hebbax.Normal(), "head": hebbax.SharedRules(rho=128)}
+
+
+def test_papers_networks_stay_in_the_cache():
+    """A core lives eight of the quadruped's plastic networks at a time, with 442 kB each in four variations, and two of the car's, with 3.3 MB.
+
+    Mutation: forgetting the variations' memories makes it three.
+    """
+    assert presets.quadruped_hebbian().individuals_at_a_time == 8
+    assert presets.car_hebbian().individuals_at_a_time == 2
+    assert presets.car_demo().individuals_at_a_time == 4

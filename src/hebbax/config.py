@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 import jax
+from jaxtyping import PyTree
 
 from hebbax import devices
 from hebbax.types import PRNGKey
@@ -45,7 +46,7 @@ class Config:
     seed: int = 0
     """The one seed from which all random numbers come."""
     chunk_size: int | None = None
-    """Individuals that live at a time on each device, which bounds the memory; if None 8 on a CPU, whose cache they fit, and all at once elsewhere."""
+    """Individuals that live at a time on each device, which bounds the memory; if None up to 8 on a CPU, whose cache they fit, and all at once elsewhere."""
     checkpoint_every: int = 10
     """Generations between two checkpoints."""
 
@@ -90,15 +91,20 @@ class Config:
             state = self.strategy.init(init_key, genome)
             return state, self.strategy.ask(ask_key, state)
 
-        state, population = (
-            sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(part)) for part in jax.eval_shape(start, jax.random.key(0))
-        )
+        state, population = (_num_bytes(part) for part in jax.eval_shape(start, jax.random.key(0)))
         return state, population
 
     @property
     def training_variations(self) -> dict[str, Any]:
         """The variations that a run trains on, by name."""
         return {name: variation for name, variation in self.task.variations.items() if name != self.held_out}
+
+    @property
+    def individuals_at_a_time(self) -> int | None:
+        """`chunk_size`, or what suits the devices here; None for all."""
+        genotype = self.policy.genotype_shape(self.task)
+        memory = jax.eval_shape(self.policy.reset, jax.random.key(0), genotype)
+        return self.chunk_size or devices.chunk_size(_num_bytes(genotype) + len(self.training_variations) * _num_bytes(memory))
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain values, from which `from_dict` rebuilds it."""
@@ -129,6 +135,10 @@ class Config:
             raise ValueError(f"{path} is no run: it has no config.json") from None
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{file} cannot be read: {error}") from error
+
+
+def _num_bytes(shapes: PyTree) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
 def _to_plain(value: Any) -> Any:

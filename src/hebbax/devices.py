@@ -11,7 +11,12 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 AXIS = "population"
-CPU_CHUNK = 8  # Of the paper's plastic networks in four variations: 3.5 MB. Two cores with 32 each spend a third of their time on memory.
+CPU_CHUNK = (
+    8  # Individuals, if a core's cache holds them. Two cores with 32 of the paper's quadrupeds each spend a third of their time on memory.
+)
+CPU_CACHE = (
+    7_000_000  # Bytes: two of the paper's plastic drivers in four variations. With eight, network and plasticity take three times as long.
+)
 
 
 def use_cpu_cores(count: int | None = None) -> None:
@@ -46,9 +51,13 @@ def memory_bytes() -> int:
     return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def chunk_size() -> int | None:
-    """How many individuals live best at a time on a device: on a CPU as many as keep rules and weights in a core's cache, elsewhere all (None)."""
-    return CPU_CHUNK if jax.default_backend() == "cpu" else None
+def chunk_size(num_bytes: int) -> int | None:
+    """How many individuals live best at a time on a device: on a CPU as many as stay in a core's cache, elsewhere all (None).
+
+    Args:
+        num_bytes: what one individual inherits and remembers in all its lifetimes.
+    """
+    return min(CPU_CHUNK, max(1, CPU_CACHE // max(1, num_bytes))) if jax.default_backend() == "cpu" else None
 
 
 def population_mesh(population_size: int) -> Mesh:

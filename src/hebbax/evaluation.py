@@ -103,7 +103,7 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
     data = devices.put_everywhere((jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes), genome), mesh)
     sample_keys, life_keys, genome = data
     variations = devices.put_everywhere(rollout.stack(config.task.variations), mesh)
-    live = _program(config.task, config.policy, config.chunk_size or devices.chunk_size(), mesh)
+    live = _program(config.task, config.policy, config.individuals_at_a_time, mesh)
     return live(life_keys, _genotypes(sample_keys, genome, is_sampled=is_sampled), variations)
 
 

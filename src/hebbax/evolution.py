@@ -83,7 +83,7 @@ def _compile(config: Config, mesh: Mesh, num_runs: int) -> Callable[..., tuple[T
 
 def _share_of_chunk(config: Config, num_runs: int) -> int | None:
     """How many individuals of each of several runs live at a time, so that together they need no more memory than one run alone."""
-    size = config.chunk_size or devices.chunk_size()
+    size = config.individuals_at_a_time
     return size and max(1, size // num_runs)
 
 
@@ -105,7 +105,7 @@ def generation(
     """
 
     def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.chunk_size or devices.chunk_size())
+        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.individuals_at_a_time)
 
     ask_key, life_key = jax.random.split(jax.random.fold_in(key, number))
     genotypes = config.strategy.ask(ask_key, state.search)
