@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make setup       installs everything into $(VENV)"
-	@echo "make demo        evolves a quadruped on four bodies and scores it on a fifth"
+	@echo "make demo        evolves a quadruped on four bodies, scores it on a fifth and writes a report"
 	@echo "make test        runs the tests"
 	@echo "make lint        checks style, formatting and types"
 	@echo "make format      formats the code"
@@ -38,6 +38,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/hebbax train quadruped-demo --run-dir runs/demo
 	$(BIN)/hebbax evaluate runs/demo
+	$(BIN)/hebbax report runs/demo --films 1
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
