@@ -38,7 +38,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/hebbax train quadruped-demo --run-dir runs/demo
 	$(BIN)/hebbax evaluate runs/demo
-	$(BIN)/hebbax report runs/demo --films 1
+	$(BIN)/hebbax report runs/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile

@@ -58,11 +58,11 @@ def write_report(folder: str | Path, films: int = 0) -> Path:
 
 def _find(results: Results, records: Sequence[Record], folder: Path, is_sweep: bool) -> list[Section | None]:
     """The sections of what was found."""
-    figures = draw_figures(results, folder / "figures")
+    figures = draw_figures(results, folder / "figures", is_sweep=is_sweep)
     scores = [_sweep_scores(results), _matrix(results)] if is_sweep else [_run_scores(results)]
-    names = ["learning-curves", *(["fitness-over-rho", "generalisation-matrix"] if is_sweep else [])]
-    pictures = Section("pictures", "Pictures", [], figures=[figures[name] for name in names])
-    rules = [figure for name, figure in figures.items() if name.startswith(("rule-use-", "weight-changes-"))]
+    of_rules = {name: name.startswith(("rule-use-", "weight-changes-")) for name in figures}
+    pictures = Section("pictures", "Pictures", [], figures=[figures[name] for name in figures if not of_rules[name]])
+    rules = [figures[name] for name in figures if of_rules[name]]
     words = ["Of each plastic method the rules of one run, the first that has a checkpoint."] if is_sweep else []
     films, left_out = find_films(results)
     return [

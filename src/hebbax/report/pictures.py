@@ -17,13 +17,17 @@ from hebbax.visualization.sweep import RulesOfRun, draw_results, find_rules
 FEW = 12  # Rules that are listed; of more there are quantiles.
 PIXELS_PER_INCH = 96  # Of a page.
 UNDRAWN: dict[str, Any] = {"uri": "", "width": 0}  # What is told before it is drawn.
+COMPARISONS = ("fitness-over-rho", "generalisation-matrix")
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-def draw_figures(results: Results, folder: Path) -> dict[str, Figure]:
-    """Draws all pictures into a folder, and returns them for the page by the names that `hebbax.visualization.sweep.draw_sweep` lists."""
+def draw_figures(results: Results, folder: Path, *, is_sweep: bool) -> dict[str, Figure]:
+    """Draws all pictures into a folder, and returns them for the page by the names that `hebbax.visualization.sweep.draw_sweep` lists.
+
+    Of a single run there are none that compare.
+    """
     rules = find_rules(results)
-    pictures = draw_results(results, rules)
+    pictures = {name: picture for name, picture in draw_results(results, rules).items() if is_sweep or name not in COMPARISONS}
     described = {**_describe_results(results), **_describe_rules(rules)}
     figures = {}
     for name, picture in pictures.items():

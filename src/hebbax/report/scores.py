@@ -62,12 +62,12 @@ def _probability(one: Improvement) -> list[str]:
 
 def matrix_table(matrix: Matrix) -> Table:
     """The generalisation matrix: a pair of columns for each variation."""
-    rows = []
-    for place, method in enumerate(matrix.methods):
-        pairs = zip(matrix.held_out[place], matrix.num_held_out[place], matrix.trained_on[place], matrix.num_trained_on[place], strict=True)
-        rows.append(
-            [method, *(cell for held, num_held, trained, num_trained in pairs for cell in (_of(held, num_held), _of(trained, num_trained)))]
-        )
+    means = np.stack([matrix.held_out, matrix.trained_on], axis=-1).reshape(len(matrix.methods), -1).tolist()
+    numbers = np.stack([matrix.num_held_out, matrix.num_trained_on], axis=-1).reshape(len(matrix.methods), -1).tolist()
+    rows = [
+        [method, *(f"{number(mean)} ({num_runs})" if num_runs else ABSENT for mean, num_runs in zip(*cells, strict=True))]
+        for method, *cells in zip(matrix.methods, means, numbers, strict=True)
+    ]
     return Table(
         caption="Generalisation: mean returns of each method in each variation",
         columns=["method", *[HELD_OUT, TRAINED_ON] * len(matrix.variations)],
@@ -76,10 +76,6 @@ def matrix_table(matrix: Matrix) -> Table:
         groups=(("", 1), *((in_words(variation), 2) for variation in matrix.variations)),
         marked=frozenset(range(1, 2 * len(matrix.variations), 2)),
     )
-
-
-def _of(mean: float, num_runs: int) -> str:
-    return f"{number(mean)} ({num_runs})" if num_runs else ABSENT
 
 
 def run_table(results: Results, records: Sequence[Record]) -> Table:
