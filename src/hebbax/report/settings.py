@@ -27,12 +27,14 @@ def list_settings(records: Sequence[Record]) -> list[Listing]:
     for record in records:
         plain = {name: value for name, value in record.config.items() if name not in OF_THE_RUN}
         groups.setdefault((record.run.method, json.dumps(plain, indent=2)), []).append(record)
-    return [Listing(f"{method}: {_describe(group)}", text) for (method, text), group in groups.items()]
+    methods = [method for method, _ in groups]
+    return [Listing(_describe(method, group, methods.count(method) == 1), text) for (method, text), group in groups.items()]
 
 
-def _describe(group: Sequence[Record]) -> str:
+def _describe(method: str, group: Sequence[Record], is_only: bool) -> str:
+    """The runs of a group, one by one where the method has others."""
     pairs = ", ".join(f"{record.run.fold} {record.run.seed}" for record in group)
-    return f"{count(len(group), 'run')} (held out and seed: {pairs})"
+    return f"{method}: {count(len(group), 'run')}" + ("" if is_only else f" (held out and seed: {pairs})")
 
 
 def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
