@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make setup       installs everything into $(VENV)"
-	@echo "make demo        evolves a quadruped on four bodies and scores it on a fifth"
+	@echo "make demo        evolves a quadruped on four bodies, scores it on a fifth and writes a report"
 	@echo "make car-demo    evolves a driver that sees the road, and scores it under a push it has not met"
 	@echo "make test        runs the tests"
 	@echo "make lint        checks style, formatting and types"
@@ -39,10 +39,12 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/hebbax train quadruped-demo --run-dir runs/demo
 	$(BIN)/hebbax evaluate runs/demo
+	$(BIN)/hebbax report runs/demo
 
 car-demo: $(READY)
 	$(BIN)/hebbax train car-demo --run-dir runs/car-demo
 	$(BIN)/hebbax evaluate runs/car-demo
+	$(BIN)/hebbax report runs/car-demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile

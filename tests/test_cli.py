@@ -99,11 +99,30 @@ def test_experiment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "argv", ["script.py"])
     cli.run_experiment(rows, default)
     assert {path.name for path in (tmp_path / "default" / "runs").iterdir()} == {"first", "second"}
+    assert f"report in {tmp_path / 'default' / 'report.html'}" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["script.py", "third"])
     with pytest.raises(SystemExit) as end:
         cli.run_experiment(rows, default)
     assert end.value.code == 2
     assert "unknown method 'third'; allowed are first, second" in capsys.readouterr().err
+
+
+def test_report(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A run's page is written and copied; a folder that is none, and a missing extra, are named."""
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    hebbax.train(small(), run)
+    cli.main(["report", str(run), "--copy-to", str(kept)])
+    out = capsys.readouterr().out
+    assert f"report in {run / 'report.html'}" in out
+    assert f"copied 6 files to {kept}" in out
+    assert (kept / "report.html").read_text() == (run / "report.html").read_text()
+
+    assert f"{tmp_path} is neither a sweep nor a run" in refusal(capsys, "report", str(tmp_path))
+    assert "films is -1, but must be 0 or more" in refusal(capsys, "report", str(run), "--films", "-1")
+    monkeypatch.delitem(sys.modules, "hebbax.report", raising=False)
+    monkeypatch.delitem(sys.modules, "hebbax.report.page", raising=False)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert "reports need jinja2, which is not installed: pip install 'hebbax[viz]'" in refusal(capsys, "report", str(run))
 
 
 def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):

@@ -1,4 +1,4 @@
-"""The command line: `hebbax train | evaluate | sweep | render | presets`, and that of an experiment's script."""
+"""The command line: `hebbax train | evaluate | sweep | render | report | presets`, and that of an experiment's script."""
 
 import argparse
 import dataclasses
@@ -25,6 +25,7 @@ commands:
   hebbax render RUN [OPTIONS]      film a lifetime of a run's genome in one variation
   hebbax sweep PRESET... --folder FOLDER [OPTIONS]
                                    compare presets: every held-out variation, several seeds
+  hebbax report FOLDER [OPTIONS]   write a page about a run or a sweep
   hebbax presets                   list the presets
 
 `hebbax train PRESET --help` lists every setting of a preset.
@@ -115,6 +116,18 @@ class SweepOptions:
     """CPU cores to use; all of them if None."""
 
 
+@dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """Writes report.html into the folder: a page with the tables, pictures, films and settings of a run or a sweep, and with what is missing."""
+
+    folder: tyro.conf.Positional[Path]
+    """Folder of a run or a sweep."""
+    films: int = 0
+    """Films to make first, of the best method before the others; those that are there are shown in any case."""
+    copy_to: Path | None = None
+    """Folder for a copy of what is worth keeping: the page if it is below 3 MiB, tables and pictures, no checkpoints; none if None."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 if all went well, 2 after an error in what was asked for, 130 after an interrupt."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -123,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "evaluate": _evaluate,
         "sweep": _sweep,
         "render": _render,
+        "report": _report,
         "presets": _presets,
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -134,13 +148,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOptions) -> None:
-    """Runs an experiment's script: a sweep whose methods and defaults are given, and whose options are the command line's.
+    """Runs an experiment's script: a sweep whose methods and defaults are given, and whose options are the command line's; then its report.
 
     Args:
         methods: what makes each method's configuration, by the name of its row. They are called when the cores are settled, for JAX then starts.
         default: the options that are not given.
     """
-    _run(lambda: _sweep_methods(methods, tyro.cli(SweepOptions, default=default)))
+
+    def run() -> None:
+        options = tyro.cli(SweepOptions, default=default)
+        _sweep_methods(methods, options)
+        _write_report(ReportOptions(options.folder))
+
+    _run(run)
 
 
 def _run(command: Callable[[], None]) -> None:
@@ -256,6 +276,24 @@ def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOp
         together=options.together,
         executor=executor,
     )
+
+
+def _report(arguments: list[str]) -> None:
+    _write_report(tyro.cli(ReportOptions, args=arguments, prog="hebbax report"))
+
+
+def _write_report(options: ReportOptions) -> None:
+    try:
+        from hebbax.report import copy_report, write_report
+    except ModuleNotFoundError as error:
+        _refuse(f"reports need {error.name}, which is not installed: pip install 'hebbax[viz]'")
+
+    console = Console(soft_wrap=True)
+    console.print(f"report in {write_report(options.folder, options.films)}", highlight=False)
+    if options.copy_to is not None:
+        copies = copy_report(options.folder, options.copy_to)
+        page = "" if any(copy.name == "report.html" for copy in copies) else ", without the page, which is too large"
+        console.print(f"copied {len(copies)} files to {options.copy_to}{page}", highlight=False)
 
 
 def _resize(config: Config, options: SweepOptions) -> Config:

@@ -3,7 +3,7 @@
 from hebbax.results.comparison import Improvement, Matrix, Summary, generalisation_matrix, improvements, scores_by_fold, summarise
 from hebbax.results.curves import Curve, learning_curves
 from hebbax.results.methods import Method, describe_methods
-from hebbax.results.rows import KINDS, Missing, Results, Row, Run, collect, read_runs
+from hebbax.results.rows import KINDS, Missing, Results, Row, Run, collect, collect_run, read_runs
 from hebbax.results.tables import write
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Run",
     "Summary",
     "collect",
+    "collect_run",
     "describe_methods",
     "generalisation_matrix",
     "improvements",

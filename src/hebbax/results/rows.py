@@ -124,7 +124,26 @@ def collect(folder: str | Path) -> Results:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
     """
-    runs = read_runs(folder)
+    return _collect(read_runs(folder))
+
+
+def collect_run(run_dir: str | Path) -> Results:
+    """Reads the scores of a run by itself, as a sweep of this one run: its method is the folder's name, its fold what it holds out, or "nothing".
+
+    Raises:
+        ValueError: if the folder holds no run, or one that cannot be read.
+    """
+    folder = Path(run_dir)
+    try:
+        config = json.loads((folder / "config.json").read_text())["config"]
+        return _collect([Run(folder.resolve().name, config["held_out"] or "nothing", config["seed"], folder)])
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} is no run: it has no config.json") from None
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{folder / 'config.json'} cannot be read: {error!r}") from error
+
+
+def _collect(runs: list[Run]) -> Results:
     rows: list[Row] = []
     missing: list[Missing] = []
     for run in runs:

@@ -11,11 +11,15 @@ from hebbax.results.rows import FORMAT, Results, Row, collect
 from hebbax.run_dir import write_whole
 
 
-def write(folder: str | Path) -> Results:
+def write(folder: str | Path, results: Results | None = None) -> Results:
     """Collects a sweep's scores and writes them into its folder.
 
     `results.csv` has a line for each row; `results.json` the rows, and the scores that are missing with the reason. What is not a number is an empty cell
     in the one and null in the other.
+
+    Args:
+        folder: of the sweep.
+        results: what is written, where it has been collected already.
 
     Returns:
         What was written.
@@ -23,7 +27,7 @@ def write(folder: str | Path) -> Results:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
     """
-    results = collect(folder)
+    results = collect(folder) if results is None else results
     rows = [{name: _or_none(value) for name, value in row._asdict().items()} for row in results.rows]
     plain = {"format": FORMAT, "rows": rows, "missing": [missing._asdict() for missing in results.missing]}
     write_whole(Path(folder) / "results.csv", _to_csv(rows))

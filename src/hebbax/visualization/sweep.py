@@ -1,16 +1,31 @@
 """All pictures of a sweep."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from hebbax.results import Results, collect, describe_methods, generalisation_matrix, learning_curves, summarise
+from matplotlib.figure import Figure
+
+from hebbax.results import Results, Run, collect, describe_methods, generalisation_matrix, learning_curves, summarise
 from hebbax.training import load_result
 from hebbax.visualization.curves import draw_learning_curves
 from hebbax.visualization.matrix import draw_generalisation_matrix
 from hebbax.visualization.rho import draw_fitness_over_rho
 from hebbax.visualization.rule_use import draw_rule_use
-from hebbax.visualization.rules import rules_of
+from hebbax.visualization.rules import Rules, rules_of
 from hebbax.visualization.style import save
 from hebbax.visualization.weight_changes import draw_weight_changes
+
+
+class RulesOfRun(NamedTuple):
+    """The rules that stand for a method.
+
+    title: the method and the run, in words.
+    rules: of the run's newest genome.
+    """
+
+    title: str
+    rules: Rules
 
 
 def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
@@ -29,22 +44,48 @@ def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
     Raises:
         ValueError: if the folder holds no sweep, or a run that cannot be read.
     """
-    results, figures = collect(folder), Path(folder) / "figures"
-    methods = describe_methods(results)
+    results = collect(folder)
+    pictures = draw_results(results, find_rules(results), kind)
+    return {name: save(figure, Path(folder) / "figures", name) for name, figure in pictures.items()}
+
+
+def draw_results(results: Results, rules: Mapping[str, RulesOfRun], kind: str = "mode") -> dict[str, Figure]:
+    """Draws the pictures of a sweep.
+
+    Args:
+        results: of the sweep.
+        rules: by method, as `find_rules` returns them.
+        kind: "mode" or "samples", whose scores are drawn.
+
+    Returns:
+        The pictures by their names, which `draw_sweep` lists.
+    """
     drawn = {
         "learning-curves": draw_learning_curves(learning_curves(results)),
-        "fitness-over-rho": draw_fitness_over_rho(methods, summarise(results, kind)),
+        "fitness-over-rho": draw_fitness_over_rho(describe_methods(results), summarise(results, kind)),
         "generalisation-matrix": draw_generalisation_matrix(generalisation_matrix(results, kind)),
     }
-    for method in methods:
+    for method, found in rules.items():
+        drawn[f"rule-use-{method}"] = draw_rule_use(found.rules, found.title)
+        drawn[f"weight-changes-{method}"] = draw_weight_changes(found.rules, found.title)
+    return drawn
+
+
+def find_rules(results: Results) -> dict[str, RulesOfRun]:
+    """The rules of each plastic method that has a run with a checkpoint, of the first of these runs in the sweep's order.
+
+    Raises:
+        ValueError: if a run cannot be read.
+    """
+    found = {}
+    for method in describe_methods(results):
         run = _run_with_checkpoint(results, method.name)
         if method.sharing != "none" and run is not None:
-            rules, title = rules_of(load_result(run).genome), f"{method.name}: {run.parent.name}, {run.name}"
-            drawn[f"rule-use-{method.name}"] = draw_rule_use(rules, title)
-            drawn[f"weight-changes-{method.name}"] = draw_weight_changes(rules, title)
-    return {name: save(figure, figures, name) for name, figure in drawn.items()}
+            title = f"{method.name}: {run.fold}, seed-{run.seed}"
+            found[method.name] = RulesOfRun(title, rules_of(load_result(run.path).genome))
+    return found
 
 
-def _run_with_checkpoint(results: Results, method: str) -> Path | None:
-    paths = (run.path for run in results.runs if run.method == method)
-    return next((path for path in paths if any(child.name.isdigit() for child in path.glob("checkpoints/*"))), None)
+def _run_with_checkpoint(results: Results, method: str) -> Run | None:
+    runs = (run for run in results.runs if run.method == method)
+    return next((run for run in runs if any(child.name.isdigit() for child in run.path.glob("checkpoints/*"))), None)

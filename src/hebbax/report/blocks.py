@@ -1,0 +1,110 @@
+"""What a page is made of: sections with words, tables, pictures, films and listings. The template knows how each of them looks."""
+
+import base64
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".mp4": "video/mp4", ".gif": "image/gif"}
+ABSENT = "-"  # Where there is no number.
+
+
+class Table(NamedTuple):
+    """A table whose first column names its rows.
+
+    caption: what it shows.
+    columns: headings, one for each column.
+    rows: as many cells as there are columns.
+    note: what must be known to read it.
+    groups: headings above the columns with the number of columns of each; none if empty.
+    marked: places of the columns that stand out, because they are of what is held out.
+    """
+
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    groups: tuple[tuple[str, int], ...] = ()
+    marked: frozenset[int] = frozenset()
+
+
+class Figure(NamedTuple):
+    """A picture.
+
+    caption: what it shows, and how to read it.
+    alt: what is to be seen, for those who do not see it.
+    uri: the picture itself.
+    width: pixels that it takes where there is room.
+    numbers: what it is drawn from.
+    """
+
+    caption: str
+    alt: str
+    uri: str
+    width: int
+    numbers: Table | None = None
+
+
+class Film(NamedTuple):
+    """A film.
+
+    caption: who is seen where.
+    uri: the film itself.
+    is_video: whether it can be played and stopped; otherwise it is a moving picture.
+    """
+
+    caption: str
+    uri: str
+    is_video: bool
+
+
+class Listing(NamedTuple):
+    """Text that is folded away until it is asked for."""
+
+    caption: str
+    text: str
+
+
+class Section(NamedTuple):
+    """A part of the page.
+
+    anchor: its name in links.
+    title: its heading.
+    words: paragraphs.
+    tables, long_tables, figures, films, listings: what it holds, in the order of the page; long tables and listings are folded.
+    """
+
+    anchor: str
+    title: str
+    words: Sequence[str]
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    films: Sequence[Film] = ()
+    long_tables: Sequence[Table] = ()
+    listings: Sequence[Listing] = ()
+
+
+def data_uri(file: Path) -> str:
+    """A file as an address that holds all of it."""
+    return f"data:{TYPES[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def number(value: float, decimals: int = 1) -> str:
+    """A number for people; "-" if it is not finite."""
+    return f"{value:,.{decimals}f}" if math.isfinite(value) else ABSENT
+
+
+def interval(low: float, high: float, decimals: int = 1) -> str:
+    """An interval for people; "-" if an end is not finite."""
+    return f"{low:,.{decimals}f} to {high:,.{decimals}f}" if math.isfinite(low) and math.isfinite(high) else ABSENT
+
+
+def count(amount: int, thing: str) -> str:
+    """An amount with its thing in the singular or the plural."""
+    return f"{amount:,} {thing}" if amount == 1 else f"{amount:,} {thing}s"
+
+
+def in_words(name: str) -> str:
+    """A variation's name for people."""
+    return name.replace("_", " ")

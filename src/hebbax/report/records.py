@@ -1,0 +1,71 @@
+"""What a run's folder says of it beside its scores: settings, progress, machines."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hebbax.results import KINDS, Results, Run
+from hebbax.run_dir import read_metrics
+
+
+class Record(NamedTuple):
+    """A run that has begun.
+
+    run: which.
+    config: its settings as plain values.
+    history: the metrics of its generations.
+    starts: the environments in which it was started, one after another.
+    evaluated: generations behind the genome that has scores; None if it has none, or they do not say.
+    """
+
+    run: Run
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    starts: list[dict[str, Any]]
+    evaluated: int | None
+
+    @property
+    def generations(self) -> int:
+        """How many it has behind it."""
+        return len(self.history)
+
+    @property
+    def wanted(self) -> int:
+        """How many it wants."""
+        return self.config["generations"]
+
+    @property
+    def population_size(self) -> int:
+        """Individuals in a generation."""
+        return self.config["strategy"]["population_size"]
+
+    @property
+    def seconds(self) -> float:
+        """Spent on its generations, without compilation between them and evaluation."""
+        return sum(metrics.get("seconds", 0.0) for metrics in self.history)
+
+
+def read_records(results: Results) -> list[Record]:
+    """Reads all runs that have begun.
+
+    Raises:
+        ValueError: if a file of theirs is damaged.
+    """
+    return [_read(run) for run in results.runs if (run.path / "config.json").exists()]
+
+
+def _read(run: Run) -> Record:
+    config = _load(run.path / "config.json")["config"]
+    starts = _load(run.path / "environment.json") or []
+    scores = _load(run.path / KINDS["mode"]) or {}
+    return Record(run, config, read_metrics(run.path), starts, scores.get("generations"))
+
+
+def _load(file: Path) -> Any:
+    """A file's content; None if it is not there."""
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
