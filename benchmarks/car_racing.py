@@ -101,7 +101,7 @@ def measure_loop(case: Case) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from hebbax import devices, training
+    from hebbax import devices, evolution, rollout
     from hebbax.presets import PRESETS
     from hebbax.run_dir import describe_environment
 
@@ -112,13 +112,14 @@ def measure_loop(case: Case) -> dict[str, Any]:
         strategy=dataclasses.replace(paper.strategy, population_size=case.batch),
     )
     mesh = devices.population_mesh(case.batch)
-    state = devices.put_everywhere(training.initial_state(config), mesh)
-    number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
-    run_generation = training.compile_generation(config, mesh, state, number)
+    state = devices.put_everywhere(evolution.initial_state(config), mesh)
+    data = (evolution.random_keys(config)[1], rollout.stack(config.training_variations), jnp.zeros((), jnp.int32))
+    key, variations, number = devices.put_everywhere(data, mesh)
+    run_generation = evolution.compile_generation(config, mesh)
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        state, metrics = jax.block_until_ready(run_generation(state, number))
+        state, metrics = jax.block_until_ready(run_generation(key, variations, state, number))
         seconds.append(time.perf_counter() - started)
     num_steps = case.batch * NUM_VARIATIONS * case.steps
     if int(metrics["steps"]) != num_steps:

@@ -125,13 +125,17 @@ def test_two_devices_share_the_work_on_shared_rules():
     shared = dataclasses.replace(config(Cart(), population_size=8, is_mirrored=False), genome=SharedRules(num_rules=7), penalty=0.0)
     results = []
     for mesh, num_lanes in ((one_device(), 8), (devices.population_mesh(8), 4)):
-        state = devices.put_everywhere(training.initial_state(shared), mesh)
-        number = devices.put_everywhere(jnp.zeros((), jnp.int32), mesh)
-        program = training.compile_generation(shared, mesh, state, number)
+        data = (
+            evolution.random_keys(shared)[1],
+            rollout.stack(shared.training_variations),
+            evolution.initial_state(shared),
+            jnp.zeros((), jnp.int32),
+        )
+        program = evolution.compile_generation(shared, mesh)
         # 2 x 3 + 3 x 1 = 9 synapses are one block.
-        assert f"f32[{num_lanes},9,7]" in program.func.as_text()
-        assert f"f32[{12 - num_lanes},9,7]" not in program.func.as_text()
-        results.append(program(state, number)[0].search.genome)
+        assert f"f32[{num_lanes},9,7]" in program.as_text()
+        assert f"f32[{12 - num_lanes},9,7]" not in program.as_text()
+        results.append(program(*devices.put_everywhere(data, mesh))[0].search.genome)
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
         # A gradient is a sum over nine synapses of eight individuals, divided by sigma = 0.1, and a step a fifth of it.
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
