@@ -11,21 +11,21 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+NO_RESULT = "No result yet."
 
 
 def main() -> None:
-    """Fills every mark for which there is a result."""
+    """Fills every mark, and says so where there is no result yet."""
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
-            if (RESULTS / file).exists():
-                table = make(json.loads((RESULTS / file).read_text()))
-                text = re.sub(
-                    rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-                    lambda found, table=table: found[1] + table + "\n" + found[2],
-                    text,
-                    flags=re.S,
-                )
+            table = make(json.loads((RESULTS / file).read_text())) if (RESULTS / file).exists() else NO_RESULT
+            text = re.sub(
+                rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+                lambda found, table=table: found[1] + table + "\n" + found[2],
+                text,
+                flags=re.S,
+            )
         page.write_text(text)
 
 
@@ -186,7 +186,7 @@ def car_loop(results: dict[str, Any]) -> str:
             ratio = results["ratios"][f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"]
             cells = f"{row['steps_per_second']:,.0f} | {row['microseconds_per_step_and_core']:.0f} | {ratio:.1f} | {row['peak_memory_bytes'] / 1e9:.1f} GB"
             lines.append(f"| {row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'} | {cells} |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else NO_RESULT
 
 
 def box2d(results: dict[str, Any]) -> str:
