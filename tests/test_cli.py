@@ -171,7 +171,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
     ("arguments", "words"),
     [
         ([], ""),
-        (["fly"], "unknown command 'fly'; allowed are train, evaluate, sweep, render, presets"),
+        (["fly"], "unknown command 'fly'; allowed are train, evaluate, sweep, render, report, presets"),
         (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
         (["train"], "no preset given; allowed are small"),
         (["train", "large"], "unknown preset 'large'; allowed are small"),

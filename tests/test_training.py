@@ -34,6 +34,7 @@ hebbax.train(small_config(generations=int(sys.argv[2])), sys.argv[1], callbacks=
 
 COMMAND_LINE = """
 import sys, types
+import jax.numpy as jnp
 from small_run import small_config
 import small_task
 from hebbax.cli import main
@@ -42,7 +43,8 @@ class Endless(small_task.Cart):
     # The track has no end, and nobody lives to see the last step.
     def step(self, state, action, variation):
         state, observation, reward, _ = super().step(state, action, variation)
-        return state, observation, reward * 0, state.step < 0
+        # Not reward * 0: weights that grow for seconds end in no number.
+        return state, observation, jnp.zeros_like(reward), state.step < 0
 
 def small():
     return small_config(generations=100_000, checkpoint_every=100_000)
