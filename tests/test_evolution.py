@@ -104,18 +104,3 @@ def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(devices, "memory_bytes", lambda: int(1.5 * sum(config.search_bytes())))
     with pytest.raises(ValueError, match=r"2 runs together take .* let fewer go together"):
         train_together([(config, None), (small_config(seed=1), None)])
-
-
-def test_quadrupeds_go_together(lenient_promotion: None):
-    """Two quadrupeds of different seeds and held-out bodies have the numbers of each alone, for a few steps of physics."""
-    config = hebbax.Config(
-        task=hebbax.Quadruped(body="brax", episode_steps=3, burn_in_steps=0),
-        policy=hebbax.Hebbian(hidden_sizes=()),
-        genome=hebbax.Normal(init_scale=0.1),
-        strategy=hebbax.ScoreFunction(population_size=2),
-        generations=2,
-        held_out="default",
-    )
-    configs = [config, dataclasses.replace(config, seed=1, held_out="long_rear_legs")]
-    for one, result in zip(configs, train_together([(one, None) for one in configs]), strict=True):
-        assert_close(result.history, hebbax.train(one).history)
