@@ -167,7 +167,12 @@ def car_speed(results: dict[str, Any]) -> str:
         "view at once": "84 x 84 pixels, all races at once",
         "envpool": "EnvPool's, 96 x 96 pixels",
     }
-    lines = ["| steps per second, two cores | 16 races | 64 | 256 |", "|---|---|---|---|"]
+    lines = [
+        f"Measured at commit {results['environment']['git_commit']}.",
+        "",
+        "| steps per second, two cores | 16 races | 64 | 256 |",
+        "|---|---|---|---|",
+    ]
     for name, what in kinds.items():
         cells = [rows.get((name, batch, 2)) for batch in (16, 64, 256)]
         lines.append(f"| {what} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in cells) + " |")
