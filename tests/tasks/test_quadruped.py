@@ -1,5 +1,6 @@
 """The quadruped as a task: what it promises to a rollout, how lifetimes start and end, and which configurations it refuses."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,41 +26,37 @@ def step(task: Quadruped) -> Callable[..., Any]:
     return jax.jit(task.step)
 
 
-@pytest.fixture(scope="module")
-def lives(task: Quadruped) -> Callable[..., Any]:
-    """Ten steps under sines after the burn-in, for one key in one body."""
-
-    def live(key: jax.Array, body: Any) -> Any:
-        state, observation = task.reset(key, body)
-
-        def advance(state: Any, time: jax.Array) -> Any:
-            state, observation, reward, done = task.step(state, jnp.sin(time + jnp.arange(8.0)), body)
-            return state, (observation, reward, done)
-
-        state, steps = jax.lax.scan(advance, state, jnp.arange(float(NUM_STEPS)))
-        return state, observation, steps
-
-    return live
+def live(reset: Callable[..., Any], step: Callable[..., Any], key: jax.Array, body: Any) -> Any:
+    """Ten steps under sines after the burn-in: the last state, the first observation, and every step's observation and reward."""
+    state, first = reset(key, body)
+    observations, rewards = [], []
+    for time in range(NUM_STEPS):
+        state, observation, reward, _ = step(state, jnp.sin(time + jnp.arange(8.0)), body)
+        observations.append(observation)
+        rewards.append(reward)
+    return state, first, (np.stack(observations, axis=-2), np.stack(rewards, axis=-1))
 
 
 @pytest.fixture(scope="module")
-def alone(lives: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(lives)
+def alone(task: Quadruped, step: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.partial(live, jax.jit(task.reset), step)
 
 
-def test_lifetimes_in_a_batch_are_those_alone(task: Quadruped, lives: Callable[..., Any], alone: Callable[..., Any]):
+def test_lifetimes_in_a_batch_are_those_alone(task: Quadruped, alone: Callable[..., Any]):
     """Two individuals in all five bodies at once, under two nested maps, against each by itself.
 
     The burn-in's fall and ten steps at full torque let the last digit of a float32 grow; wrong bodies or keys differ in the first.
     """
     keys = jax.random.split(jax.random.key(0), 2)
     bodies = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
-    state, first, (observations, rewards, _) = jax.jit(jax.vmap(jax.vmap(lives, (None, 0)), (0, None)))(keys, bodies)
+    reset = jax.jit(jax.vmap(jax.vmap(task.reset, (None, 0)), (0, None)))
+    step = jax.jit(jax.vmap(jax.vmap(task.step, (0, None, 0)), (0, None, None)))
+    state, first, (observations, rewards) = live(reset, step, keys, bodies)
     assert observations.shape == (2, 5, NUM_STEPS, *task.observation_shape)
     assert jnp.all(jnp.isfinite(observations))
     for individual, key in enumerate(keys):
         for index, body in enumerate(task.variations.values()):
-            one_state, one_first, (one_observations, one_rewards, _) = alone(jax.random.clone(key), body)
+            one_state, one_first, (one_observations, one_rewards) = alone(jax.random.clone(key), body)
             np.testing.assert_allclose(first[individual, index], one_first, rtol=0, atol=5e-3)
             np.testing.assert_allclose(observations[individual, index], one_observations, rtol=0, atol=2e-2)
             np.testing.assert_allclose(rewards[individual, index], one_rewards, rtol=0, atol=2e-2)
