@@ -99,8 +99,15 @@ def measure(case: Case) -> dict[str, Any]:
     def start(key: Any) -> Any:
         return strategy.init(key, SharedRules(num_rules=case.num_rules, sharpness=1.0).init(jax.random.key(1), shape))
 
-    def draw(key: Any) -> Any:
-        return tuple(STD * jax.random.normal(key, (case.population, *leaf.shape)) for leaf in shape)
+    def draw(key: Any, rules: Any) -> Any:
+        """Samples of the mixture, as if every rule were as likely."""
+        layer_keys = jax.random.split(key, (len(shape), 2))
+        chosen = [
+            jax.random.randint(keys[0], (case.population, *leaf.shape[1:]), 0, case.num_rules)
+            for keys, leaf in zip(layer_keys, shape, strict=True)
+        ]
+        own = [jnp.moveaxis(rules[rule], -1, 1) for rule in chosen]
+        return tuple(rule + STD * jax.random.normal(keys[1], rule.shape) for keys, rule in zip(layer_keys, own, strict=True))
 
     def spread(genotypes: Any) -> Any:
         """Splits a population over the cores."""
@@ -112,8 +119,8 @@ def measure(case: Case) -> dict[str, Any]:
     if case.name == "sampling":
         function, arguments = jax.jit(lambda key, state: spread(strategy.ask(key, state))), (key, state)
     else:
-        # Around zero instead of its rules: the gradient takes as long, and nothing is left in memory of how samples are drawn.
-        genotypes = jax.jit(lambda key: spread(draw(key)))(key)
+        # Not by `ask`: what that needs would count as the gradient's memory.
+        genotypes = jax.jit(lambda key, rules: spread(draw(key, rules)))(key, state.genome.rules)
         weights = devices.put_everywhere(jnp.linspace(-1.0, 1.5, case.population), mesh)
         function = jax.jit(score_gradient, out_shardings=devices.everywhere(mesh))
         arguments = (state.genome, genotypes, weights)
