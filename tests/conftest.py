@@ -8,9 +8,9 @@ from pathlib import Path
 # MLIR it is nearly twice as fast again; `XLA_FLAGS= make test` tests the programs that users run. It comes before JAX reads it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
-from jaxtyping import install_import_hook  # noqa: E402
+import jax
+import pytest
+from jaxtyping import install_import_hook
 
 # The hook sees only what is imported after it.
 install_import_hook("hebbax", "runtime_types.check")
