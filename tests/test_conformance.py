@@ -74,8 +74,9 @@ def stack(trees):
 def assert_maps(function, *arguments):
     """A function gives the same plainly, compiled, and mapped over stacks of two or three arguments."""
     looped = [function(*each) for each in zip(*arguments, strict=True)]
-    assert_close(jax.jit(function)(*[argument[0] for argument in arguments]), looped[0])
-    assert_close(jax.vmap(function)(*[stack(argument) for argument in arguments]), stack(looped))
+    compiled = jax.jit(function)
+    assert_close(compiled(*[argument[0] for argument in arguments]), looped[0])
+    assert_close(jax.jit(jax.vmap(compiled))(*[stack(argument) for argument in arguments]), stack(looped))
 
 
 def genotypes_of(shape, count):
@@ -136,7 +137,7 @@ def test_genomes_conform(specification):
     assert_equal(sample_from(SEEDS[0]), sample)
     assert not is_same(sample_from(SEEDS[1]), sample)
     # Log-densities are sums over thirty numbers of terms up to five.
-    mapped = jax.vmap(genome.log_prob)(stack([sample, genome.mode()]))
+    mapped = jax.jit(jax.vmap(genome.log_prob))(stack([sample, genome.mode()]))
     np.testing.assert_allclose(mapped, [genome.log_prob(sample), genome.log_prob(genome.mode())], rtol=2e-5)
     np.testing.assert_allclose(jax.jit(genome.log_prob)(sample), mapped[0], rtol=2e-5)
     if not isinstance(specification, SharedRules):  # A mixture has no mirror image.

@@ -1,6 +1,7 @@
 """Every preset trains: its policy, genome and strategy fit together and its task, at a size that takes seconds.
 
-Worlds take half a minute to compile, so most presets train in a stand-in that has the shapes and the variations of theirs; one of each world in its own.
+Worlds take half a minute to compile, so most presets train in a stand-in that has the shapes and the variations of theirs; one in the car's own, while
+`test_paper_population` has the quadruped's.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ from hebbax.genomes.shared import SharedRules
 from hebbax.policies.vision import Vision
 
 GENERATIONS = 5
-IN_THEIR_OWN_WORLD = ("quadruped-shared-rho16", "car-shared-rho16")
+IN_ITS_OWN_WORLD = "car-shared-rho16"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +92,7 @@ def shrink_genome(genome: Any, num_synapses: int) -> Any:
 def test_presets_train(name: str):
     """Five generations end with finite fitness, and the genome has moved. Mutation: a mirrored strategy for shared rules."""
     config = shrink(presets.PRESETS[name]())
-    if name not in IN_THEIR_OWN_WORLD:
+    if name != IN_ITS_OWN_WORLD:
         config = dataclasses.replace(config, task=StandIn(config.task))
     result = hebbax.train(config)
     assert len(result.history) == GENERATIONS

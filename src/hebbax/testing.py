@@ -48,8 +48,9 @@ def check_task(task: Task) -> None:
     _check_array(is_end, (), jnp.bool_, "the end of the lifetime")
 
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
-    states, _ = jax.vmap(task.reset, in_axes=(None, 0))(jax.random.key(SEED), stacked)
-    _, _, rewards, _ = jax.vmap(task.step, in_axes=(0, None, 0))(states, action, stacked)
+    # Shapes are all that is asked for, and they are there without compiling anything.
+    states, _ = jax.eval_shape(jax.vmap(task.reset, in_axes=(None, 0)), jax.random.key(SEED), stacked)
+    _, _, rewards, _ = jax.eval_shape(jax.vmap(task.step, in_axes=(0, None, 0)), states, action, stacked)
     _require(rewards.shape == (len(task.variations),), f"task.step mapped over the variations returns rewards of shape {rewards.shape}")
 
 
@@ -91,7 +92,7 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
     )
     log_prob = _check_function(lambda genome, genotype: genome.log_prob(genotype), (genome, genotype), "genome.log_prob")
     _check_array(log_prob, (), jnp.floating, "the log-density that genome.log_prob returns")
-    gradient = jax.grad(lambda genome: genome.log_prob(genotype))(genome)
+    gradient = jax.jit(jax.grad(lambda genome: genome.log_prob(genotype)))(genome)
     is_finite = all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
     _require(is_finite, "the gradient of genome.log_prob is not finite at a sample of the genome")
 
