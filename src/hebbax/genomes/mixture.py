@@ -41,7 +41,7 @@ def log_densities(
 
     def add_block(number: Int[Array, ""], sums: Float[Array, "turns lanes"]) -> Float[Array, "turns lanes"]:
         start, is_new = _place(number, size, logits.shape[0])
-        log_weights = jax.lax.optimization_barrier(jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(logits, start, size)))
+        log_weights = jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(logits, start, size))
 
         def of_lanes(synapses: Float[Array, "lanes d block"]) -> Float[Array, " lanes"]:
             densities = jax.nn.logsumexp(_joint(log_weights, rules, synapses), axis=2)
@@ -59,7 +59,11 @@ def _forward(logits: Array, rules: Array, std: Array, synapses: Array) -> tuple[
 
 
 def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " population"]) -> tuple[Array, Array, Array, Array]:
-    """The gradient of the weighted sum of the log-densities."""
+    """The gradient of the weighted sum of the log-densities.
+
+    Densities are summed as they are. Only if somewhere all are so faint that they vanish, which is not so in a mixture's own samples, is everything summed
+    once more, carefully: relative to the largest density of each sum. To find it costs a third of the time.
+    """
     logits, rules, std, synapses = saved
     rules, turns = _scale(rules, std).T, _turns(_scale(synapses, std))
     num_turns, num_lanes, num_coefficients, num_synapses = turns.shape
@@ -70,7 +74,7 @@ def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " 
     def add_block(is_careful: bool, number: Int[Array, ""], found: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         logits_gradient, moments, least = found
         start, is_new = _place(number, size, num_synapses)
-        log_weights = jax.lax.optimization_barrier(jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(logits, start, size)))
+        log_weights = jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(logits, start, size))
 
         def add_turn(found: tuple[Array, Array, Array], turn: tuple[Array, Array]) -> tuple[tuple[Array, Array, Array], None]:
             responsibilities, moments, least = found
@@ -96,12 +100,10 @@ def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " 
         nothing_yet = (logits_gradient, no_moments, jnp.full((num_lanes,), jnp.inf, logits.dtype))
         return jax.lax.fori_loop(0, num_blocks, functools.partial(add_block, is_careful), nothing_yet)
 
-    # Densities are summed as they are. Only if somewhere all are so faint that they vanish, which is not so in a mixture's own samples, is everything
-    # summed once more, relative to the largest density of each sum: to find it costs a third of the time. (A loop that ends at once: where runs are
-    # mapped, both branches of a `cond` would be computed.)
     def sum_again(found: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         return *add_all(True, found[0])[:2], jnp.full_like(found[2], jnp.inf)
 
+    # A loop of one turn or none: where runs are mapped, both branches of a `cond` would be computed.
     found = jax.lax.while_loop(lambda found: jnp.min(found[2]) < FAINT, sum_again, add_all(False, jnp.zeros_like(logits)))
     logits_gradient, moments, _ = found
     moments = jnp.sum(moments, axis=0)
