@@ -76,6 +76,7 @@ def test_gradient_is_the_closed_form_far_from_all_rules():
     _, by_logits, by_rules = closed_form(
         *(np.asarray(part, np.float64) for part in (genome.logits, genome.rules, genome.std, synapses, weights))
     )
+    # A density some hundred nats down is rounded by 300 x 1.2e-7 several times.
     np.testing.assert_allclose(gradient.logits, by_logits, rtol=0, atol=1e-3 * np.max(np.abs(by_logits)))
     np.testing.assert_allclose(gradient.rules, by_rules, rtol=0, atol=1e-5 * np.max(np.abs(by_rules)))
 

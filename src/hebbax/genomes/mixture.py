@@ -62,7 +62,7 @@ def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " 
     """The gradient of the weighted sum of the log-densities.
 
     Densities are summed as they are. Only if somewhere all are so faint that they vanish, which is not so in a mixture's own samples, is everything summed
-    once more, carefully: relative to the largest density of each sum. To find it costs a third of the time.
+    once more, carefully: relative to the largest density of each sum, which takes another pass to find.
     """
     logits, rules, std, synapses = saved
     rules, turns = _scale(rules, std).T, _turns(_scale(synapses, std))
