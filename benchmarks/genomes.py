@@ -122,11 +122,12 @@ def measure(case: Case) -> dict[str, Any]:
         # Not by `ask`: what that needs would count as the gradient's memory.
         genotypes = jax.jit(lambda key, rules: spread(draw(key, rules)))(key, state.genome.rules)
         weights = devices.put_everywhere(jnp.linspace(-1.0, 1.5, case.population), mesh)
-        function = jax.jit(score_gradient, out_shardings=devices.everywhere(mesh))
+        function = jax.jit(score_gradient)
         arguments = (state.genome, genotypes, weights)
 
     started = time.perf_counter()
-    program = function.lower(*arguments).compile()
+    with jax.set_mesh(mesh):
+        program = function.lower(*arguments).compile()
     compile_seconds = time.perf_counter() - started
     if case.repeats > 1:
         jax.block_until_ready(program(*arguments))
@@ -143,8 +144,8 @@ def measure(case: Case) -> dict[str, Any]:
         "seconds_per_individual": statistics.median(seconds) / case.population,
         "compile_seconds": compile_seconds,
         "peak_memory_bytes": peak,
-        # What the process takes besides what it took before, and besides each device's copies of the genome and of its gradient.
-        "memory_above_bytes": peak - before - genome_bytes * mesh.size * (1 if case.name == "sampling" else 2),
+        # What the process takes besides what it took before, each device's copy of the genome, and the gradient, of which each device has its share.
+        "memory_above_bytes": peak - before - genome_bytes * mesh.size - (0 if case.name == "sampling" else genome_bytes),
         "environment": describe_environment(),
         **measure_rates(),
     }

@@ -118,13 +118,18 @@ def test_two_devices_give_the_numbers_of_one(who):
 
 
 def test_two_devices_share_the_work_on_shared_rules():
-    """Each of two devices works out the responsibilities of its four lanes alone, and the numbers are those of one device.
+    """Each of two devices works out the responsibilities of its two lanes alone, and the numbers are those of one device.
 
-    Mutation: turns in front of lanes when a population is dealt out, which leaves XLA no axis to split.
+    Mutation: `devices.split` returns the array as it is.
     """
-    shared = dataclasses.replace(config(Cart(), population_size=8, is_mirrored=False), genome=SharedRules(num_rules=7), penalty=0.0)
+    shared = dataclasses.replace(
+        config(Cart(), population_size=8, is_mirrored=False),
+        policy=Hebbian(hidden_sizes=(4,)),
+        genome=SharedRules(num_rules=7),
+        penalty=0.0,
+    )
     results = []
-    for mesh, num_lanes in ((one_device(), 8), (devices.population_mesh(8), 4)):
+    for mesh, num_lanes in ((one_device(), 4), (devices.population_mesh(8), 2)):
         data = (
             evolution.random_keys(shared)[1],
             rollout.stack(shared.training_variations),
@@ -132,12 +137,12 @@ def test_two_devices_share_the_work_on_shared_rules():
             jnp.zeros((), jnp.int32),
         )
         program = evolution.compile_generation(shared, mesh)
-        # 2 x 3 + 3 x 1 = 9 synapses are one block.
-        assert f"f32[{num_lanes},9,7]" in program.as_text()
-        assert f"f32[{12 - num_lanes},9,7]" not in program.as_text()
+        # 2 x 4 + 4 x 1 = 12 synapses are four lanes of three, and one block.
+        assert f"f32[{num_lanes},3,7]" in program.as_text()
+        assert f"f32[{6 - num_lanes},3,7]" not in program.as_text()
         results.append(program(*devices.put_everywhere(data, mesh))[0].search.genome)
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
-        # A gradient is a sum over nine synapses of eight individuals, divided by sigma = 0.1, and a step a fifth of it.
+        # A gradient is a sum over twelve synapses of eight individuals, divided by sigma = 0.1, and a step a fifth of it.
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 AXIS = "population"
 CPU_CHUNK = (
@@ -17,6 +17,8 @@ CPU_CHUNK = (
 CPU_CACHE = (
     7_000_000  # Bytes: two of the paper's plastic drivers in four variations. With eight, network and plasticity take three times as long.
 )
+CPU_BLOCK = 2**17  # Numbers: 512 kB, which stay in a core's caches with what is made of them.
+ACCELERATOR_BLOCK = 2**24  # Numbers: enough to keep a large accelerator busy. A guess, not measured.
 
 
 def use_cpu_cores(count: int | None = None) -> None:
@@ -60,6 +62,11 @@ def chunk_size(num_bytes: int) -> int | None:
     return min(CPU_CHUNK, max(1, CPU_CACHE // max(1, num_bytes))) if jax.default_backend() == "cpu" else None
 
 
+def block_size() -> int:
+    """How many numbers are worked on at a time where many more would be too many: on a CPU as many as its cores' caches hold with what is made of them."""
+    return CPU_BLOCK if jax.default_backend() == "cpu" else ACCELERATOR_BLOCK
+
+
 def population_mesh(population_size: int) -> Mesh:
     """A mesh of as many local devices as divide the population evenly."""
     devices = jax.local_devices()
@@ -70,6 +77,14 @@ def population_mesh(population_size: int) -> Mesh:
 def over_population(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
     """Splits the leading axis of all arguments and results of a function over a mesh; each device runs its own share, at its own pace."""
     return jax.shard_map(function, mesh=mesh, in_specs=PartitionSpec(AXIS), out_specs=PartitionSpec(AXIS), check_vma=False)
+
+
+def split(array: Array, axis: int) -> Array:
+    """Splits an axis over the mesh that the program around it is traced for, by `jax.set_mesh`; or leaves it whole, without one or if they don't divide it."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or array.shape[axis] % mesh.size:
+        return array
+    return jax.lax.with_sharding_constraint(array, PartitionSpec(*[None] * axis, AXIS))
 
 
 def everywhere(mesh: Mesh) -> NamedSharding:

@@ -76,9 +76,10 @@ def _compile(config: Config, mesh: Mesh, num_runs: int) -> Callable[..., tuple[T
         data = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), data)
         function = jax.vmap(function)
     function = jax.jit(function, out_shardings=devices.everywhere(mesh))
+    with jax.set_mesh(mesh):
+        lowered = function.lower(*devices.put_everywhere(data, mesh))
     # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
-    arguments = devices.put_everywhere(data, mesh)
-    return ThreadPoolExecutor(max_workers=1).submit(function.lower(*arguments).compile).result()
+    return ThreadPoolExecutor(max_workers=1).submit(lowered.compile).result()
 
 
 def _share_of_chunk(config: Config, num_runs: int) -> int | None:

@@ -45,7 +45,7 @@ def closed_form(logits: np.ndarray, rules: np.ndarray, std: float, synapses: np.
 @pytest.mark.parametrize("block", [1, 5, 2**16])
 def test_gradient_is_the_closed_form(monkeypatch: pytest.MonkeyPatch, num_rules: int, block: int):
     """In float32 to 1e-5 of the largest, however the synapses are cut into blocks. Mutations: r without p; a block's filling counted."""
-    monkeypatch.setattr("hebbax.genomes.mixture.BLOCK", block * num_rules)
+    monkeypatch.setattr("hebbax.devices.CPU_BLOCK", block * num_rules)
     genome = mixture(num_rules)
     population = sample_many(genome, 6)
     weights = jax.random.normal(jax.random.key(2), (6,))

@@ -2,12 +2,12 @@
 
     log p(h) = sum_i logsumexp_k(log softmax(logits_i)_k + log N(h_i; rules_k, std^2 I))
 
-A population's gradient takes `population x n x k` responsibilities r, of which never more than a block of synapses of a few individuals exist:
+A population's gradient takes `population x n x k` responsibilities r, of which never more than those of one individual in a block of synapses exist:
 
     d / d logits_ik = r_ik - softmax(logits_i)_k,    d / d rules_k = sum_i r_ik (h_i - rules_k) / std^2
 
-Individuals are taken in turn, a few side by side in lanes: where a population is split over devices XLA splits its lanes too, and each device works on
-its own.
+Synapses are dealt out to a few lanes, which the devices of a population share: each sums over all individuals what concerns its own synapses, and only
+the sums for the rules pass between them, once.
 
 Source: Palm et al. 2021, section 3.4, https://arxiv.org/abs/2011.06811.
 """
@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-BLOCK = 2**16  # Lanes x synapses x rules that are worked on at a time: they fit a core's cache with what is made of them.
+from hebbax import devices
+
 FAINT = 1e-25  # A sum of densities, relative to a rule's own peak, that loses nothing yet to numbers too small for float32.
-LANES = 8  # At most; as many as divide the population evenly. One, two, four or eight devices can share them.
+LANES = 8  # At most; as many as divide the synapses evenly. One, two, four or eight devices can share them.
 
 
 @jax.custom_vjp
@@ -36,22 +37,23 @@ def log_densities(
         std: `[]` their spread.
         synapses: `[population, n, d]` the individuals' own rules.
     """
-    rules, turns = _scale(rules, std).T, _turns(_scale(synapses, std))
-    size, num_blocks = _cut(logits, turns)
+    rules = _scale(rules, std).T
+    lanes, individuals = _deal(logits, _scale(synapses, std))
+    size, num_blocks = _cut(lanes)
 
-    def add_block(number: Int[Array, ""], sums: Float[Array, "turns lanes"]) -> Float[Array, "turns lanes"]:
-        start, is_new = _place(number, size, logits.shape[0])
-        log_weights = jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(logits, start, size))
+    def add_block(number: Int[Array, ""], sums: Float[Array, "population lanes"]) -> Float[Array, "population lanes"]:
+        start, is_new = _place(number, size, lanes.shape[1])
+        log_weights = jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(lanes, start, size, axis=1))
 
-        def of_lanes(synapses: Float[Array, "lanes d block"]) -> Float[Array, " lanes"]:
+        def of_individual(synapses: Float[Array, "lanes d block"]) -> Float[Array, " lanes"]:
             densities = jax.nn.logsumexp(_joint(log_weights, rules, synapses), axis=2)
-            return jnp.sum(jnp.where(is_new[None], densities, 0.0), axis=1)
+            return jnp.sum(jnp.where(is_new, densities, 0.0), axis=1)
 
-        return sums + jax.lax.map(of_lanes, jax.lax.dynamic_slice_in_dim(turns, start, size, axis=3))
+        return sums + jax.lax.map(of_individual, jax.lax.dynamic_slice_in_dim(individuals, start, size, axis=3))
 
-    sums = jax.lax.fori_loop(0, num_blocks, add_block, jnp.zeros(turns.shape[:2], logits.dtype))
+    sums = jax.lax.fori_loop(0, num_blocks, add_block, jnp.zeros(individuals.shape[:2], logits.dtype))
     num_synapses, num_coefficients = synapses.shape[1:]
-    return sums.T.reshape(-1) - num_synapses * num_coefficients * (jnp.log(std) + 0.5 * jnp.log(2 * jnp.pi))
+    return jnp.sum(sums, axis=1) - num_synapses * num_coefficients * (jnp.log(std) + 0.5 * jnp.log(2 * jnp.pi))
 
 
 def _forward(logits: Array, rules: Array, std: Array, synapses: Array) -> tuple[Array, tuple[Array, Array, Array, Array]]:
@@ -65,35 +67,35 @@ def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " 
     once more, carefully: relative to the largest density of each sum, which takes another pass to find.
     """
     logits, rules, std, synapses = saved
-    rules, turns = _scale(rules, std).T, _turns(_scale(synapses, std))
-    num_turns, num_lanes, num_coefficients, num_synapses = turns.shape
-    lane_weights = weights.reshape(num_lanes, num_turns).T
-    size, num_blocks = _cut(logits, turns)
-    num_rules = rules.shape[1]
+    rules = _scale(rules, std).T
+    num_coefficients, num_rules = rules.shape
+    lanes, individuals = _deal(logits, _scale(synapses, std))
+    num_lanes, num_synapses, _ = lanes.shape
+    size, num_blocks = _cut(lanes)
 
     def add_block(is_careful: bool, number: Int[Array, ""], found: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         logits_gradient, moments, least = found
         start, is_new = _place(number, size, num_synapses)
-        log_weights = jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(logits, start, size))
+        log_weights = jax.nn.log_softmax(jax.lax.dynamic_slice_in_dim(lanes, start, size, axis=1))
 
-        def add_turn(found: tuple[Array, Array, Array], turn: tuple[Array, Array]) -> tuple[tuple[Array, Array, Array], None]:
+        def add_individual(found: tuple[Array, Array, Array], individual: tuple[Array, Array]) -> tuple[tuple[Array, Array, Array], None]:
             responsibilities, moments, least = found
-            weights, synapses = turn
+            weight, synapses = individual
             joint = _joint(log_weights, rules, synapses)
             shifted = jnp.exp(joint - jnp.max(joint, axis=2, keepdims=True) if is_careful else joint)
             sums = jnp.sum(shifted, axis=2)
-            scale = weights[:, None] / sums
+            scale = weight / sums
             # A one beside the coefficients: its moment is the sum of the responsibilities.
             coefficients = jnp.concatenate([synapses, jnp.ones_like(synapses[:, :1])], axis=1)
-            counted = coefficients * jnp.where(is_new[None], scale, 0.0)[:, None]
+            counted = coefficients * jnp.where(is_new, scale, 0.0)[:, None]
             found = (responsibilities + shifted * scale[:, :, None], moments + counted @ shifted, jnp.minimum(least, jnp.min(sums, axis=1)))
             return found, None
 
         none_yet = jnp.zeros((num_lanes, size, num_rules), logits.dtype)
-        block = jax.lax.dynamic_slice_in_dim(turns, start, size, axis=3)
-        (responsibilities, moments, least), _ = jax.lax.scan(add_turn, (none_yet, moments, least), (lane_weights, block))
-        gradient = jnp.sum(responsibilities, axis=0) - jnp.sum(weights) * jnp.exp(log_weights)
-        return jax.lax.dynamic_update_slice_in_dim(logits_gradient, gradient, start, axis=0), moments, least
+        block = jax.lax.dynamic_slice_in_dim(individuals, start, size, axis=3)
+        (responsibilities, moments, least), _ = jax.lax.scan(add_individual, (none_yet, moments, least), (weights, block))
+        gradient = responsibilities - jnp.sum(weights) * jnp.exp(log_weights)
+        return jax.lax.dynamic_update_slice_in_dim(logits_gradient, gradient, start, axis=1), moments, least
 
     def add_all(is_careful: bool, logits_gradient: Array) -> tuple[Array, Array, Array]:
         no_moments = jnp.zeros((num_lanes, num_coefficients + 1, num_rules), logits.dtype)
@@ -104,11 +106,11 @@ def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " 
         return *add_all(True, found[0])[:2], jnp.full_like(found[2], jnp.inf)
 
     # A loop of one turn or none: where runs are mapped, both branches of a `cond` would be computed.
-    found = jax.lax.while_loop(lambda found: jnp.min(found[2]) < FAINT, sum_again, add_all(False, jnp.zeros_like(logits)))
+    found = jax.lax.while_loop(lambda found: jnp.min(found[2]) < FAINT, sum_again, add_all(False, jnp.zeros_like(lanes)))
     logits_gradient, moments, _ = found
     moments = jnp.sum(moments, axis=0)
     rules_gradient = (moments[:-1] - moments[-1:] * rules).T * (math.sqrt(2) / std)
-    return logits_gradient, rules_gradient, jnp.zeros_like(std), jnp.zeros_like(synapses)
+    return logits_gradient.reshape(logits.shape), rules_gradient, jnp.zeros_like(std), jnp.zeros_like(synapses)
 
 
 log_densities.defvjp(_forward, _backward)
@@ -120,27 +122,31 @@ def _scale(coefficients: Float[Array, "*any d"], std: Float[Array, ""]) -> Float
 
 
 def _joint(
-    log_weights: Float[Array, "block k"], rules: Float[Array, "d k"], synapses: Float[Array, "lanes d block"]
+    log_weights: Float[Array, "lanes block k"], rules: Float[Array, "d k"], synapses: Float[Array, "lanes d block"]
 ) -> Float[Array, "lanes block k"]:
     """Log-weights plus log-densities of all components, but for the normalisation that they share; of scaled coefficients.
 
     Differences before squares: the expanded square would lose what a small std makes of them.
     """
     distances = sum(jnp.square(synapses[:, d, :, None] - rules[None, None, d]) for d in range(rules.shape[0]))
-    return log_weights[None] - distances
+    return log_weights - distances
 
 
-def _turns(synapses: Float[Array, "population n d"]) -> Float[Array, "turns lanes d n"]:
-    """Deals a population out to lanes, neighbours to the same lane."""
-    population, num_synapses, num_coefficients = synapses.shape
-    lanes = synapses.reshape(math.gcd(population, LANES), -1, num_synapses, num_coefficients)
-    return jnp.transpose(lanes, (1, 0, 3, 2))
-
-
-def _cut(logits: Float[Array, "n k"], turns: Float[Array, "turns lanes d n"]) -> tuple[int, int]:
-    """How many synapses a block has, and how many blocks there are."""
+def _deal(
+    logits: Float[Array, "n k"], synapses: Float[Array, "population n d"]
+) -> tuple[Float[Array, "lanes m k"], Float[Array, "population lanes d m"]]:
+    """Deals the synapses out to lanes, neighbours to the same lane, and the lanes to the devices."""
     num_synapses, num_rules = logits.shape
-    size = min(num_synapses, max(1, BLOCK // (turns.shape[1] * num_rules)))
+    num_lanes = math.gcd(num_synapses, LANES)
+    lanes = devices.split(logits.reshape(num_lanes, -1, num_rules), 0)
+    individuals = synapses.reshape(synapses.shape[0], num_lanes, -1, synapses.shape[2])
+    return lanes, devices.split(jnp.swapaxes(individuals, 2, 3), 1)
+
+
+def _cut(lanes: Float[Array, "lanes m k"]) -> tuple[int, int]:
+    """How many synapses of a lane a block has, and how many blocks there are."""
+    num_lanes, num_synapses, num_rules = lanes.shape
+    size = min(num_synapses, max(1, devices.block_size() // (num_lanes * num_rules)))
     return size, -(-num_synapses // size)
 
 

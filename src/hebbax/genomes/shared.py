@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from hebbax.genomes import mixture
+from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
 from hebbax.types import Genotype, PRNGKey, Struct
 
@@ -42,7 +43,7 @@ class SharedRulesGenome(Struct):
         chosen = jax.vmap(jnp.searchsorted)(edges, draws)
         # The last edge may be below one by a rounding.
         chosen = jnp.minimum(chosen, edges.shape[1] - 1)
-        return self.layout.to_genotype(self.rules[chosen] + self.std * jax.random.normal(noise_key, (edges.shape[0], self.rules.shape[1])))
+        return NormalGenome(self.layout.to_genotype(self.rules[chosen]), self.std).sample(noise_key)
 
     def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
         """The log-density; its gradient reaches logits and rules alone."""
@@ -144,22 +145,19 @@ class FixedRulesGenome(Struct):
 
     def sample(self, key: PRNGKey) -> Genotype:
         """Draws every synapse's own rule around its shared one. The key is consumed."""
-        shared = self._shared()
-        return self.layout.to_genotype(shared + self.std * jax.random.normal(key, shared.shape))
+        return self._around_shared().sample(key)
 
     def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
         """The log-density; its gradient reaches the rules alone."""
-        std = jax.lax.stop_gradient(self.std)
-        distances = (self.layout.to_synapses(genotype) - self._shared()) / std
-        return jnp.sum(-0.5 * jnp.square(distances) - jnp.log(std) - 0.5 * jnp.log(2 * jnp.pi))
+        return self._around_shared().log_prob(genotype)
 
     def mode(self) -> Genotype:
         """The shared rule of every synapse."""
-        return self.layout.to_genotype(self._shared())
+        return self._around_shared().mode()
 
     def mirror(self, genotype: Genotype) -> Genotype:
         """Reflects every synapse's own rule at its shared one."""
-        return jax.tree.map(lambda value, mean: mean - (value - mean), genotype, self.mode())
+        return self._around_shared().mirror(genotype)
 
     def with_std(self, std: Float[Array, ""]) -> "FixedRulesGenome":
         """The same rules with another spread around them."""
@@ -175,8 +173,9 @@ class FixedRulesGenome(Struct):
         """The spread of the rules, as `SharedRulesGenome.describe` has it."""
         return {"rules_spread": _spread(self.rules)}
 
-    def _shared(self) -> Float[Array, "n 5"]:
-        return self.rules[jax.lax.stop_gradient(self.assignment).astype(jnp.int32)]
+    def _around_shared(self) -> NormalGenome:
+        shared = self.rules[jax.lax.stop_gradient(self.assignment).astype(jnp.int32)]
+        return NormalGenome(self.layout.to_genotype(shared), self.std)
 
 
 @final
