@@ -115,8 +115,13 @@ def car_demo() -> Config:
         # Not bounded: with a bounded layer one seed of two learnt nothing.
         policy=Vision(Hebbian(hidden_sizes=(), initial_range=0.01, is_output_linear=True)),
         genome=Normal(init_scale=0.1),
-        strategy=ScoreFunction(population_size=64, std=Schedule(0.1), optimizer=Adam(Schedule(0.06)), common_random_numbers="population"),
-        generations=60,
+        strategy=ScoreFunction(
+            population_size=64,
+            std=Schedule(0.1, decay=0.99, floor=0.03),
+            optimizer=Adam(Schedule(0.1, decay=0.99, floor=0.02)),
+            common_random_numbers="population",
+        ),
+        generations=180,
         held_out="force_east",
         chunk_size=4,  # Lifetimes differ much in length; few together wait less for the longest.
     )
