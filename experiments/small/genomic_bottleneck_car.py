@@ -4,9 +4,9 @@ Hypothesis: that of ../genomic_bottleneck_car.py. At this size it cannot be deci
 generations of 64 individuals, one plastic layer of 216 synapses behind the filters. What can be seen is whether every method and every step of the comparison
 work from pixels on, and which methods begin to drive at all.
 
-Settings: all methods have the same roads, population, generations and optimiser (Adam), search noise 0.1 and learning rate 0.06 around initial means with a
-deviation of 0.1, and a population that lives with the same random numbers. Individual rules and weights are mirrored; where rules are shared nothing
-is, for a mixture cannot be. With 216 synapses a rho of 128 makes two rules. Plastic weights are not bounded.
+Settings: all methods have the same roads, population, generations and optimiser (Adam), search noise and learning rate 0.05 around initial means with a
+deviation of 0.05, and a population that lives with the same random numbers. Individual rules and weights are mirrored; where rules are shared nothing
+is, for a mixture cannot be. With 216 synapses a rho of 128 makes two rules. Plastic weights are divided by their layer's largest magnitude.
 
 Command: python experiments/small/genomic_bottleneck_car.py
     The same command goes on where it was stopped.
@@ -34,11 +34,11 @@ from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
 from hebbax.tasks.car_racing import CarRacing
 
-INDIVIDUAL = Normal(init_scale=0.1)
+INDIVIDUAL = Normal(init_scale=0.05)
 
 small = partial(Config, task=CarRacing(view_size=32, episode_steps=200), generations=30)
-plastic = partial(small, policy=Vision(Hebbian(hidden_sizes=(), initial_range=0.01, is_output_linear=True)))
-search = partial(ScoreFunction, population_size=64, std=Schedule(0.1), optimizer=Adam(Schedule(0.06)), common_random_numbers="population")
+plastic = partial(small, policy=Vision(Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)))
+search = partial(ScoreFunction, population_size=64, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="population")
 
 
 METHODS = {
@@ -46,12 +46,12 @@ METHODS = {
     "individual": partial(plastic, genome=INDIVIDUAL, strategy=search()),
     "shared-rho128": partial(
         plastic,
-        genome=Joint((("filters", INDIVIDUAL), ("head", SharedRules(rho=128, init_scale=0.1)))),
+        genome=Joint((("filters", INDIVIDUAL), ("head", SharedRules(rho=128, init_scale=0.05)))),
         strategy=search(is_mirrored=False),
     ),
     "fixed-rho128": partial(
         plastic,
-        genome=Joint((("filters", INDIVIDUAL), ("head", FixedRules(rho=128, init_scale=0.1)))),
+        genome=Joint((("filters", INDIVIDUAL), ("head", FixedRules(rho=128, init_scale=0.05)))),
         strategy=search(is_mirrored=False),
     ),
 }
