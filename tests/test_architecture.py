@@ -10,10 +10,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "hebbax"
 # From the ground up. A room sees the floors below its own, never its neighbours on the same floor, never what is above.
 FLOORS = [
     ("types",),
-    ("lesion", "plasticity", "shaping", "statistics"),
+    ("devices", "lesion", "plasticity", "shaping", "statistics"),
     ("genomes", "policies", "tasks"),
     ("rollout", "strategies"),
-    ("devices",),
     ("config",),
     ("presets",),
     ("checkpoint", "evolution", "run_dir"),
