@@ -5,7 +5,8 @@ Every case runs in a process of its own, in turn with the others; the figures ar
 `--peer-python`, or its cases are left out.
 
 Cases
-    gradient: `score_gradient` of a population that lies split over the cores, as it does when its lifetimes have ended.
+    gradient: `score_gradient` of a population that lies split over the cores, as it does when its lifetimes have ended;
+        the result is left split over them too.
     sampling: drawing the population, each core its share.
     evostrat: a sample of evostrat's `GaussianMixturePopulation` and the gradient of its log-density, on one core.
 
