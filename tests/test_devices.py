@@ -71,10 +71,21 @@ def test_meshes_divide_the_population(population_size, count):
     assert mesh.axis_names == (devices.AXIS,)
 
 
-@pytest.mark.parametrize(("num_bytes", "count"), [(0, 8), (875_000, 8), (876_000, 7), (3_500_000, 2), (10**9, 1)])
+@pytest.mark.parametrize(("num_bytes", "count"), [(0, 4), (1_750_000, 4), (1_751_000, 3), (3_500_000, 2), (10**9, 1)])
 def test_chunks_fit_the_cache(num_bytes: int, count: int):
-    """As many individuals as 7 MB hold, at most 8, at least 1. Mutation: without the least of them large individuals divide by zero."""
+    """As many individuals as 7 MB hold, at most 4, at least 1. Mutation: without the least of them large individuals divide by zero."""
     assert devices.chunk_size(num_bytes) == count
+
+
+@pytest.mark.parametrize(
+    ("num_individuals", "sizes"), [(1, [1]), (3, [1, 1, 1]), (4, [1, 1, 1, 1]), (5, [2, 2, 1]), (100, [25, 25, 25, 25])]
+)
+def test_groups_are_few_and_leave_nobody_out(num_individuals: int, sizes: list[int]):
+    """Each alone if there are at most 4; in their order. Mutation: round the size of a group down."""
+    individuals = np.arange(num_individuals)
+    groups = [individuals[group] for group in devices.groups(num_individuals)]
+    assert [len(group) for group in groups] == sizes
+    np.testing.assert_array_equal(np.concatenate(groups), individuals)
 
 
 def test_each_device_has_its_share():

@@ -1,5 +1,6 @@
 """Lifetimes: of one individual in one variation, with every step kept or not, and of a population in all of them."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,10 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from hebbax import devices
 from hebbax.lesion import Lesion, check_lesion, damage
 from hebbax.policies.base import Policy
 from hebbax.tasks.base import Task
-from hebbax.types import Genotype, Memory, PRNGKey, Struct, Variation
+from hebbax.types import Action, Genotype, Memory, PRNGKey, Struct, Variation
 
 SEGMENT = 10  # Policy steps between two looks at whether all lifetimes of a batch have ended.
 
@@ -78,14 +80,26 @@ def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variatio
 
 def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variation: Variation) -> Life:
     """Lives one policy step. A reward that is not finite ends the lifetime and stays visible in its fitness."""
-    action, memory = policy.act(genotype, life.memory, life.observation)
+    action, memory = act(policy, genotype, life.memory, life.observation, life.is_over)
+    return step(task, life.replace(memory=memory), action, variation)
+
+
+def act(
+    policy: Policy, genotype: Genotype, memory: Memory, observation: Float[Array, "..."], is_over: Bool[Array, ""]
+) -> tuple[Action, Memory]:
+    """What an individual does, and what it remembers then; the memory of a lifetime that is over stays as it is."""
+    action, learnt = policy.act(genotype, memory, observation)
+    return action, jax.tree.map(lambda old, new: jnp.where(is_over, old, new), memory, learnt)
+
+
+def step(task: Task, life: Life, action: Action, variation: Variation) -> Life:
+    """What an action does to a life, its memory aside."""
     state, observation, reward, is_end = task.step(life.state, action, variation)
     num_steps = life.num_steps + (~life.is_over).astype(jnp.int32)
     # State and observation of a lifetime that is over run on unseen: freezing them would only cost time.
-    return Life(
+    return life.replace(
         state=state,
         observation=observation,
-        memory=jax.tree.map(lambda old, new: jnp.where(life.is_over, old, new), life.memory, memory),
         fitness=life.fitness + jnp.where(life.is_over, 0.0, reward),
         num_steps=num_steps,
         is_over=life.is_over | is_end | ~jnp.isfinite(reward) | (num_steps >= task.max_steps),
@@ -181,15 +195,36 @@ def _live_together(task: Task, policy: Policy, keys: Key[Array, " population"], 
     def begin_one(key: PRNGKey, genotype: Genotype, variation: Variation) -> Life:
         return begin(task, policy, key, genotype, variation)
 
-    def advance_one(life: Life, genotype: Genotype, variation: Variation) -> Life:
-        return advance(task, policy, life, genotype, variation)
+    def act_one(genotype: Genotype, memory: Memory, observation: Array, is_over: Array) -> tuple[Action, Memory]:
+        return act(policy, genotype, memory, observation, is_over)
+
+    def step_one(life: Life, action: Action, variation: Variation) -> Life:
+        return step(task, life, action, variation)
 
     begin_all = jax.vmap(jax.vmap(begin_one, in_axes=(0, None, 0)), in_axes=(0, 0, None))
-    advance_all = jax.vmap(jax.vmap(advance_one, in_axes=(0, None, 0)), in_axes=(0, 0, None))
+    act_all = jax.vmap(jax.vmap(act_one, in_axes=(None, 0, 0, 0)))
+    step_all = jax.vmap(jax.vmap(step_one), in_axes=(0, 0, None))
 
-    def advance_segment(lives: Life) -> Life:
-        return jax.lax.scan(lambda lives, _: (advance_all(lives, genotypes, variations), None), lives, length=SEGMENT)[0]
+    # All step together, but act in the groups that suit the devices. Each group's memories are arrays of their own, and stay where they are.
+    groups = devices.groups(keys.shape[0])
+
+    def split(tree: PyTree) -> list[PyTree]:
+        return [jax.tree.map(operator.itemgetter(group), tree) for group in groups]
+
+    genotypes_of_groups = split(genotypes)
+
+    def advance_all(carry: tuple[Life, list[Memory]], _: None) -> tuple[tuple[Life, list[Memory]], None]:
+        lives, memories = carry
+        acted = [
+            act_all(*group) for group in zip(genotypes_of_groups, memories, split(lives.observation), split(lives.is_over), strict=True)
+        ]
+        lives = step_all(lives, jnp.concatenate([actions for actions, _ in acted]), variations)
+        return (lives, [learnt for _, learnt in acted]), None
+
+    def advance_segment(carry: tuple[Life, list[Memory]]) -> tuple[Life, list[Memory]]:
+        return jax.lax.scan(advance_all, carry, length=SEGMENT)[0]
 
     lives = begin_all(life_keys, genotypes, variations)
-    lives = jax.lax.while_loop(lambda lives: ~jnp.all(lives.is_over), advance_segment, lives)
+    begun = (lives.replace(memory=()), split(lives.memory))
+    lives, _ = jax.lax.while_loop(lambda carry: ~jnp.all(carry[0].is_over), advance_segment, begun)
     return Outcome(fitness=lives.fitness, num_steps=lives.num_steps)

@@ -4,9 +4,10 @@ import dataclasses
 from typing import Any, Self, TypeAlias, dataclass_transform
 
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree
 
 PRNGKey: TypeAlias = Key[Array, ""]
+Action: TypeAlias = Float[Array, " action"]
 Genotype: TypeAlias = PyTree
 Memory: TypeAlias = PyTree
 Variation: TypeAlias = PyTree
