@@ -1,16 +1,21 @@
 """Writes measured numbers into the pages that quote them: README.md and pages of docs/, between `<!-- name -->` and `<!-- /name -->`.
 
-Run it after a benchmark has written its JSON into `benchmarks/results/`; nothing between the marks is written by hand.
+Run it after a benchmark has written its JSON into `benchmarks/results/`, or an experiment's report was copied into `experiments/results/`; nothing between
+the marks is written by hand.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hebbax.results import Results, Row, Run, summarise
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+EXPERIMENTS = ROOT / "experiments" / "results"
 NO_RESULT = "No result yet."
 
 
@@ -206,6 +211,20 @@ def box2d(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", " ".join(counts)])
 
 
+def experiment(results: dict[str, Any]) -> str:
+    """Interquartile means of an experiment's methods, with their intervals."""
+    plain: list[dict[str, Any]] = [{name: math.nan if value is None else value for name, value in row.items()} for row in results["rows"]]
+    rows = [Row(**row) for row in plain]
+    runs = list(dict.fromkeys(Run(row.method, row.fold, row.seed, Path()) for row in rows))
+    scores = {(one.method, one.is_held_out): one for one in summarise(Results(runs, rows, []))}
+    lines = ["| method | held out | 95% interval | trained on | 95% interval | runs |", "|---|---|---|---|---|---|"]
+    for method in dict.fromkeys(run.method for run in runs):
+        pair = scores[method, True], scores[method, False]
+        cells = [cell for one in pair for cell in (f"{one.iqm:.1f}", "" if math.isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]")]
+        lines.append(f"| {method} | {' | '.join(cells)} | {pair[0].num_runs} |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
@@ -216,6 +235,8 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "car-demo": ("car-demo-cpu.json", car_demo),
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),
+    "small-quadruped": (f"{EXPERIMENTS}/small-genomic-bottleneck-quadruped/results.json", experiment),
+    "small-car": (f"{EXPERIMENTS}/small-genomic-bottleneck-car/results.json", experiment),
     "car-speed": ("car-racing-cpu.json", car_speed),
 }
 
