@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hebbax.results import Curve
 from hebbax.visualization.style import COLOURS, PALE, panels, styled
@@ -29,6 +30,7 @@ def draw_learning_curves(curves: Sequence[Curve], label: str = "mean fitness of 
         _draw_curve(axes, curve)
         num_runs = int(np.max(curve.num_runs, initial=0))
         axes.set_title(f"{curve.method}  ({num_runs} of {curve.num_wanted} runs)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.supxlabel("generation", fontsize="medium")
     figure.supylabel(label, fontsize="medium")
     return figure

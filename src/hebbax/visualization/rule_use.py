@@ -63,7 +63,8 @@ def _draw_components(axes: Axes, rules: Rules) -> None:
     points, shares = _principal_components(rules.coefficients, rules.use)
     axes.set_title("principal components")
     if len(points) <= FEW:
-        axes.scatter(*points.T, s=8 + 200 * rules.use / np.max(rules.use), color=COLOURS[0], alpha=0.6, edgecolor="white", linewidth=0.6)
+        areas = 8 + np.minimum(200, 4_000 * rules.use)  # So that hundreds of rules that are used alike leave each other room.
+        axes.scatter(*points.T, s=areas, color=COLOURS[0], alpha=0.6, edgecolor="white", linewidth=0.6)
         axes.margins(0.15)
     else:
         mesh = axes.hexbin(*points.T, gridsize=30, bins="log", cmap=SEQUENTIAL, mincnt=1, linewidths=0.1)
