@@ -12,7 +12,8 @@ because larger ones saturate the network within a few steps. Rules that are shar
 Command: python experiments/small/genomic_bottleneck_quadruped.py
     The same command goes on where it was stopped.
 Hardware: two CPU cores.
-Time: 60 runs of 1.5 million steps, 0.2 million more to score each, and a compilation for each method: 85 minutes, with other programs beside it for most of them.
+Time: 60 runs of 1.5 million steps, 0.2 million more to score each, and a compilation for each method: 85 minutes, with other programs beside it for the
+    most part.
 Expected: static weights and the LSTM learn, to interquartile means of about 20 in the variation held out and 20 to 30 in those trained on; individual rules
     half as fast, to about 9 in both. Rules that are shared stay near zero, wherever their assignment comes from. No method but static weights loses much from
     the variations that it was trained on to the one that it was not; with intervals of five to ten points around each figure, more cannot be said.
