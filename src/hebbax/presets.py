@@ -119,7 +119,6 @@ def car_demo() -> Config:
         strategy=ScoreFunction(population_size=64, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="population"),
         generations=60,
         held_out="force_east",
-        chunk_size=4,  # Lifetimes differ much in length; few together wait less for the longest.
     )
 
 
