@@ -44,7 +44,8 @@ def _draw_use(axes: Axes, rules: Rules) -> None:
     shares = 100 * np.sort(rules.use)[::-1]
     axes.stairs(shares, np.arange(len(shares) + 1) + 0.5, fill=True, color=COLOURS[0])
     axes.axhline(100 / len(shares), color=COLOURS[1], linestyle="--", linewidth=1.2, label="all alike")
-    axes.legend()
+    axes.margins(y=0.2)  # Room for the legend.
+    axes.legend(loc="upper right")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="rule, most used first", ylabel="share of the synapses (%)", ylim=(0, None))
 
