@@ -11,9 +11,11 @@ is, for a mixture cannot be. With 216 synapses a rho of 128 makes two rules. Pla
 Command: python experiments/small/genomic_bottleneck_car.py
     The same command goes on where it was stopped.
 Hardware: two CPU cores.
-Time: 8 runs; about half an hour.
-Expected: individual rules have the settings of the demo, whose mean fitness rises from 8 to between 42 and 129, by the seed, in 30 generations.
-Last reproduced: not yet.
+Time: 8 runs; 16 minutes.
+Expected: static weights and individual rules drive, with mean returns of 140 to 170 in the variations that they were trained on; under the push that they have
+    not met, both seeds of the individual rules keep 149, while static weights have 43 and 147. Rules that are shared do not learn to drive, wherever their
+    assignment comes from. Two seeds in one fold say no more than that.
+Last reproduced: 2026-11-26 at commit de14c81, experiments/results/small-genomic-bottleneck-car.
 
 Source: Palm, Najarro and Risi 2021, https://arxiv.org/abs/2011.06811.
 """
