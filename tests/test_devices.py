@@ -173,6 +173,18 @@ def test_a_training_traces_its_task_once():
     assert task.num_traces == 1
 
 
+def test_a_task_may_compute_its_constants_while_it_is_traced():
+    """As the quadruped does, whose bodies are built when they are first needed. Mutation: trace under the concrete mesh."""
+
+    class LateCart(TracedCart):
+        def step(self, state, action, variation):
+            with jax.ensure_compile_time_eval():
+                push = jnp.asarray(np.float64(0.5)).astype(jnp.float32) + jax.jit(jnp.sum)(jnp.arange(3.0))
+            return self.cart.step(state, action * push, variation)
+
+    assert len(training.train(config(LateCart(), population_size=4)).history) == 3
+
+
 def test_the_number_of_the_generation_decides_its_random_numbers():
     """The same state lives another life in another generation, and the same in the same. Mutation: fold_in left out."""
     small = dataclasses.replace(config(Cart(), population_size=2), chunk_size=None)

@@ -89,7 +89,10 @@ def over_population(function: Callable[..., Any], mesh: Mesh) -> Callable[..., A
 
 
 def split(array: Array, axis: int) -> Array:
-    """Splits an axis over the mesh that the program around it is traced for, by `jax.set_mesh`; or leaves it whole, without one or if they don't divide it."""
+    """Splits an axis over the mesh that the program around it is traced for; without one, or where they don't divide the axis, it stays whole.
+
+    A program is traced for a mesh inside of `jax.sharding.use_abstract_mesh`.
+    """
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or array.shape[axis] % mesh.size:
         return array

@@ -76,7 +76,8 @@ def _compile(config: Config, mesh: Mesh, num_runs: int) -> Callable[..., tuple[T
         data = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), data)
         function = jax.vmap(function)
     function = jax.jit(function, out_shardings=devices.everywhere(mesh))
-    with jax.set_mesh(mesh):
+    # The abstract mesh: under the concrete one a task could compute no constants of its own while it is traced, for they would be on one device only.
+    with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
         lowered = function.lower(*devices.put_everywhere(data, mesh))
     # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
     return ThreadPoolExecutor(max_workers=1).submit(lowered.compile).result()
