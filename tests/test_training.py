@@ -221,16 +221,19 @@ def test_second_interrupt_ends_at_once(tmp_path: Path):
     Mutation: waiting for the metrics with `jax.block_until_ready` instead of in steps hears neither.
     """
     process = start_python(COMMAND_LINE, "train", "endless", "--run-dir", tmp_path)
-    deadline = time.monotonic() + LIMIT
-    while not (tmp_path / "environment.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    time.sleep(1)
-    assert process.poll() is None
-    before = contents(tmp_path)
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=10)
+    try:
+        deadline = time.monotonic() + LIMIT
+        while not (tmp_path / "environment.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+        assert process.poll() is None
+        before = contents(tmp_path)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=10)
+    finally:
+        process.kill()  # It would live for ever, and disturb whatever comes next.
     assert process.returncode == 130
     assert rest.endswith("interrupted\n")
     assert "Traceback" not in rest
