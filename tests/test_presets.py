@@ -69,10 +69,10 @@ def test_paper_settings_of_the_car():
 
 
 def test_papers_networks_stay_in_the_cache():
-    """A core lives eight of the quadruped's plastic networks at a time, with 442 kB each in four variations, and two of the car's, with 3.3 MB.
+    """A core lives four of the quadruped's plastic networks at a time, with 442 kB each in four variations, and two of the car's, with 3.3 MB.
 
-    Mutation: forgetting the variations' memories makes it three.
+    Mutation: forgetting the variations' memories makes it four of the car's.
     """
-    assert presets.quadruped_hebbian().individuals_at_a_time == 8
+    assert presets.quadruped_hebbian().individuals_at_a_time == 4
     assert presets.car_hebbian().individuals_at_a_time == 2
     assert presets.car_demo().individuals_at_a_time == 4
