@@ -71,7 +71,7 @@ def test_paper_settings_of_the_car():
 def test_papers_networks_stay_in_the_cache():
     """A core lives four of the quadruped's plastic networks at a time, with 442 kB each in four variations, and two of the car's, with 3.3 MB.
 
-    Mutation: forgetting the variations' memories makes it four of the car's.
+    Mutation: forgetting the variations' memories makes it three of the car's.
     """
     assert presets.quadruped_hebbian().individuals_at_a_time == 4
     assert presets.car_hebbian().individuals_at_a_time == 2
