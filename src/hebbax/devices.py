@@ -11,7 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 AXIS = "population"
-CPU_CHUNK = 4  # Individuals: sixteen of the paper's quadrupeds at a time, plastic, live a fifth faster than thirty-two.
+CPU_CHUNK = 4  # Individuals: sixteen of the paper's quadrupeds at a time, plastic, live faster than thirty-two.
 CPU_CACHE = (
     7_000_000  # Bytes: two of the paper's plastic drivers in four variations. With eight, network and plasticity take three times as long.
 )
