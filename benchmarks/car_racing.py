@@ -8,9 +8,11 @@ Cases
     loop: whole generations of the paper's plastic policy, search included, in four variations; `batch` is the population. Every lifetime has all its
         steps, half of them in the first second, which is the dearest.
     physics: steps without a view. The actions are a tape.
-    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, 32 races at a time on each core as in a rollout. The car follows
+    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, 16 races at a time on each core as in a rollout. The car follows
         the road, as tiles in view cost time. The first second, when the whole field is in view, is measured apart.
     view at once: the same without a limit to the races at a time.
+    in turn: loops, views and physics of several batches, one after the other in the same process, again and again. What larger batches cost are medians of
+        each turn's ratios, which a noisy machine spares.
     parts: what draws a view, part by part, and what the paper's policy does with it, in microseconds for one view on one core.
     envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
 
@@ -24,6 +26,7 @@ Floors
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import resource
@@ -31,13 +34,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 ZOOM_STEPS = 50  # In the first second the view zooms in.
-TOGETHER = 32  # Races at a time on each core, as `hebbax.devices.CPU_CHUNK` individuals in four variations make them.
+TOGETHER = 16  # Races at a time on each core, as `hebbax.devices.CPU_CHUNK` individuals in four variations make them.
 NUM_VARIATIONS = 4  # That the loop trains on.
+TURNS = 5  # Of batches that are measured in turn.
 PAPER_MICROSECONDS = 10_214  # Of the paper's own code for a step of policy and environment on one core: torch 2.13, Box2D 2.3.10.
 PEERS = ("envpool", "gymnasium")
 
@@ -52,15 +57,17 @@ class Case:
     steps: int = 300
 
 
+BATCHES = {"loop": (16, 64, 200), "physics": (64, 256), "view": (64, 256)}  # That are measured in turn.
 CASES = [
     Case("loop", batch=16, cores=1, steps=100),
-    *(Case("loop", batch=batch, steps=100) for batch in (16, 64, 200)),
+    *(Case("loop", batch=batch, steps=100) for batch in BATCHES["loop"]),
     *(Case(name, batch=batch) for name in ("physics", "view") for batch in (16, 64, 256)),
     Case("view at once", batch=256),
     Case("state"),
     Case("physics", batch=32, cores=1),
     Case("view", batch=32, cores=1),
     Case("parts", batch=32, cores=1, steps=100),
+    Case("in turn", batch=0, steps=100),
     Case("envpool"),
     Case("envpool", batch=32, cores=1),
     Case("gymnasium", batch=1, cores=1),
@@ -77,9 +84,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.case:
         case = Case(**json.loads(options.case))
-        measured = {"loop": measure_loop, "envpool": measure_envpool, "gymnasium": measure_gymnasium, "parts": measure_parts}.get(
-            case.name, measure
-        )
+        measures = {
+            "loop": measure_loop,
+            "in turn": measure_in_turn,
+            "envpool": measure_envpool,
+            "gymnasium": measure_gymnasium,
+            "parts": measure_parts,
+        }
+        measured = measures.get(case.name, measure)
         sys.stdout.write("\n" + json.dumps(measured(case)) + "\n")
         return
 
@@ -98,12 +110,25 @@ def measure_loop(case: Case) -> dict[str, Any]:
     import hebbax
 
     hebbax.use_cpu_cores(case.cores)
-    import jax
+    from hebbax.run_dir import describe_environment
+
+    run_generation = compile_loop(case)
+    seconds = min(seconds_of(run_generation) for _ in range(2))
+    num_steps = case.batch * NUM_VARIATIONS * case.steps
+    return {
+        "steps_per_second": num_steps / seconds,
+        "microseconds_per_step_and_core": 1e6 * case.cores * seconds / num_steps,
+        "peak_memory_bytes": _peak_memory(),
+        "environment": describe_environment(),
+    }
+
+
+def compile_loop(case: Case) -> Callable[[], Any]:
+    """The first generation, to be run as often as called."""
     import jax.numpy as jnp
 
     from hebbax import devices, evolution, rollout
     from hebbax.presets import PRESETS
-    from hebbax.run_dir import describe_environment
 
     paper = PRESETS["car-hebbian"]()
     config = dataclasses.replace(
@@ -112,24 +137,17 @@ def measure_loop(case: Case) -> dict[str, Any]:
         strategy=dataclasses.replace(paper.strategy, population_size=case.batch),
     )
     mesh = devices.population_mesh(case.batch)
-    state = devices.put_everywhere(evolution.initial_state(config), mesh)
-    data = (evolution.random_keys(config)[1], rollout.stack(config.training_variations), jnp.zeros((), jnp.int32))
-    key, variations, number = devices.put_everywhere(data, mesh)
-    run_generation = evolution.compile_generation(config, mesh)
-    seconds = []
-    for _ in range(2):
-        started = time.perf_counter()
-        state, metrics = jax.block_until_ready(run_generation(key, variations, state, number))
-        seconds.append(time.perf_counter() - started)
+    data = (
+        evolution.random_keys(config)[1],
+        rollout.stack(config.training_variations),
+        evolution.initial_state(config),
+        jnp.zeros((), jnp.int32),
+    )
+    run_generation = functools.partial(evolution.compile_generation(config, mesh), *devices.put_everywhere(data, mesh))
     num_steps = case.batch * NUM_VARIATIONS * case.steps
-    if int(metrics["steps"]) != num_steps:
-        raise RuntimeError(f"{metrics['steps']} steps were lived, but {num_steps} were meant to be measured")
-    return {
-        "steps_per_second": num_steps / min(seconds),
-        "microseconds_per_step_and_core": 1e6 * case.cores * min(seconds) / num_steps,
-        "peak_memory_bytes": _peak_memory(),
-        "environment": describe_environment(),
-    }
+    if (lived := int(run_generation()[1]["steps"])) != num_steps:
+        raise RuntimeError(f"{lived} steps were lived, but {num_steps} were meant to be measured")
+    return run_generation
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -140,8 +158,35 @@ def measure(case: Case) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from hebbax import devices
     from hebbax.run_dir import describe_environment
+
+    reset, compile_drive = make_races(case)
+    races = jax.block_until_ready(reset())
+    reset_seconds = seconds_of(reset)
+    drive_first = compile_drive(races, ZOOM_STEPS)
+    races, _ = drive_first()
+    zoom_seconds = seconds_of(drive_first)
+    drive = compile_drive(races, case.steps)
+    races, seen = drive()
+    seconds = seconds_of(drive)
+    if not bool(jnp.all(jnp.isfinite(seen))):
+        raise RuntimeError("a race was not finite")
+    return {
+        "steps_per_second": case.batch * case.steps / seconds,
+        "first_second_steps_per_second": case.batch * ZOOM_STEPS / zoom_seconds,
+        "reset_seconds": reset_seconds,
+        "mean_visited": float(jnp.mean(races.num_paid)),
+        "peak_memory_bytes": _peak_memory(),
+        "environment": describe_environment(),
+    }
+
+
+def make_races(case: Case) -> tuple[Callable[[], Any], Callable[[Any, int], Callable[[], Any]]]:
+    """What starts a batch of races, and what compiles a number of steps of them; the steps give the races after them and what was seen last."""
+    import jax
+    import jax.numpy as jnp
+
+    from hebbax import devices
     from hebbax.tasks.car_racing import CarRacing
 
     is_view = case.name.startswith("view")
@@ -168,13 +213,6 @@ def measure(case: Case) -> dict[str, Any]:
         times = 0.05 * races.num_steps.astype(jnp.float32) + jnp.arange(races.num_steps.shape[0])
         return jnp.stack([0.3 * jnp.sin(times), 0.2 + 0.2 * jnp.sin(0.3 * times), jnp.zeros_like(times)], axis=1)
 
-    keys = jax.random.split(jax.random.key(0), case.batch)
-    reset_all = jax.jit(devices.over_population(reset, mesh))
-    races = jax.block_until_ready(reset_all(keys, variations))
-    started = time.perf_counter()
-    jax.block_until_ready(reset_all(keys, variations))
-    reset_seconds = time.perf_counter() - started
-
     def drive_share(races: Any, variations: Any, steps: int) -> Any:
         share = races.num_steps.shape[0]
         size = min(share, TOGETHER) if case.name == "view" else share
@@ -182,26 +220,46 @@ def measure(case: Case) -> dict[str, Any]:
         driven = jax.lax.map(lambda chunk: drive(*chunk, steps), chunks)
         return jax.tree.map(lambda leaf: leaf.reshape(share, *leaf.shape[2:]), driven)
 
-    def seconds_of(races: Any, steps: int) -> tuple[Any, float]:
-        run = jax.jit(devices.over_population(lambda races, variations: drive_share(races, variations, steps), mesh))
-        jax.block_until_ready(run(races, variations))
-        started = time.perf_counter()
-        (races, seen) = jax.block_until_ready(run(races, variations))
-        seconds = time.perf_counter() - started
-        if not bool(jnp.all(jnp.isfinite(seen))):
-            raise RuntimeError("a race was not finite")
-        return races, seconds
+    def compile_drive(races: Any, steps: int) -> Callable[[], Any]:
+        run = devices.over_population(lambda races, variations: drive_share(races, variations, steps), mesh)
+        return functools.partial(jax.jit(run).lower(races, variations).compile(), races, variations)
 
-    races, zoom_seconds = seconds_of(races, ZOOM_STEPS)
-    races, seconds = seconds_of(races, case.steps)
-    return {
-        "steps_per_second": case.batch * case.steps / seconds,
-        "first_second_steps_per_second": case.batch * ZOOM_STEPS / zoom_seconds,
-        "reset_seconds": reset_seconds,
-        "mean_visited": float(jnp.mean(races.num_paid)),
-        "peak_memory_bytes": _peak_memory(),
-        "environment": describe_environment(),
-    }
+    keys = jax.random.split(jax.random.key(0), case.batch)
+    return functools.partial(jax.jit(devices.over_population(reset, mesh)), keys, variations), compile_drive
+
+
+def measure_in_turn(case: Case) -> dict[str, Any]:
+    """Measures batches of several sizes in turn: microseconds for each step of each race."""
+    import hebbax
+
+    hebbax.use_cpu_cores(case.cores)
+    import jax
+
+    from hebbax.run_dir import describe_environment
+
+    programs, num_steps = {}, {}
+    for name, batches in BATCHES.items():
+        for batch in batches:
+            part = dataclasses.replace(case, name=name, batch=batch)
+            if name == "loop":
+                programs[f"{name} {batch}"] = compile_loop(part)
+            else:
+                reset, compile_drive = make_races(part)
+                programs[f"{name} {batch}"] = compile_drive(compile_drive(reset(), ZOOM_STEPS)()[0], case.steps)
+            num_steps[f"{name} {batch}"] = batch * case.steps * (NUM_VARIATIONS if name == "loop" else 1)
+    for run in programs.values():
+        jax.block_until_ready(run())
+    turns = [{name: 1e6 * seconds_of(run) / num_steps[name] for name, run in programs.items()} for _ in range(TURNS)]
+    return {"turns": turns, "peak_memory_bytes": _peak_memory(), "environment": describe_environment()}
+
+
+def seconds_of(run: Callable[[], Any]) -> float:
+    """How long a call takes until all its results are there."""
+    import jax
+
+    started = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - started
 
 
 def follow_road(race: Any) -> Any:
@@ -344,8 +402,15 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
             name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
         }
         texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
+        turns = {"turns": [turn for run in measured for turn in run["turns"]]} if "turns" in measured[0] else {}
         rows.append(
-            {**dataclasses.asdict(case), **numbers, **texts, "all_steps_per_second": [run.get("steps_per_second") for run in measured]}
+            {
+                **dataclasses.asdict(case),
+                **numbers,
+                **texts,
+                **turns,
+                "all_steps_per_second": [run.get("steps_per_second") for run in measured],
+            }
         )
     environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
     results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
@@ -360,22 +425,25 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
     speed = {(row["name"], row["batch"], row["cores"]): row["steps_per_second"] for row in rows if "steps_per_second" in row}
     pairs = {
-        "loop: population 64 to 16": (("loop", 64, 2), ("loop", 16, 2)),
-        "loop: population 200 to 16": (("loop", 200, 2), ("loop", 16, 2)),
-        "loop: population 200 to 64": (("loop", 200, 2), ("loop", 64, 2)),
         "loop: two cores to one": (("loop", 16, 2), ("loop", 16, 1)),
         "view to EnvPool, two cores": (("view", 64, 2), ("envpool", 64, 2)),
         "view to EnvPool, one core": (("view", 32, 1), ("envpool", 32, 1)),
         "view to gymnasium, one core": (("view", 32, 1), ("gymnasium", 1, 1)),
         "view: two cores to one": (("view", 64, 2), ("view", 32, 1)),
         "physics: two cores to one": (("physics", 64, 2), ("physics", 32, 1)),
-        "view: batch 256 to 64": (("view", 256, 2), ("view", 64, 2)),
         "view: batch 256 at once to 64": (("view at once", 256, 2), ("view", 64, 2)),
-        "physics: batch 256 to 64": (("physics", 256, 2), ("physics", 64, 2)),
         "physics to view": (("physics", 64, 2), ("view", 64, 2)),
     }
     found = {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
     for row in rows:
+        if row["name"] == "in turn":
+            found |= {
+                f"{name}: time of a step, {batch} to {smallest}": statistics.median(
+                    turn[f"{name} {batch}"] / turn[f"{name} {smallest}"] for turn in row["turns"]
+                )
+                for name, (smallest, *larger) in BATCHES.items()
+                for batch in larger
+            }
         if row["name"] == "loop":
             name = f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"
             found[name] = PAPER_MICROSECONDS / row["microseconds_per_step_and_core"]

@@ -4,10 +4,11 @@ Every case runs in a process of its own, several times in turn with the others, 
 by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are what travels between machines.
 
 Cases
-    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. What network
-        and plasticity cost is the difference of their lifetimes, timed without the search around them: sampling and gradient take the same time for
-        200 steps as for the paper's 1,000. At a population of 500 and 1,000 steps the peak memory is what matters.
-    one_body: four lifetimes of the default body instead of one in each of four bodies. The ratio is what stacking bodies costs.
+    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. No lifetime
+        ends early. At a population of 500 and 1,000 steps the peak memory is what matters.
+    in turn: lifetimes of the paper's 1,000 steps without the search around them, of both policies and of the plastic one in four times the default body
+        instead of four bodies, one after the other in the same process, again and again. Ratios are medians of each turn's, which a noisy machine spares:
+        what network and plasticity add to physics, and what stacking bodies costs.
     gymnasium: a loop over gymnasium's Ant-v5 in one process, with the plastic policy in NumPy, and without it.
 
 Floors
@@ -18,8 +19,10 @@ Floors
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import json
+import math
 import os
 import resource
 import statistics
@@ -27,12 +30,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 NUM_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8
 NUM_VARIATIONS = 4
-GRACE_STEPS = 200  # Before these no lifetime of the quadruped ends early.
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -45,7 +48,7 @@ class Case:
     population: int = 64
     cores: int = 2
     steps: int = 200
-    generations: int = 4
+    repeats: int = 4
     rounds: int = 3
 
 
@@ -53,8 +56,8 @@ CASES = [
     *(Case(name, body=body, cores=cores) for body in ("bullet", "brax") for name in ("hebbian", "physics") for cores in (1, 2)),
     Case("hebbian", body="bullet", population=512, steps=100),
     Case("hebbian", body="brax", population=512, steps=100),
-    *(Case("one_body", body=body) for body in ("bullet", "brax")),
-    Case("hebbian", population=500, steps=1000, generations=1, rounds=1),
+    *(Case("in turn", body=body, steps=1000, repeats=6, rounds=1) for body in ("bullet", "brax")),
+    Case("hebbian", population=500, steps=1000, repeats=1, rounds=1),
     Case("gymnasium", body="gymnasium's", population=1, cores=1, steps=2000),
 ]
 
@@ -67,8 +70,9 @@ def main() -> None:
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
-        measured = measure_gymnasium if json.loads(options.case)["name"] == "gymnasium" else measure
-        sys.stdout.write("\n" + json.dumps(measured(Case(**json.loads(options.case)))) + "\n")
+        case = Case(**json.loads(options.case))
+        measured = {"gymnasium": measure_gymnasium, "in turn": measure_in_turn}.get(case.name, measure)(case)
+        sys.stdout.write("\n" + json.dumps(measured) + "\n")
         return
 
     chosen = [case for case in CASES if not options.only or case.name in options.only.split(",")]
@@ -78,7 +82,7 @@ def main() -> None:
         for number in range(options.rounds):
             for case in [case for case in chosen if number < case.rounds]:
                 runs[case].append(_in_a_process(case, cache))
-                print(f"{case}: {runs[case][-1]['steps_per_second']:,.0f} steps/s", flush=True)
+                print(f"{case}: {runs[case][-1].get('steps_per_second', math.nan):,.0f} steps/s", flush=True)
     write_results(runs)
 
 
@@ -104,16 +108,15 @@ def measure(case: Case) -> dict[str, Any]:
     run_generation = evolution.compile_generation(config, mesh)
     compile_seconds = time.perf_counter() - started
     seconds = []
-    for _ in range(case.generations):
+    for _ in range(case.repeats):
         started = time.perf_counter()
         state, metrics = jax.block_until_ready(run_generation(key, variations, state, number))
         seconds.append(time.perf_counter() - started)
     steps = int(metrics["steps"])
-    if case.steps <= GRACE_STEPS and steps != case.population * NUM_VARIATIONS * case.steps:
+    if steps != case.population * NUM_VARIATIONS * case.steps:
         raise RuntimeError(f"{steps} steps were lived, but {case.population * NUM_VARIATIONS * case.steps} were meant to be measured")
     return {
         "steps_per_second": steps / statistics.median(seconds),
-        "lifetimes_steps_per_second": steps / statistics.median(time_lifetimes(config, mesh, state, case.generations)),
         "compile_seconds": compile_seconds,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "environment": describe_environment(),
@@ -122,29 +125,48 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
-def time_lifetimes(config: Any, mesh: Any, state: Any, repeats: int) -> list[float]:
-    """Times a population's lifetimes without the search: seconds of each repeat."""
+def measure_in_turn(case: Case) -> dict[str, Any]:
+    """Measures lifetimes of each kind in turn."""
+    import hebbax
+
+    hebbax.use_cpu_cores(case.cores)
     import jax
 
-    from hebbax import devices, rollout
+    from hebbax.run_dir import describe_environment
 
+    programs = {name: compile_lifetimes(dataclasses.replace(case, name=name)) for name in ("physics", "hebbian", "one_body")}
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(case.repeats):
+        for name, live in programs.items():
+            started = time.perf_counter()
+            jax.block_until_ready(live())
+            seconds[name].append(time.perf_counter() - started)
+    return {
+        "seconds": seconds,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "environment": describe_environment(),
+        **measure_rates(),
+    }
+
+
+def compile_lifetimes(case: Case) -> Callable[[], Any]:
+    """The first generation's lifetimes, to be lived as often as called."""
+    import jax
+
+    from hebbax import devices, evolution, rollout
+
+    config = configure(case)
+    mesh = devices.population_mesh(case.population)
     variations = rollout.stack(config.training_variations)
 
     def live(keys: Any, genotypes: Any) -> Any:
         return rollout.live(config.task, config.policy, keys, genotypes, variations, config.individuals_at_a_time)
 
-    keys, genotypes = (
-        jax.random.split(jax.random.key(0), config.strategy.population_size),
-        config.strategy.ask(jax.random.key(1), state.search),
-    )
-    population = devices.put_everywhere((keys, genotypes), mesh)
-    live_everywhere = jax.jit(devices.over_population(live, mesh)).lower(*population).compile()
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        jax.block_until_ready(live_everywhere(*population))
-        seconds.append(time.perf_counter() - started)
-    return seconds
+    genotypes = config.strategy.ask(jax.random.key(1), evolution.initial_state(config).search)
+    population = devices.put_everywhere((jax.random.split(jax.random.key(0), case.population), genotypes), mesh)
+    compiled = jax.jit(devices.over_population(live, mesh)).lower(*population).compile()
+    jax.block_until_ready(compiled(*population))
+    return functools.partial(compiled, *population)
 
 
 def configure(case: Case) -> Any:
@@ -170,13 +192,21 @@ def configure(case: Case) -> Any:
             return jnp.tanh(genotype), memory
 
     @dataclasses.dataclass(frozen=True)
-    class OneBody:
-        """The quadruped with its default body only, four times: its physics does not depend on the variation."""
+    class Enduring:
+        """The quadruped whose lifetimes do not end before their last step."""
 
         task: Any
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.task, name)
+
+        def step(self, state: Any, action: Any, variation: Any) -> Any:
+            state, observation, reward, _ = self.task.step(state, action, variation)
+            return state, observation, reward, jnp.zeros((), bool)
+
+    @dataclasses.dataclass(frozen=True)
+    class OneBody(Enduring):
+        """With the default body only, four times: its physics does not depend on the variation."""
 
         @property
         def variations(self) -> dict[str, Any]:
@@ -188,11 +218,11 @@ def configure(case: Case) -> Any:
 
         def step(self, state: Any, action: Any, variation: Any) -> Any:
             del variation
-            return self.task.step(state, action, self.task.variations["default"])
+            return super().step(state, action, self.task.variations["default"])
 
     task = hebbax.Quadruped(body=case.body, episode_steps=case.steps, burn_in_steps=0)
     return hebbax.Config(
-        task=OneBody(task) if case.name == "one_body" else task,
+        task=OneBody(task) if case.name == "one_body" else Enduring(task),
         policy=Repeat() if case.name == "physics" else hebbax.Hebbian(),
         genome=hebbax.Normal(init_scale=0.01),
         strategy=hebbax.ScoreFunction(population_size=case.population, std=hebbax.Schedule(0.01)),
@@ -278,7 +308,9 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
             name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
         }
         numbers |= {"compile_seconds": measured[0]["compile_seconds"]} if "compile_seconds" in numbers else {}
-        rows.append({**dataclasses.asdict(case), **numbers, "all_steps_per_second": [run["steps_per_second"] for run in measured]})
+        kept = {name: value for name, value in measured[0].items() if name == "seconds"}
+        speeds = {"all_steps_per_second": [run["steps_per_second"] for run in measured]} if "steps_per_second" in numbers else {}
+        rows.append({**dataclasses.asdict(case), **numbers, **kept, **speeds})
     environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
     results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
     device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"
@@ -290,30 +322,36 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
-    speed = {(row["name"], row["body"], row["population"], row["cores"]): row["steps_per_second"] for row in rows}
-    bandwidth = [row["copy_bytes_per_second"] for row in rows if "copy_bytes_per_second" in row]
+    speed = {
+        (row["name"], row["body"], row["population"], row["cores"]): row["steps_per_second"] for row in rows if "steps_per_second" in row
+    }
     least = {
-        row["body"]: row["physics_operations_per_step"] / row["operations_per_second"] for row in rows if "operations_per_second" in row
-    }
-    lifetimes = {
-        (row["name"], row["body"], row["population"], row["cores"]): row["lifetimes_steps_per_second"]
+        row["body"]: row["physics_operations_per_step"] / row["operations_per_second"]
         for row in rows
-        if "lifetimes_steps_per_second" in row
+        if "physics_operations_per_step" in row
     }
+    in_turn = {row["body"]: row for row in rows if row["name"] == "in turn"}
     found: dict[str, float] = {}
     for body in ("bullet", "brax"):
         pairs = {
             f"{body}: two cores to one": (("hebbian", body, 64, 2), ("hebbian", body, 64, 1)),
-            f"{body}: stacked bodies to one body": (("hebbian", body, 64, 2), ("one_body", body, 64, 2)),
             f"{body}: population 512 to 64": (("hebbian", body, 512, 2), ("hebbian", body, 64, 2)),
         }
         found |= {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
-        plastic, physics = ("hebbian", body, 64, 2), ("physics", body, 64, 2)
-        if plastic in speed and physics in speed:
-            found[f"{body}: network and plasticity, share of physics' time"] = lifetimes[physics] / lifetimes[plastic] - 1
+        if body in in_turn:
+            row = in_turn[body]
+            physics, plastic, one_body = (row["seconds"][name] for name in ("physics", "hebbian", "one_body"))
+            steps = row["population"] * NUM_VARIATIONS * row["steps"]
+            found[f"{body}: stacked bodies to one body"] = statistics.median(
+                one / four for one, four in zip(one_body, plastic, strict=True)
+            )
+            found[f"{body}: network and plasticity, share of physics' time"] = statistics.median(
+                both / alone - 1 for both, alone in zip(plastic, physics, strict=True)
+            )
             # Each core lives every second step; its floor is the rules' share of a lifetime, and the weights read and written.
-            floor = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2) / statistics.median(bandwidth)
-            found[f"{body}: network and plasticity to their floor"] = 2 * (1 / lifetimes[plastic] - 1 / lifetimes[physics]) / floor
+            added = row["cores"] * statistics.median(both - alone for both, alone in zip(plastic, physics, strict=True)) / steps
+            floor = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2) / row["copy_bytes_per_second"]
+            found[f"{body}: network and plasticity to their floor"] = added / floor
         if ("physics", body, 64, 1) in speed:
             found[f"{body}: physics to its floor"] = 1 / speed[("physics", body, 64, 1)] / least[body]
         peer = ("gymnasium", "gymnasium's", 1, 1)

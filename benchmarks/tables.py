@@ -87,7 +87,7 @@ def speed(results: dict[str, Any]) -> str:
     rows = {(row["name"], row["body"], row["population"], row["cores"]): row for row in results["cases"]}
     kinds = {key[:3]: None for key in rows}
     for name, body, population in kinds:
-        if name == "one_body":
+        if name == "in turn":
             continue
         speeds = [rows.get((name, body, population, cores)) for cores in (1, 2)]
         what = {"hebbian": "plastic policy", "physics": "physics alone", "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy"}[name]
