@@ -62,6 +62,7 @@ docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmarks: $(READY)
+	$(BIN)/python benchmarks/in_turn.py
 	$(BIN)/python benchmarks/quadruped.py
 	$(BIN)/python benchmarks/genomes.py
 	$(BIN)/python benchmarks/natural_steps.py

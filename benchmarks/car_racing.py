@@ -8,11 +8,9 @@ Cases
     loop: whole generations of the paper's plastic policy, search included, in four variations; `batch` is the population. Every lifetime has all its
         steps, half of them in the first second, which is the dearest.
     physics: steps without a view. The actions are a tape.
-    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, 16 races at a time on each core as in a rollout. The car follows
+    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, the latter 16 races at a time on each core. The car follows
         the road, as tiles in view cost time. The first second, when the whole field is in view, is measured apart.
-    view at once: the same without a limit to the races at a time.
-    in turn: loops, views and physics of several batches, one after the other in the same process, again and again. What larger batches cost are medians of
-        each turn's ratios, which a noisy machine spares.
+    view at once: the same without a limit to the races at a time. What larger batches cost `in_turn.py` measures.
     parts: what draws a view, part by part, and what the paper's policy does with it, in microseconds for one view on one core.
     envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
 
@@ -42,7 +40,6 @@ RESULTS = Path(__file__).parent / "results"
 ZOOM_STEPS = 50  # In the first second the view zooms in.
 TOGETHER = 16  # Races at a time on each core, as `hebbax.devices.CPU_CHUNK` individuals in four variations make them.
 NUM_VARIATIONS = 4  # That the loop trains on.
-TURNS = 5  # Of batches that are measured in turn.
 PAPER_MICROSECONDS = 10_214  # Of the paper's own code for a step of policy and environment on one core: torch 2.13, Box2D 2.3.10.
 PEERS = ("envpool", "gymnasium")
 
@@ -57,17 +54,15 @@ class Case:
     steps: int = 300
 
 
-BATCHES = {"loop": (16, 64, 200), "physics": (64, 256), "view": (64, 256)}  # That are measured in turn.
 CASES = [
     Case("loop", batch=16, cores=1, steps=100),
-    *(Case("loop", batch=batch, steps=100) for batch in BATCHES["loop"]),
+    *(Case("loop", batch=batch, steps=100) for batch in (16, 64, 200)),
     *(Case(name, batch=batch) for name in ("physics", "view") for batch in (16, 64, 256)),
     Case("view at once", batch=256),
     Case("state"),
     Case("physics", batch=32, cores=1),
     Case("view", batch=32, cores=1),
     Case("parts", batch=32, cores=1, steps=100),
-    Case("in turn", batch=0, steps=100),
     Case("envpool"),
     Case("envpool", batch=32, cores=1),
     Case("gymnasium", batch=1, cores=1),
@@ -84,14 +79,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.case:
         case = Case(**json.loads(options.case))
-        measures = {
-            "loop": measure_loop,
-            "in turn": measure_in_turn,
-            "envpool": measure_envpool,
-            "gymnasium": measure_gymnasium,
-            "parts": measure_parts,
-        }
-        measured = measures.get(case.name, measure)
+        measured = {"loop": measure_loop, "envpool": measure_envpool, "gymnasium": measure_gymnasium, "parts": measure_parts}.get(
+            case.name, measure
+        )
         sys.stdout.write("\n" + json.dumps(measured(case)) + "\n")
         return
 
@@ -164,10 +154,10 @@ def measure(case: Case) -> dict[str, Any]:
     races = jax.block_until_ready(reset())
     reset_seconds = seconds_of(reset)
     drive_first = compile_drive(races, ZOOM_STEPS)
-    races, _ = drive_first()
+    races, _ = jax.block_until_ready(drive_first())
     zoom_seconds = seconds_of(drive_first)
     drive = compile_drive(races, case.steps)
-    races, seen = drive()
+    races, seen = jax.block_until_ready(drive())
     seconds = seconds_of(drive)
     if not bool(jnp.all(jnp.isfinite(seen))):
         raise RuntimeError("a race was not finite")
@@ -226,31 +216,6 @@ def make_races(case: Case) -> tuple[Callable[[], Any], Callable[[Any, int], Call
 
     keys = jax.random.split(jax.random.key(0), case.batch)
     return functools.partial(jax.jit(devices.over_population(reset, mesh)), keys, variations), compile_drive
-
-
-def measure_in_turn(case: Case) -> dict[str, Any]:
-    """Measures batches of several sizes in turn: microseconds for each step of each race."""
-    import hebbax
-
-    hebbax.use_cpu_cores(case.cores)
-    import jax
-
-    from hebbax.run_dir import describe_environment
-
-    programs, num_steps = {}, {}
-    for name, batches in BATCHES.items():
-        for batch in batches:
-            part = dataclasses.replace(case, name=name, batch=batch)
-            if name == "loop":
-                programs[f"{name} {batch}"] = compile_loop(part)
-            else:
-                reset, compile_drive = make_races(part)
-                programs[f"{name} {batch}"] = compile_drive(compile_drive(reset(), ZOOM_STEPS)()[0], case.steps)
-            num_steps[f"{name} {batch}"] = batch * case.steps * (NUM_VARIATIONS if name == "loop" else 1)
-    for run in programs.values():
-        jax.block_until_ready(run())
-    turns = [{name: 1e6 * seconds_of(run) / num_steps[name] for name, run in programs.items()} for _ in range(TURNS)]
-    return {"turns": turns, "peak_memory_bytes": _peak_memory(), "environment": describe_environment()}
 
 
 def seconds_of(run: Callable[[], Any]) -> float:
@@ -402,13 +367,11 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
             name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
         }
         texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
-        turns = {"turns": [turn for run in measured for turn in run["turns"]]} if "turns" in measured[0] else {}
         rows.append(
             {
                 **dataclasses.asdict(case),
                 **numbers,
                 **texts,
-                **turns,
                 "all_steps_per_second": [run.get("steps_per_second") for run in measured],
             }
         )
@@ -431,19 +394,10 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
         "view to gymnasium, one core": (("view", 32, 1), ("gymnasium", 1, 1)),
         "view: two cores to one": (("view", 64, 2), ("view", 32, 1)),
         "physics: two cores to one": (("physics", 64, 2), ("physics", 32, 1)),
-        "view: batch 256 at once to 64": (("view at once", 256, 2), ("view", 64, 2)),
         "physics to view": (("physics", 64, 2), ("view", 64, 2)),
     }
     found = {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
     for row in rows:
-        if row["name"] == "in turn":
-            found |= {
-                f"{name}: time of a step, {batch} to {smallest}": statistics.median(
-                    turn[f"{name} {batch}"] / turn[f"{name} {smallest}"] for turn in row["turns"]
-                )
-                for name, (smallest, *larger) in BATCHES.items()
-                for batch in larger
-            }
         if row["name"] == "loop":
             name = f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"
             found[name] = PAPER_MICROSECONDS / row["microseconds_per_step_and_core"]

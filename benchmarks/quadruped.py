@@ -5,16 +5,12 @@ by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and p
 
 Cases
     hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. No lifetime
-        ends early. At a population of 500 and 1,000 steps the peak memory is what matters.
-    in turn: lifetimes of the paper's 1,000 steps without the search around them, of both policies and of the plastic one in four times the default body
-        instead of four bodies, one after the other in the same process, again and again. Ratios are medians of each turn's, which a noisy machine spares:
-        what network and plasticity add to physics, and what stacking bodies costs.
+        ends early. At a population of 500 and 1,000 steps the peak memory is what matters. What the policy adds to physics `in_turn.py` measures.
     gymnasium: a loop over gymnasium's Ant-v5 in one process, with the plastic policy in NumPy, and without it.
 
-Floors
-    Plasticity moves 4 bytes for each coefficient of a rule once for all variations, and reads and writes each weight once: over the measured bandwidth of
-    one core that is the least time a step of network and plasticity can take. Physics is bounded by its operations, as XLA counts them in one lifetime's
-    step, over the core's rate in a matrix product. XLA counts a loop's body once: we multiply by the substeps, and leave out the solver's line search.
+Floor
+    Physics is bounded by its operations, as XLA counts them in one lifetime's step, over the core's rate in a matrix product. XLA counts a loop's body once:
+    we multiply by the substeps, and leave out the solver's line search.
 """
 
 import argparse
@@ -22,7 +18,6 @@ import dataclasses
 import functools
 import itertools
 import json
-import math
 import os
 import resource
 import statistics
@@ -54,9 +49,8 @@ class Case:
 
 CASES = [
     *(Case(name, body=body, cores=cores) for body in ("bullet", "brax") for name in ("hebbian", "physics") for cores in (1, 2)),
-    Case("hebbian", body="bullet", population=512, steps=100),
-    Case("hebbian", body="brax", population=512, steps=100),
-    *(Case("in turn", body=body, steps=1000, repeats=6, rounds=1) for body in ("bullet", "brax")),
+    Case("hebbian", body="bullet", population=512),
+    Case("hebbian", body="brax", population=512),
     Case("hebbian", population=500, steps=1000, repeats=1, rounds=1),
     Case("gymnasium", body="gymnasium's", population=1, cores=1, steps=2000),
 ]
@@ -71,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.case:
         case = Case(**json.loads(options.case))
-        measured = {"gymnasium": measure_gymnasium, "in turn": measure_in_turn}.get(case.name, measure)(case)
+        measured = measure_gymnasium(case) if case.name == "gymnasium" else measure(case)
         sys.stdout.write("\n" + json.dumps(measured) + "\n")
         return
 
@@ -82,7 +76,7 @@ def main() -> None:
         for number in range(options.rounds):
             for case in [case for case in chosen if number < case.rounds]:
                 runs[case].append(_in_a_process(case, cache))
-                print(f"{case}: {runs[case][-1].get('steps_per_second', math.nan):,.0f} steps/s", flush=True)
+                print(f"{case}: {runs[case][-1]['steps_per_second']:,.0f} steps/s", flush=True)
     write_results(runs)
 
 
@@ -125,32 +119,8 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
-def measure_in_turn(case: Case) -> dict[str, Any]:
-    """Measures lifetimes of each kind in turn."""
-    import hebbax
-
-    hebbax.use_cpu_cores(case.cores)
-    import jax
-
-    from hebbax.run_dir import describe_environment
-
-    programs = {name: compile_lifetimes(dataclasses.replace(case, name=name)) for name in ("physics", "hebbian", "one_body")}
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(case.repeats):
-        for name, live in programs.items():
-            started = time.perf_counter()
-            jax.block_until_ready(live())
-            seconds[name].append(time.perf_counter() - started)
-    return {
-        "seconds": seconds,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "environment": describe_environment(),
-        **measure_rates(),
-    }
-
-
 def compile_lifetimes(case: Case) -> Callable[[], Any]:
-    """The first generation's lifetimes, to be lived as often as called."""
+    """A population's lifetimes, to be lived as often as called."""
     import jax
 
     from hebbax import devices, evolution, rollout
@@ -165,7 +135,9 @@ def compile_lifetimes(case: Case) -> Callable[[], Any]:
     genotypes = config.strategy.ask(jax.random.key(1), evolution.initial_state(config).search)
     population = devices.put_everywhere((jax.random.split(jax.random.key(0), case.population), genotypes), mesh)
     compiled = jax.jit(devices.over_population(live, mesh)).lower(*population).compile()
-    jax.block_until_ready(compiled(*population))
+    lived, meant = int(compiled(*population).num_steps.sum()), case.population * NUM_VARIATIONS * case.steps
+    if lived != meant:
+        raise RuntimeError(f"{lived} steps were lived, but {meant} were meant to be measured")
     return functools.partial(compiled, *population)
 
 
@@ -244,6 +216,11 @@ def count_operations(task: Any) -> float:
     return lowered.compile().cost_analysis()["flops"] * SUBSTEPS[task.body, task.pipeline]
 
 
+def plasticity_bytes() -> float:
+    """What a step of one lifetime moves at least: its share of an individual's rules, and its weights read and written."""
+    return 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2)
+
+
 def measure_rates() -> dict[str, float]:
     """Bandwidth and arithmetic of one core, as NumPy reaches them on arrays of a core's share of the cache."""
     import numpy as np
@@ -308,9 +285,7 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
             name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
         }
         numbers |= {"compile_seconds": measured[0]["compile_seconds"]} if "compile_seconds" in numbers else {}
-        kept = {name: value for name, value in measured[0].items() if name == "seconds"}
-        speeds = {"all_steps_per_second": [run["steps_per_second"] for run in measured]} if "steps_per_second" in numbers else {}
-        rows.append({**dataclasses.asdict(case), **numbers, **kept, **speeds})
+        rows.append({**dataclasses.asdict(case), **numbers, "all_steps_per_second": [run["steps_per_second"] for run in measured]})
     environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
     results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
     device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"
@@ -322,15 +297,8 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
-    speed = {
-        (row["name"], row["body"], row["population"], row["cores"]): row["steps_per_second"] for row in rows if "steps_per_second" in row
-    }
-    least = {
-        row["body"]: row["physics_operations_per_step"] / row["operations_per_second"]
-        for row in rows
-        if "physics_operations_per_step" in row
-    }
-    in_turn = {row["body"]: row for row in rows if row["name"] == "in turn"}
+    by_case = {(row["name"], row["body"], row["population"], row["cores"]): row for row in rows}
+    speed = {case: row["steps_per_second"] for case, row in by_case.items()}
     found: dict[str, float] = {}
     for body in ("bullet", "brax"):
         pairs = {
@@ -338,22 +306,9 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
             f"{body}: population 512 to 64": (("hebbian", body, 512, 2), ("hebbian", body, 64, 2)),
         }
         found |= {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
-        if body in in_turn:
-            row = in_turn[body]
-            physics, plastic, one_body = (row["seconds"][name] for name in ("physics", "hebbian", "one_body"))
-            steps = row["population"] * NUM_VARIATIONS * row["steps"]
-            found[f"{body}: stacked bodies to one body"] = statistics.median(
-                one / four for one, four in zip(one_body, plastic, strict=True)
-            )
-            found[f"{body}: network and plasticity, share of physics' time"] = statistics.median(
-                both / alone - 1 for both, alone in zip(plastic, physics, strict=True)
-            )
-            # Each core lives every second step; its floor is the rules' share of a lifetime, and the weights read and written.
-            added = row["cores"] * statistics.median(both - alone for both, alone in zip(plastic, physics, strict=True)) / steps
-            floor = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2) / row["copy_bytes_per_second"]
-            found[f"{body}: network and plasticity to their floor"] = added / floor
-        if ("physics", body, 64, 1) in speed:
-            found[f"{body}: physics to its floor"] = 1 / speed[("physics", body, 64, 1)] / least[body]
+        if row := by_case.get(("physics", body, 64, 1)):
+            least = row["physics_operations_per_step"] / row["operations_per_second"]
+            found[f"{body}: physics to its floor"] = 1 / row["steps_per_second"] / least
         peer = ("gymnasium", "gymnasium's", 1, 1)
         if peer in speed and ("hebbian", body, 64, 1) in speed:
             found[f"{body}: one core to gymnasium with NumPy on one core"] = speed[("hebbian", body, 64, 1)] / speed[peer]

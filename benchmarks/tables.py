@@ -86,13 +86,13 @@ def speed(results: dict[str, Any]) -> str:
     lines = ["| quadruped, steps per second | " + " | ".join(("one core", "two cores")) + " |", "|---|---|---|"]
     rows = {(row["name"], row["body"], row["population"], row["cores"]): row for row in results["cases"]}
     kinds = {key[:3]: None for key in rows}
+    names = {"hebbian": "plastic policy", "physics": "physics alone", "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy"}
     for name, body, population in kinds:
-        if name == "in turn":
+        if name not in names:
             continue
         speeds = [rows.get((name, body, population, cores)) for cores in (1, 2)]
-        what = {"hebbian": "plastic policy", "physics": "physics alone", "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy"}[name]
         place = "" if name == "gymnasium" else f", `{body}` body, {population} x 4"
-        lines.append(f"| {what}{place} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in speeds) + " |")
+        lines.append(f"| {names[name]}{place} | " + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in speeds) + " |")
     return "\n".join(lines)
 
 
@@ -111,6 +111,24 @@ def measured(results: dict[str, Any]) -> str:
             "| ratio | |",
             "|---|---|",
             *(f"| {name} | {value:.2f} |" for name, value in results["ratios"].items()),
+        ]
+    )
+
+
+def in_turn(results: dict[str, Any]) -> str:
+    """Ratios of programs that ran in turn, with their quartiles."""
+    environment = results["environment"]
+    return "\n".join(
+        [
+            f"On {environment['cores']} cores ({environment['devices'][0]}), {results['turns']} turns, commit {environment['git_commit']}; "
+            f"{environment['started'][:10]}.",
+            "",
+            "| time of a step | median | quartiles |",
+            "|---|---|---|",
+            *(
+                f"| {name} | {ratio['median']:.2f} | {ratio['low']:.2f} to {ratio['high']:.2f} |"
+                for name, ratio in results["ratios"].items()
+            ),
         ]
     )
 
@@ -232,6 +250,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "natural": ("natural-steps.json", natural),
     "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
+    "in-turn": ("in-turn-cpu.json", in_turn),
     "car-demo": ("car-demo-cpu.json", car_demo),
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),

@@ -46,7 +46,7 @@ class Config:
     seed: int = 0
     """The one seed from which all random numbers come."""
     chunk_size: int | None = None
-    """Individuals that live at a time on each device, which bounds the memory; if None up to 8 on a CPU, whose cache they fit, and all at once elsewhere."""
+    """Individuals that live at a time on each device, which bounds the memory; if None up to 4 on a CPU, whose cache they fit, and all at once elsewhere."""
     checkpoint_every: int = 10
     """Generations between two checkpoints."""
 
