@@ -118,7 +118,6 @@ def car_demo() -> Config:
         genome=Normal(init_scale=0.05),
         strategy=ScoreFunction(population_size=64, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="population"),
         generations=80,
-        # Drivers that never met the push east bear it or not, as it happens; docs/car-racing.md has the scores.
         held_out="force_west",
     )
 
