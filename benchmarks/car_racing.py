@@ -368,12 +368,7 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
         }
         texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
         rows.append(
-            {
-                **dataclasses.asdict(case),
-                **numbers,
-                **texts,
-                "all_steps_per_second": [run.get("steps_per_second") for run in measured],
-            }
+            {**dataclasses.asdict(case), **numbers, **texts, "all_steps_per_second": [run.get("steps_per_second") for run in measured]}
         )
     environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
     results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}

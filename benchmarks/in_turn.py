@@ -18,13 +18,11 @@ import argparse
 import dataclasses
 import json
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import car_racing
-import jax
 import quadruped
 
 import hebbax
@@ -119,13 +117,11 @@ def make_drivers() -> dict[str, Program]:
 def take_turns(programs: Mapping[str, Program], num_turns: int) -> dict[str, list[float]]:
     """Microseconds for a step of each program, in each turn."""
     for program in programs.values():
-        jax.block_until_ready(program.run())
+        car_racing.seconds_of(program.run)  # Warms up.
     microseconds: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(num_turns):
         for name, program in sorted(programs.items(), reverse=turn % 2 == 1):
-            started = time.perf_counter()
-            jax.block_until_ready(program.run())
-            microseconds[name].append(1e6 * (time.perf_counter() - started) / program.num_steps)
+            microseconds[name].append(1e6 * car_racing.seconds_of(program.run) / program.num_steps)
     return microseconds
 
 
