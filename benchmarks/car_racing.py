@@ -14,12 +14,7 @@ Cases
     parts: what draws a view, part by part, and what the paper's policy does with it, in microseconds for one view on one core.
     envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
 
-Floors
-    The plastic policy has 91,328 synapses with five coefficients each. A step reads an individual's rules, 1.8 MB, once for its four lifetimes at best, and
-    reads and writes the weights of each, 365 kB: 1.2 MB for each step of a lifetime, in caches of the second level and beyond. Its arithmetic is a million
-    operations.
-    A view writes 96 x 96 x 3 numbers once and 84 x 84 x 3 once, and reads the former: 280 kB that stay in a core's cache, which it copies in some 10
-    microseconds. What a step costs more than that is arithmetic on pixels and on rows of tiles.
+The floors are written down in `docs/benchmarks.md`.
 """
 
 import argparse
@@ -103,7 +98,7 @@ def measure_loop(case: Case) -> dict[str, Any]:
     from hebbax.run_dir import describe_environment
 
     run_generation = compile_loop(case)
-    seconds = min(seconds_of(run_generation) for _ in range(2))
+    seconds = statistics.median(seconds_of(run_generation) for _ in range(3))
     num_steps = case.batch * NUM_VARIATIONS * case.steps
     return {
         "steps_per_second": num_steps / seconds,
@@ -367,9 +362,8 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
             name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
         }
         texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
-        rows.append(
-            {**dataclasses.asdict(case), **numbers, **texts, "all_steps_per_second": [run.get("steps_per_second") for run in measured]}
-        )
+        speeds = {"all_steps_per_second": [run["steps_per_second"] for run in measured]} if "steps_per_second" in numbers else {}
+        rows.append({**dataclasses.asdict(case), **numbers, **texts, **speeds})
     environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
     results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
     device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"

@@ -1,7 +1,8 @@
 """How fast the quadruped's lifetimes are, and where their time goes.
 
-Every case runs in a process of its own, several times in turn with the others, so that a noisy machine disturbs all alike; the figures are medians. Run it
-by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are what travels between machines.
+Every case runs in a process of its own, three times in turn with the others but the largest, which runs once, so that a noisy machine disturbs all alike;
+the figures are medians. Run it by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are what travels between
+machines.
 
 Cases
     hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. No lifetime
@@ -319,6 +320,8 @@ def _in_a_process(case: Case, cache: str) -> dict[str, Any]:
     """Measures a case in a new process, and returns what it printed last."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_COMPILATION_CACHE_DIR": cache}
     command = [sys.executable, __file__, "--case", json.dumps(dataclasses.asdict(case))]
+    if case.cores == 1:
+        command = ["taskset", "-c", "0", *command]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

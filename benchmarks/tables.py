@@ -217,6 +217,24 @@ def car_loop(results: dict[str, Any]) -> str:
     return "\n".join(lines) if len(lines) > 2 else NO_RESULT
 
 
+def car_parts(results: dict[str, Any]) -> str:
+    """What a step of the racer and its view are made of."""
+    row = next(row for row in results["cases"] if row["name"] == "parts")
+    names = {
+        "view": "84 x 84 view, all of it",
+        "frame": "of which the 96 x 96 frame",
+        "road": "of which the road",
+        "field": "grass and squares",
+        "car": "car",
+        "panel": "indicator bar",
+        "step": "step of car and contacts",
+        "look": "the paper's filters",
+        "network_and_plasticity": "the paper's network and plasticity",
+    }
+    lines = [f"| one race on one core, commit {results['environment']['git_commit']} | µs |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {row[f'{name}_microseconds']:.0f} |" for name, what in names.items())])
+
+
 def box2d(results: dict[str, Any]) -> str:
     """How near the racer comes to Box2D live: of each race's largest difference the median and the worst."""
     parts = {name: part for name, part in results.items() if isinstance(part, dict)}
@@ -254,6 +272,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "car-demo": ("car-demo-cpu.json", car_demo),
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),
+    "car-parts": ("car-racing-cpu.json", car_parts),
     "small-quadruped": (f"{EXPERIMENTS}/small-genomic-bottleneck-quadruped/results.json", experiment),
     "small-car": (f"{EXPERIMENTS}/small-genomic-bottleneck-car/results.json", experiment),
     "car-speed": ("car-racing-cpu.json", car_speed),
