@@ -95,6 +95,7 @@ def compare(learned: np.ndarray, straight: dict[float, np.ndarray], chosen: np.n
         "score": float(np.mean(learned[:, chosen])),
         "straight_score": float(np.mean(straight[gas][:, chosen])),
         "straight_gas": gas,
+        "least_gain_of_a_seed": float(np.min(means)),
         "gain_in_standard_errors_over_races": float(np.mean(gains) / (np.std(gains, ddof=1) / math.sqrt(gains.size))),
         "gain_in_standard_errors_over_seeds": float(np.mean(means) / (np.std(means, ddof=1) / math.sqrt(means.size))),
     }
