@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make setup       installs everything into $(VENV)"
 	@echo "make demo        evolves a quadruped on four bodies, scores it on a fifth and writes a report"
-	@echo "make car-demo    evolves a driver that sees the road, and scores it under a push it has not met"
+	@echo "make car-demo    evolves a driver that sees the road, and scores it with a grip it has not met"
 	@echo "make test        runs the tests"
 	@echo "make lint        checks style, formatting and types"
 	@echo "make format      formats the code"

@@ -121,7 +121,7 @@ def car_demo() -> Config:
             population_size=64, std=Schedule(0.1, decay=0.99), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"
         ),
         generations=120,
-        held_out="force_west",
+        held_out="friction_double",
     )
 
 
