@@ -116,7 +116,7 @@ def car_demo() -> Config:
         policy=Vision(Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)),
         genome=Normal(init_scale=0.05),
         # Noise of 0.05 throughout left one seed of four at the start, and of 0.1 made another slow. With tracks common to the whole population one
-        # seed of three lost its score under the held-out push again.
+        # seed of three learnt to bear a push that was held out, and lost that again.
         strategy=ScoreFunction(
             population_size=64, std=Schedule(0.1, decay=0.99), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"
         ),
