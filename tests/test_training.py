@@ -231,9 +231,10 @@ def test_second_interrupt_ends_at_once(tmp_path: Path):
         assert process.poll() is None
         before = contents(tmp_path)
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=10)
+        _, rest = process.communicate(timeout=LIMIT)
     finally:
         process.kill()  # It would live for ever, and disturb whatever comes next.
+        process.communicate()
     assert process.returncode == 130
     assert rest.endswith("interrupted\n")
     assert "Traceback" not in rest
