@@ -34,12 +34,17 @@ hebbax.train(small_config(generations=int(sys.argv[2])), sys.argv[1], callbacks=
 
 COMMAND_LINE = """
 import sys, types
+import jax
 import jax.numpy as jnp
 from small_run import small_config
 import small_task
 from hebbax.cli import main
 
 class Endless(small_task.Cart):
+    def reset(self, key, variation):
+        jax.debug.callback(lambda: print("born", flush=True))
+        return super().reset(key, variation)
+
     # The track has no end, and nobody lives to see the last step.
     def step(self, state, action, variation):
         state, observation, reward, _ = super().step(state, action, variation)
@@ -222,16 +227,16 @@ def test_second_interrupt_ends_at_once(tmp_path: Path):
     """
     process = start_python(COMMAND_LINE, "train", "endless", "--run-dir", tmp_path)
     try:
-        deadline = time.monotonic() + LIMIT
-        while not (tmp_path / "environment.json").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(10)  # Until it has compiled: the compiler cannot be interrupted.
+        # Not before it lives: the compiler cannot be interrupted, and two interrupts that wait together are one.
+        while (said := process.stdout.readline()) and not said.startswith("born"):
+            pass
+        assert said, "it ended before a lifetime began"
         process.send_signal(signal.SIGINT)
         time.sleep(1)
         assert process.poll() is None
         before = contents(tmp_path)
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=LIMIT)
+        _, rest = process.communicate(timeout=10)
     finally:
         process.kill()  # It would live for ever, and disturb whatever comes next.
         process.communicate()

@@ -115,8 +115,7 @@ def car_demo() -> Config:
         # A bounded layer keeps for long what its first updates made of it: random weights must not drown them.
         policy=Vision(Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)),
         genome=Normal(init_scale=0.05),
-        # Noise of 0.05 throughout left one seed of four at the start, and of 0.1 made another slow. With tracks common to the whole population one
-        # seed of three learnt to bear a push that was held out, and lost that again.
+        # Each pair has tracks of its own, and noise begins large: chosen by hand, with the push to the west held out.
         strategy=ScoreFunction(
             population_size=64, std=Schedule(0.1, decay=0.99), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"
         ),
