@@ -1,11 +1,12 @@
 """Runs that take seconds, and what tests ask of their folders."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -50,6 +51,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 def newest_checkpoint(folder: Path) -> int:
     """The generations behind a run's newest complete checkpoint, by the names in its folder; 0 where there is none."""
     return max((int(path.name) for path in (folder / "checkpoints").glob("*") if path.name.isdigit()), default=0)
+
+
+def read_strictly(text: str) -> Any:
+    """Reads what the standard of JSON allows, and no more."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def start_python(script: str, *arguments: Any) -> subprocess.Popen[str]:

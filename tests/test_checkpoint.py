@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
+from orbax.checkpoint.args import StandardSave
 
 import hebbax
 from hebbax.checkpoint import KEPT, Checkpoints
@@ -34,22 +37,21 @@ def state_of(value: float) -> dict[str, jax.Array]:
 def test_newest_checkpoint_is_restored(tmp_path: Path):
     """What was saved last comes back bit for bit; older ones make room."""
     checkpoints = Checkpoints(tmp_path)
-    assert checkpoints.latest() is None
+    assert checkpoints.restore_newest(state_of(0.0)) is None
     for generation in (2, 4, 6, 8):
         checkpoints.save(generation, state_of(generation + 0.1))
     checkpoints.close()
     assert {path.name for path in tmp_path.iterdir()} == {"6", "8"}
     assert KEPT == 2
     again = Checkpoints(tmp_path)
-    assert again.latest() == 8
-    assert is_equal(again.restore(state_of(0.0)), state_of(8.1))
+    assert is_equal(again.restore_newest(state_of(0.0)), (8, state_of(8.1)))
     again.close()
 
 
 def test_reading_writes_nothing(tmp_path: Path):
     """A folder that is only read is not even created."""
     checkpoints = Checkpoints(tmp_path / "nothing", is_read_only=True)
-    assert checkpoints.latest() is None
+    assert checkpoints.restore_newest(state_of(0.0)) is None
     checkpoints.close()
     assert not (tmp_path / "nothing").exists()
 
@@ -116,10 +118,76 @@ def test_checkpoint_of_another_shape_is_refused(tmp_path: Path):
     checkpoints.save(2, state_of(1.0))
     other = {**state_of(0.0), "means": jnp.zeros((2, 4))}
     with pytest.raises(ValueError, match="is damaged or from another version"):
-        checkpoints.restore(other)
+        checkpoints.restore_newest(other)
     with pytest.raises(ValueError, match="is damaged or from another version"):
-        checkpoints.restore({"means": jnp.zeros((2, 3))})
+        checkpoints.restore_newest({"means": jnp.zeros((2, 3))})
     checkpoints.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["lr[0.1]", "a*", "what?", "größe 3 %s", "{a,b}", "a\\b", "#'$HOME\"\n", b"\xff".decode(errors="surrogateescape")]
+)
+def test_any_path_will_do(tmp_path: Path, name: str):
+    """A checkpoint in a folder of any legal name comes back, also beside folders that the name matches as a pattern.
+
+    Mutation: orbax given the path itself cannot read the first, and reads numbers of `ab` for those of `a*`.
+    """
+    beside = Checkpoints(tmp_path / "ab" / "checkpoints")
+    beside.save(2, state_of(1.0))
+    folder = tmp_path / name / "checkpoints"
+    checkpoints = Checkpoints(folder)
+    for generation in (2, 4, 6):
+        checkpoints.save(generation, state_of(generation + 0.5))
+    checkpoints.close()
+    again = Checkpoints(folder, is_read_only=True)
+    assert is_equal(again.restore_newest(state_of(0.0)), (6, state_of(6.5)))
+    again.close()
+    assert {path.name for path in folder.iterdir()} == {"4", "6"}
+    assert is_equal(beside.restore_newest(state_of(0.0)), (2, state_of(1.0)))
+    beside.close()
+    assert not list(Path(tempfile.gettempdir()).glob("hebbax-*"))
+
+
+def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A checkpoint that cannot be read back, or holds other numbers, is an error; the older ones stay, and the newest of them counts.
+
+    Mutation: without reading back, generations 2 and 4 are gone in the end and only broken ones are left.
+    """
+    checkpoints = Checkpoints(tmp_path)
+    for generation in (2, 4):
+        checkpoints.save(generation, state_of(generation))
+    save = checkpoints._manager.save
+
+    def save_badly(generation: int, **arguments: Any) -> None:
+        save(generation, **arguments)
+        [file] = (tmp_path / str(generation)).glob("default/d/*")
+        cut(file)
+
+    monkeypatch.setattr(checkpoints._manager, "save", save_badly)
+    for _ in range(2):
+        with pytest.raises(OSError, match="6 was written, but cannot be read: "):
+            checkpoints.save(6, state_of(6.0))
+    monkeypatch.setattr(checkpoints._manager, "save", lambda generation, **_: save(generation, args=StandardSave(state_of(0.0))))
+    with pytest.raises(OSError, match="6 was written, but holds other numbers"):
+        checkpoints.save(6, state_of(6.0))
+    assert {path.name for path in tmp_path.iterdir()} == {"2", "4"}
+    assert is_equal(checkpoints.restore_newest(state_of(0.0)), (4, state_of(4.0)))
+    checkpoints.close()
+
+
+def test_run_is_read_while_it_goes_on(tmp_path: Path):
+    """A checkpoint that its run replaces while it is about to be read is no damage: the newest is read.
+
+    Mutation: a reader that keeps the list of its beginning says that generation 2 is damaged.
+    """
+    writer = Checkpoints(tmp_path)
+    writer.save(2, state_of(2.0))
+    reader = Checkpoints(tmp_path, is_read_only=True)
+    for generation in (4, 6):
+        writer.save(generation, state_of(generation))
+    assert is_equal(reader.restore_newest(state_of(0.0)), (6, state_of(6.0)))
+    reader.close()
+    writer.close()
 
 
 def test_file_in_place_of_the_folder_is_named(finished: tuple[Result, Path], run_dir: Path):

@@ -13,9 +13,11 @@ import pytest
 import hebbax
 from hebbax import devices, rollout
 from hebbax.evolution import alike, compile_generation, generation, initial_state, random_keys
+from hebbax.programs import shared
 from hebbax.run_dir import read_metrics
 from hebbax.training import train_together
 from small_run import newest_checkpoint, small_config, without_clock
+from small_task import Cart
 
 SMALL = {"seed": 1}, {"seed": 2}, {"seed": 1, "held_out": "light"}
 
@@ -41,8 +43,43 @@ def test_seeds_and_folds_share_a_program():
         data = (random_keys(config)[1], rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
         programs.add(jax.jit(partial(generation, config, mesh)).lower(*data).as_text())
     assert len(programs) == 1
-    assert compile_generation(first, mesh) is compile_generation(second, mesh)
-    assert compile_generation(first, mesh) is not compile_generation(dataclasses.replace(first, penalty=1.0), mesh)
+    with shared():
+        assert compile_generation(first, mesh) is compile_generation(second, mesh)
+        assert compile_generation(first, mesh) is not compile_generation(dataclasses.replace(first, penalty=1.0), mesh)
+
+
+def test_changed_code_is_heard_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A task or policy whose code is changed between two calls, as autoreload does it, has other numbers, in training and in an evaluation.
+
+    Mutation: programs that are kept by their configuration give the old numbers.
+    """
+    config = small_config(generations=1)
+    before = hebbax.train(config, tmp_path)
+    scores = hebbax.evaluate(tmp_path, 2)
+    step = Cart.step
+
+    def generous_step(self: Cart, *arguments: Any) -> Any:
+        state, observation, reward, is_end = step(self, *arguments)
+        return state, observation, reward + 1, is_end
+
+    monkeypatch.setattr(Cart, "step", generous_step)
+    after = hebbax.train(config)
+    assert after.history[0]["steps"] == before.history[0]["steps"]
+    assert after.history[0]["fitness_mean"] > before.history[0]["fitness_mean"] + 1
+    assert hebbax.evaluate(tmp_path, 2)[0].mean > scores[0].mean + 1
+
+
+def test_keys_of_all_purposes_differ():
+    """No purpose draws the numbers of another: their keys differ, and so do the first that each makes by `split` and `fold_in`.
+
+    Mutation: films that take their keys from the evaluation's have those of its individuals and lifetimes.
+    """
+    keys = random_keys(small_config())
+    made = [jax.random.clone(key) for key in keys]
+    for key in keys:
+        made += [jax.random.fold_in(jax.random.clone(key), number) for number in range(5)]
+    data = {tuple(jax.random.key_data(key).tolist()) for key in made}
+    assert len(data) == len(made)
 
 
 def test_runs_without_a_fold_are_others():

@@ -1,6 +1,7 @@
 """A run's folder: it belongs to one configuration, and is never seen half-written."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 
 import hebbax
+import hebbax.results
 from hebbax import run_dir as folders
-from hebbax.run_dir import MetricsFile, read_metrics, write_whole
-from small_run import contents, small_config, without_clock
+from hebbax.run_dir import MetricsFile, read_metrics
+from small_run import contents, read_strictly, small_config, without_clock
 from small_task import Cart
 
 
@@ -115,27 +117,92 @@ def test_metrics_behind_the_checkpoint_are_refused(run_dir: Path):
 
 
 def test_metrics_file_goes_on_after_a_generation(tmp_path: Path):
-    """Opened after two generations it drops the third, and what was half-written; infinities survive."""
-    (tmp_path / "metrics.jsonl").write_text('{"a": 0}\n{"a": -Infinity}\n{"a": 2}\n{"a"')
-    assert read_metrics(tmp_path) == [{"a": 0}, {"a": -float("inf")}, {"a": 2}]
+    """Opened after two generations it drops the third, and what was half-written; what is no number is null, also in lines that were there.
+
+    Mutation: `json.dumps` writes NaN and Infinity, which no strict parser reads.
+    """
+    (tmp_path / "metrics.jsonl").write_text('{"a": 0, "b": {"c": NaN}}\n{"a": -Infinity}\n{"a": 2}\n{"a"')
+    assert read_metrics(tmp_path)[1:] == [{"a": -float("inf")}, {"a": 2}]
     file = MetricsFile(tmp_path, 2)
-    file.write({"a": 20})
+    file.write({"a": float("inf"), "b": {"c": 1.0}})
     file.sync()
-    assert read_metrics(tmp_path) == [{"a": 0}, {"a": -float("inf")}, {"a": 20}]
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"a": 0, "b": {"c": null}}\n{"a": null}\n{"a": null, "b": {"c": 1.0}}\n'
+    first, second, third = read_metrics(tmp_path)
+    assert first["a"] == 0
+    assert math.isnan(first["b"]["c"])
+    assert math.isnan(second["a"])
+    assert math.isnan(third["a"])
+    assert third["b"] == {"c": 1.0}
     file.close()
 
 
-def test_file_is_never_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A process that ends while it writes leaves the old file.
+def test_everything_written_is_json(tmp_path: Path):
+    """A run whose lifetimes are all broken has metrics, scores and results that a strict parser reads, and that hebbax reads again.
 
-    Mutation: writing in place leaves a half.
+    Mutation: bare NaN in any file.
     """
-    file = tmp_path / "file"
-    write_whole(file, "old")
-    monkeypatch.setattr(folders.os, "fsync", lambda _: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        write_whole(file, "new")
-    assert file.read_text() == "old"
+    config = small_config(task=Cart(broken_steps=(1, 1, 1)), strategy=hebbax.ScoreFunction(population_size=4), generations=1)
+    hebbax.sweep({"broken": config}, tmp_path, ["heavy"], 1, 2)
+    hebbax.results.write(tmp_path)
+    files = [file for file in tmp_path.rglob("*.json*") if "checkpoints" not in file.parts]
+    assert {"config.json", "environment.json", "evaluation.json", "metrics.jsonl", "results.json", "sweep.json"} <= {
+        file.name for file in files
+    }
+    for file in files:
+        for text in file.read_text().splitlines() if file.suffix == ".jsonl" else [file.read_text()]:
+            read_strictly(text)
+    run = tmp_path / "runs/broken/heavy/seed-0"
+    assert json.loads((run / "evaluation.json").read_text())["scores"][0]["mean"] is None
+    [row, *_] = hebbax.results.collect(tmp_path).rows
+    assert math.isnan(row.mean)
+    assert row.non_finite == 2
+    assert math.isnan(read_metrics(run)[0]["returns"]["light"])
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1', b"{}", b"[1]"])
+def test_damaged_environment_is_named(run_dir: Path, content: bytes):
+    """A file of environments that cannot be read, or is none, is named before anything is written."""
+    (run_dir / "environment.json").write_bytes(content)
+    before = contents(run_dir)
+    with pytest.raises(ValueError, match=r"environment\.json cannot be read: "):
+        hebbax.train(small_config(generations=5), run_dir)
+    assert contents(run_dir) == before
+
+
+def test_other_settings_of_jax_are_refused(run_dir: Path):
+    """A run that began with other settings of JAX that touch numbers is not gone on with; a folder that does not say so is.
+
+    Mutation: settings that are only recorded.
+    """
+    file = run_dir / "environment.json"
+    starts = json.loads(file.read_text())
+    assert starts[0]["jax"] == {
+        "jax_default_matmul_precision": None,
+        "jax_default_prng_impl": "threefry2x32",
+        "jax_enable_x64": False,
+        "jax_threefry_partitionable": True,
+    }
+    for name, value in (("jax_default_prng_impl", "rbg"), ("jax_enable_x64", True), ("jax_default_matmul_precision", "high")):
+        file.write_text(json.dumps([{**starts[0], "jax": {**starts[0]["jax"], name: value}}]))
+        before = contents(run_dir)
+        with pytest.raises(ValueError, match=f"made with {name} = {value}, but now it is .*{name.upper()}"):
+            hebbax.train(small_config(generations=5), run_dir)
+        assert contents(run_dir) == before
+    del starts[0]["jax"]
+    file.write_text(json.dumps(starts))
+    assert len(hebbax.train(small_config(generations=5), run_dir).history) == 5
+
+
+def test_home_is_expanded_and_addresses_refused(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`~` is the home folder for every reader and writer of a run; an address is refused before anything is computed."""
+    monkeypatch.setenv("HOME", str(finished.parent))
+    monkeypatch.chdir(tmp_path)
+    assert len(hebbax.train(small_config(), "~/run").history) == 4
+    assert hebbax.Config.load("~/run") == small_config()
+    for use in (lambda path: hebbax.train(small_config(), path), hebbax.evaluate, lambda path: hebbax.sweep({"a": small_config()}, path)):
+        with pytest.raises(ValueError, match=r"gs:/.*, but must be a path on this machine"):
+            use("gs://bucket/run")
+    assert not list(tmp_path.iterdir())
 
 
 def test_git_may_be_missing(monkeypatch: pytest.MonkeyPatch):

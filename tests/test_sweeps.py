@@ -1,8 +1,11 @@
 """A comparison: every run is made once, whatever interrupts it, and nothing is made twice."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -15,6 +18,8 @@ import submitit
 
 import hebbax
 from hebbax import sweeps
+from hebbax.report import write_report
+from hebbax.results import read_runs
 from hebbax.run_dir import read_metrics
 from hebbax.sweeps import SweepRun, read_sweep
 from small_run import contents, newest_checkpoint, small_config, start_python, without_clock
@@ -179,23 +184,60 @@ def test_foreign_folders_are_refused(tmp_path: Path):
 
 
 def test_run_at_work_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """While one sweep trains a run, a second one on the same folder is refused.
+    """While one sweep trains a run, a second one on the same folder is refused; neither is disturbed.
 
     Mutation: without the lock both write into the run's folder.
     """
-    train_together = sweeps.train_together
     errors = []
 
-    def train_twice(runs: Any, **options: Any) -> Any:
-        monkeypatch.setattr(sweeps, "train_together", train_together)
-        with pytest.raises(ValueError, match="is being worked on by another process") as error:
-            hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 2)
-        errors.append(error)
-        return train_together(runs, **options)
+    def sweep_again(generations: int) -> Any:
+        del generations
 
-    monkeypatch.setattr(sweeps, "train_together", train_twice)
-    hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 2)
-    assert len(errors) == 1
+        def callback(metrics: dict[str, Any]) -> None:
+            del metrics
+            with pytest.raises(ValueError, match=f"seed-0 is being worked on by process {os.getpid()} on ") as error:
+                sweep()
+            errors.append(error)
+
+        return contextlib.nullcontext(callback)
+
+    def sweep() -> None:
+        hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 2)
+
+    monkeypatch.setattr(sweeps, "ProgressBar", sweep_again)
+    sweep()
+    assert len(errors) == 2
+    assert newest_checkpoint(tmp_path / "runs/plastic/light/seed-0") == 2
+
+
+@pytest.mark.parametrize(
+    "changes", [{"path": "/tmp/elsewhere"}, {"path": "../elsewhere"}, {"method": "../up"}, {"fold": "a/b"}, {"seed": -1}, {"seed": 1.5}]
+)
+def test_list_that_leads_out_of_the_folder_is_refused(tmp_path: Path, changes: dict[str, Any]):
+    """A list of runs from somebody else names no files outside of its folder, for whoever reads it.
+
+    Mutation: paths that are taken as they are.
+    """
+    run = {"method": "plastic", "fold": "heavy", "seed": 0, "path": "runs/plastic/heavy/seed-0"} | changes
+    (tmp_path / "sweep.json").write_text(json.dumps({"format": 1, "episodes": 2, "runs": [run]}))
+    before = contents(tmp_path)
+    [(field, value)] = changes.items()
+    for use in (read_sweep, read_runs, write_report, lambda folder: hebbax.sweep(methods(), folder, ["light"], 1, 2)):
+        with pytest.raises(ValueError, match=rf"sweep\.json cannot be read: .*{field}.* {re.escape(repr(value))}"):
+            use(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_scores_that_cannot_be_written_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """A run's scores are said before they are written. Mutation: the other way round they are lost."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(sweeps, "save_scores", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 2)
+    assert "plastic, light held out, seed 0: mean return trained on" in capsys.readouterr().err
 
 
 def test_killed_sweep_goes_on(tmp_path: Path):

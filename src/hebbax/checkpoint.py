@@ -5,16 +5,21 @@ A checkpoint appears under its final name only when it is complete; what a kille
 
 import functools
 import logging
+import re
 import sys
+import tempfile
 import textwrap
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 KEPT = 2  # Checkpoints on disk: the newest, and the one before it.
+PLAIN = re.compile(r"[\w /.+=@~-]*")  # Paths without signs that mean something to anybody.
 LATE_READS = ("Event loop is closed", "Encountered error while reading array")
 
 
@@ -24,42 +29,85 @@ class Checkpoints:
     def __init__(self, folder: Path, *, is_read_only: bool = False) -> None:
         """Opens the folder, or creates it unless it shall only be read."""
         logging.getLogger("absl").setLevel(logging.ERROR)
-        self._folder = folder
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, enable_async_checkpointing=False, create=True, read_only=is_read_only)
         if folder.is_file():
             raise ValueError(f"{folder} is a file, but must be the folder of the checkpoints")
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+        if not is_read_only:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._alias = ExitStack()
+        self._is_read_only = is_read_only
+        self._path = self._plain_path()
+        self._manager = self._open()
+
+    def _plain_path(self) -> Path:
+        """The folder by a path that orbax can take: brackets and stars it expands as a pattern, and finds other folders or none."""
+        path = self._folder.absolute()
+        if PLAIN.fullmatch(str(path)):
+            return path
+        link = Path(self._alias.enter_context(tempfile.TemporaryDirectory(prefix="hebbax-"))) / "checkpoints"
+        link.symlink_to(path)
+        return link
+
+    def _open(self) -> ocp.CheckpointManager:
+        options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False, create=False, read_only=self._is_read_only)
+        return ocp.CheckpointManager(self._path, options=options)
 
     def save(self, generation: int, state: PyTree) -> None:
-        """Writes a checkpoint, and waits until it is complete."""
+        """Writes a checkpoint, waits until it is complete, and removes older ones once it has been read back.
+
+        Raises:
+            OSError: if it cannot be written, or is not what was written; older ones are left.
+        """
         self._manager.save(generation, args=ocp.args.StandardSave(state), force=True)
+        state = jax.device_get(state)
+        try:
+            read = self._manager.restore(generation, args=ocp.args.StandardRestore(state))
+            is_equal = all(map(_is_equal, jax.tree.leaves(read), jax.tree.leaves(state)))
+        except Exception as error:  # orbax, tensorstore and zarr each raise their own.
+            self._manager.delete(generation)
+            raise OSError(f"{self._folder / str(generation)} was written, but cannot be read: {_first_words(error)}") from error
+        if not is_equal:
+            self._manager.delete(generation)
+            raise OSError(f"{self._folder / str(generation)} was written, but holds other numbers")
+        for old in sorted(self._manager.all_steps())[:-KEPT]:
+            self._manager.delete(old)
 
-    def latest(self) -> int | None:
-        """The generations behind the newest complete checkpoint; None where there is none."""
-        return self._manager.latest_step()
-
-    def restore(self, like: PyTree) -> PyTree:
+    def restore_newest(self, like: PyTree) -> tuple[int, PyTree] | None:
         """Reads the newest checkpoint.
 
         Args:
             like: a state of the same run, whose structure, shapes and devices the restored one takes.
 
+        Returns:
+            The generations behind it, and the state; None if there is no checkpoint.
+
         Raises:
             ValueError: if the checkpoint cannot be read.
         """
-        generation = self.latest()
         _silence_late_reads()
-        try:
-            return self._manager.restore(generation, args=ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, like)))
-        except Exception as error:  # orbax, tensorstore and zarr each raise their own.
-            raise ValueError(
-                f"{self._folder / str(generation)} is damaged or from another version of hebbax ({type(error).__name__}: {_first_words(error)}); "
-                f"remove it to resume from an older checkpoint, or start a new run in another folder"
-            ) from error
+        while (generation := self._manager.latest_step()) is not None:
+            try:
+                shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+                return generation, self._manager.restore(generation, args=ocp.args.StandardRestore(shapes))
+            except Exception as error:  # orbax, tensorstore and zarr each raise their own.
+                if (self._folder / str(generation)).exists():
+                    raise ValueError(
+                        f"{self._folder / str(generation)} is damaged or from another version of hebbax ({type(error).__name__}: "
+                        f"{_first_words(error)}); remove it to resume from an older checkpoint, or start a new run in another folder"
+                    ) from error
+                # The run goes on elsewhere, and has replaced it by a newer one.
+                self._manager.close()
+                self._manager = self._open()
+        return None
 
     def close(self) -> None:
         """Waits for what is being written."""
-        self._manager.close()
+        with self._alias:
+            self._manager.close()
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    return one.dtype == other.dtype and np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
 
 def _first_words(error: Exception) -> str:

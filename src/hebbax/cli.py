@@ -14,6 +14,7 @@ from rich.table import Table
 
 from hebbax import devices
 from hebbax.config import Config
+from hebbax.plain import trust
 
 USAGE = """usage: hebbax COMMAND ...
 
@@ -55,6 +56,8 @@ class EvaluateOptions:
     """Whether every lifetime has an individual drawn from the genome, instead of the genome's mode."""
     is_best: bool = False
     """Whether to take the genome of the best generation instead of the last."""
+    trust: tuple[str, ...] = ()
+    """Modules, or files that end in .py, whose classes the run may be of: their code runs. Those of hebbax need not be named."""
     cores: int | None = None
     """CPU cores to use; all of them if None."""
 
@@ -81,6 +84,8 @@ class RenderOptions:
     """Whether the individual is drawn from the genome, instead of the genome's mode."""
     seed: int = 0
     """Which lifetime; the same one gives the same film."""
+    trust: tuple[str, ...] = ()
+    """Modules, or files that end in .py, whose classes the run may be of: their code runs. Those of hebbax need not be named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +131,8 @@ class ReportOptions:
     """Films to make first, of the best method before the others; those that are there are shown in any case."""
     copy_to: Path | None = None
     """Folder for a copy of what is worth keeping: the page if it is below 3 MiB, tables and pictures, no checkpoints; none if None."""
+    trust: tuple[str, ...] = ()
+    """Modules, or files that end in .py, whose classes the run may be of: their code runs. Those of hebbax need not be named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -212,10 +219,12 @@ def _evaluate(arguments: list[str]) -> None:
     from hebbax.loggers import score_table
     from hebbax.training import load_result
 
+    trust(options.trust)
     result = load_result(options.run)
     scores = evaluate(result, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best)
-    save_scores(options.run, result, scores, is_sampled=options.is_sampled, is_best=options.is_best)
+    # Before they are written, which may fail.
     Console().print(score_table(scores))
+    save_scores(options.run, result, scores, is_sampled=options.is_sampled, is_best=options.is_best)
 
 
 def _render(arguments: list[str]) -> None:
@@ -233,6 +242,7 @@ def _render(arguments: list[str]) -> None:
     lesion = None
     if options.lesion_layer is not None and options.lesion_step is not None:
         lesion = Lesion(options.lesion_layer, options.lesion_step)
+    trust(options.trust)
     path = render(
         options.run,
         options.variation,
@@ -288,6 +298,7 @@ def _write_report(options: ReportOptions) -> None:
     except ModuleNotFoundError as error:
         _refuse(f"reports need {error.name}, which is not installed: pip install 'hebbax[viz]'")
 
+    trust(options.trust)
     console = Console(soft_wrap=True)
     console.print(f"report in {write_report(options.folder, options.films)}", highlight=False)
     if options.copy_to is not None:

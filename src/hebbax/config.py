@@ -1,8 +1,7 @@
 """The configuration of a run: which task, policy, genome and strategy, and how long."""
 
 import dataclasses
-import importlib
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -10,6 +9,9 @@ import jax
 from jaxtyping import PyTree
 
 from hebbax import devices
+from hebbax.files import local_path, read_json
+from hebbax.plain import class_name, from_plain, to_plain
+from hebbax.plain import trust as trust_modules
 from hebbax.types import PRNGKey
 
 if TYPE_CHECKING:
@@ -108,63 +110,69 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain values, from which `from_dict` rebuilds it."""
-        return {"format": FORMAT, "config": _to_plain(self)}
+        return {"format": FORMAT, "config": to_plain(self)}
 
     @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> Self:
+    def from_dict(cls, plain: dict[str, Any], trust: Sequence[str] = ()) -> Self:
         """Rebuilds a configuration.
 
+        Args:
+            plain: what `to_dict` has made.
+            trust: modules, or files that end in `.py`, that are imported because classes of theirs are named. hebbax's own and those that the program has
+                imported need not be named; no others are imported.
+
         Raises:
-            ValueError: if it was written by another version, or names classes that cannot be imported.
+            ValueError: if it was written by another version, or names what is no frozen dataclass of a trusted module.
         """
-        if plain.get("format") != FORMAT:
-            raise ValueError(f"the configuration has format {plain.get('format')}, but this version of hebbax reads format {FORMAT}")
-        return _from_plain(plain["config"])
+        trust_modules(trust)
+        _check_format(plain)
+        config = from_plain(plain["config"])
+        if not isinstance(config, cls):
+            raise ValueError(f"the configuration is of {class_name(type(config))}, but must be of {class_name(cls)}")
+        return config
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, trust: Sequence[str] = ()) -> Self:
         """Reads the configuration of a run from its folder.
+
+        Args:
+            path: of the folder.
+            trust: as for `from_dict`.
 
         Raises:
             ValueError: if the folder holds no configuration, or one that this version cannot read.
         """
-        file = Path(path) / "config.json"
+        plain = read_config(path)
         try:
-            return cls.from_dict(json.loads(file.read_text()))
-        except (FileNotFoundError, NotADirectoryError):
-            raise ValueError(f"{path} is no run: it has no config.json") from None
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"{file} cannot be read: {error}") from error
+            return cls.from_dict(plain, trust)
+        except Exception as error:  # Classes of any kind may refuse what is in the file.
+            raise ValueError(f"{Path(path) / 'config.json'} cannot be read: {error}") from error
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Reads the configuration of a run as the plain values of `to_dict`, of which nothing is built.
+
+    Raises:
+        ValueError: if the folder holds no configuration, or one that this version cannot read.
+    """
+    file = local_path(path, "run") / "config.json"
+    try:
+        plain = read_json(file, dict)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{path} is no run: it has no config.json") from None
+    try:
+        _check_format(plain)
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    return plain
+
+
+def _check_format(plain: dict[str, Any]) -> None:
+    if plain.get("format") != FORMAT:
+        raise ValueError(f"the configuration has format {plain.get('format')}, but this version of hebbax reads format {FORMAT}")
+    if not isinstance(plain.get("config"), dict):
+        raise ValueError("it has no 'config' with the settings")
 
 
 def _num_bytes(shapes: PyTree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
-
-
-def _to_plain(value: Any) -> Any:
-    """Writes nested dataclasses as dictionaries that name their class."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
-        return {"class": f"{type(value).__module__}:{type(value).__qualname__}", **fields}
-    if isinstance(value, tuple | list):
-        return [_to_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ValueError(
-        f"{value!r} cannot be written into a configuration; allowed are frozen dataclasses of numbers, texts, tuples and dataclasses"
-    )
-
-
-def _from_plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_from_plain(item) for item in value)
-    if not isinstance(value, dict):
-        return value
-    module_name, _, class_name = value["class"].partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for name in class_name.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"the configuration names {value['class']}, which cannot be imported: {error}") from error
-    return found(**{name: _from_plain(item) for name, item in value.items() if name != "class"})

@@ -1,9 +1,7 @@
 """How well a genome does in every variation, the held-out one included."""
 
 import dataclasses
-import json
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -12,11 +10,11 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Key
 
-from hebbax import devices, rollout
+from hebbax import devices, programs, rollout
 from hebbax.evolution import random_keys
+from hebbax.files import local_path, write_json
 from hebbax.genomes.base import Genome
 from hebbax.policies.base import Policy
-from hebbax.run_dir import write_whole
 from hebbax.statistics import bootstrap_interval
 from hebbax.tasks.base import Task
 from hebbax.training import Result, load_result
@@ -54,7 +52,9 @@ class Score:
         return dataclasses.asdict(self)
 
 
-def evaluate(run: Result | str | Path, episodes: int = 100, *, is_sampled: bool = False, is_best: bool = False) -> list[Score]:
+def evaluate(
+    run: Result | str | Path, episodes: int = 100, *, is_sampled: bool = False, is_best: bool = False, trust: Sequence[str] = ()
+) -> list[Score]:
     """Lives lifetimes in every variation of the task.
 
     Args:
@@ -62,6 +62,7 @@ def evaluate(run: Result | str | Path, episodes: int = 100, *, is_sampled: bool 
         episodes: lifetimes in each variation, 2 or more.
         is_sampled: whether each lifetime belongs to an individual of its own, drawn from the genome, instead of the genome's mode.
         is_best: whether to take the genome of the best generation instead of the last.
+        trust: modules, or files that end in `.py`, whose classes the run may be of; see `Config.from_dict`.
 
     Returns:
         A score for each variation, in the task's order. The same call gives the same scores.
@@ -71,7 +72,7 @@ def evaluate(run: Result | str | Path, episodes: int = 100, *, is_sampled: bool 
     """
     if episodes < 2:
         raise ValueError(f"episodes is {episodes}, but must be 2 or more")
-    result = run if isinstance(run, Result) else load_result(run)
+    result = run if isinstance(run, Result) else load_result(run, trust)
     outcomes = _live_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
     returns, num_steps = np.asarray(outcomes.fitness, np.float64), np.asarray(outcomes.num_steps)
     config = result.config
@@ -85,12 +86,12 @@ def save_scores(run_dir: str | Path, result: Result, scores: list[Score], *, is_
     """Writes scores into the run's folder: of the mode into evaluation.json, of samples into evaluation-samples.json."""
     asked = {"episodes": len(scores[0].returns), "is_sampled": is_sampled, "is_best": is_best, "generations": len(result.history)}
     plain = {**asked, "scores": [score.to_dict() for score in scores]}
-    write_whole(scores_file(run_dir, is_sampled=is_sampled), json.dumps(plain, indent=2) + "\n")
+    write_json(scores_file(run_dir, is_sampled=is_sampled), plain)
 
 
 def scores_file(run_dir: str | Path, *, is_sampled: bool) -> Path:
     """Where a run's scores are."""
-    return Path(run_dir) / ("evaluation-samples.json" if is_sampled else "evaluation.json")
+    return local_path(run_dir, "run_dir") / ("evaluation-samples.json" if is_sampled else "evaluation.json")
 
 
 def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best: bool) -> rollout.Outcome:
@@ -98,21 +99,20 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
     config = result.config
     genome = result.best_genome if is_best else result.genome
     mesh = devices.population_mesh(episodes)
-    sample_key, life_key = jax.random.split(random_keys(config)[2])
+    sample_key, life_key = jax.random.split(random_keys(config).evaluation)
     # The genome comes from the devices of its training, which may be others.
     data = devices.put_everywhere((jax.random.split(sample_key, episodes), jax.random.split(life_key, episodes), genome), mesh)
     sample_keys, life_keys, genome = data
     variations = devices.put_everywhere(rollout.stack(config.task.variations), mesh)
-    live = _program(config.task, config.policy, config.individuals_at_a_time, mesh)
+    parts = (config.task, config.policy, config.individuals_at_a_time, mesh)
+    live = programs.compiled("evaluation", parts, lambda: _program(*parts))
     return live(life_keys, _genotypes(sample_keys, genome, is_sampled=is_sampled), variations)
 
 
-@partial(jax.jit, static_argnames="is_sampled")
 def _genotypes(keys: Key[Array, " episodes"], genome: Genome, *, is_sampled: bool) -> Genotype:
-    return jax.vmap(lambda key: genome.sample(key) if is_sampled else genome.mode())(keys)
+    return jax.jit(jax.vmap(lambda key, genome: genome.sample(key) if is_sampled else genome.mode(), in_axes=(0, None)))(keys, genome)
 
 
-@lru_cache(maxsize=1)  # Compiled once for the mode and the samples of all runs of a policy.
 def _program(task: Task, policy: Policy, chunk_size: int | None, mesh: Mesh) -> Callable[..., rollout.Outcome]:
     def live_all(keys: Key[Array, " episodes"], genotypes: Genotype, variations: Variation) -> rollout.Outcome:
         def live(keys: Key[Array, " share"], genotypes: Genotype) -> rollout.Outcome:

@@ -1,18 +1,17 @@
 """One generation: the program that a training repeats."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from hebbax import devices, rollout, shaping
+from hebbax import devices, programs, rollout, shaping
 from hebbax.config import Config
 from hebbax.genomes.base import Genome
 from hebbax.types import PRNGKey, Struct, Variation
@@ -34,15 +33,34 @@ class TrainingState(Struct):
     best_generation: Int[Array, ""]
 
 
-def random_keys(config: Config) -> tuple[PRNGKey, PRNGKey, PRNGKey]:
-    """The keys of a run's three parts: its beginning, its generations, and its evaluation."""
+class RandomKeys(NamedTuple):
+    """The keys of a run, one for each purpose, of which no two ever draw the same numbers.
+
+    initial: of the first genome and the strategy's start.
+    generations: of everything that is drawn in training.
+    evaluation: of the lifetimes that score a genome.
+    films: of the lifetimes that are filmed.
+    pictures: of the lifetimes that are drawn.
+    """
+
+    initial: PRNGKey
+    generations: PRNGKey
+    evaluation: PRNGKey
+    films: PRNGKey
+    pictures: PRNGKey
+
+
+def random_keys(config: Config) -> RandomKeys:
+    """The keys of a run, from its seed."""
     initial, generations, evaluation = jax.random.split(jax.random.key(config.seed), 3)
-    return initial, generations, evaluation
+    # With JAX's usual generator the keys of `split` are what `fold_in` makes of 0, 1 and 2.
+    films, pictures = (jax.random.fold_in(jax.random.key(config.seed), number) for number in (3, 4))
+    return RandomKeys(initial, generations, evaluation, films, pictures)
 
 
 def initial_state(config: Config) -> TrainingState:
     """The state before the first generation."""
-    genome_key, strategy_key = jax.random.split(random_keys(config)[0])
+    genome_key, strategy_key = jax.random.split(random_keys(config).initial)
     genome = config.genome.init(genome_key, config.policy.genotype_shape(config.task))
     search = config.strategy.init(strategy_key, genome)
     return TrainingState(search, best_genome=search.genome, best_fitness=jnp.asarray(-jnp.inf), best_generation=jnp.zeros((), jnp.int32))
@@ -55,7 +73,7 @@ def alike(config: Config) -> Config:
 
 
 def compile_generation(config: Config, mesh: Mesh, num_runs: int = 1) -> Callable[..., tuple[TrainingState, PyTree]]:
-    """Compiles `generation`, once for all seeds and held-out variations of a configuration.
+    """Compiles `generation`, in a comparison once for all seeds and held-out variations of a configuration.
 
     Args:
         config: the runs'.
@@ -65,12 +83,12 @@ def compile_generation(config: Config, mesh: Mesh, num_runs: int = 1) -> Callabl
     Returns:
         A function of key, variations, state and number, which must be on every device of the mesh.
     """
-    return _compile(alike(config), mesh, num_runs)
+    config = alike(config)
+    return programs.compiled("generation", (config, mesh, num_runs), lambda: _compile(config, mesh, num_runs))
 
 
-@functools.lru_cache(maxsize=1)  # One method after the other: what a sweep is done with need not stay in memory.
 def _compile(config: Config, mesh: Mesh, num_runs: int) -> Callable[..., tuple[TrainingState, PyTree]]:
-    data = (random_keys(config)[1], rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
+    data = (random_keys(config).generations, rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
     function = partial(generation, dataclasses.replace(config, chunk_size=_share_of_chunk(config, num_runs)), mesh)
     if num_runs > 1:
         data = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), data)

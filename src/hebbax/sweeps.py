@@ -6,22 +6,22 @@ goes on follows from what the folders hold: a run that was evaluated is done, an
 
 import contextlib
 import dataclasses
-import fcntl
-import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, final
 
-from hebbax import devices
+from hebbax import devices, programs
 from hebbax.config import Config
 from hebbax.evaluation import Score, evaluate, save_scores, scores_file
+from hebbax.files import local_path, read_json, write_json
 from hebbax.loggers import ProgressBar
-from hebbax.run_dir import check_same_run, write_whole
-from hebbax.training import Result, train_together
+from hebbax.ownership import owned
+from hebbax.results.rows import FORMAT, check_name, read_plain_sweep
+from hebbax.run_dir import check_same_run
+from hebbax.training import train_together
 
-FORMAT = 1  # Raised whenever an older sweep.json can no longer be read.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")
 
 
@@ -81,7 +81,7 @@ class _Wanted:
     def _is_scored(self, *, is_sampled: bool) -> bool:
         file = scores_file(self.folder, is_sampled=is_sampled)
         try:
-            found = json.loads(file.read_text())
+            found = read_json(file, dict)
         except FileNotFoundError:
             return False
         asked = {"episodes": self.episodes, "is_sampled": is_sampled, "is_best": False}
@@ -123,16 +123,18 @@ def sweep(
         ValueError: if something is asked for that cannot be, or the folder holds another sweep or runs of other settings.
         ChildProcessError: if jobs failed; the others are done.
     """
-    wanted = _list_runs(methods, Path(folder), folds, seeds, episodes)
-    _open_sweep(Path(folder), methods, [one.run for one in wanted], episodes)
+    folder = local_path(folder, "folder")
+    wanted = _list_runs(methods, folder, folds, seeds, episodes)
+    _open_sweep(folder, methods, [one.run for one in wanted], episodes)
     missing = [one for one in wanted if not one.is_done]
     _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
     groups = [[one for one in missing if one.run.method == method] for method in methods] if together else [[one] for one in missing]
     groups = [group for group in groups if group]
     if executor is None:
-        for number, group in enumerate(groups, 1):
-            _say(f"[{number}/{len(groups)}] {_describe(group)}")
-            _work(group)
+        with programs.shared():
+            for number, group in enumerate(groups, 1):
+                _say(f"[{number}/{len(groups)}] {_describe(group)}")
+                _work(group)
     else:
         _submit(executor, groups)
     return [one.run for one in wanted]
@@ -144,17 +146,8 @@ def read_sweep(folder: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
     """
-    file = Path(folder) / "sweep.json"
-    try:
-        found = json.loads(file.read_text())
-        if found["format"] != FORMAT:
-            raise ValueError(f"it has format {found['format']}, but this version of hebbax reads format {FORMAT}")
-        found["runs"] = [SweepRun(**run) for run in found["runs"]]
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{folder} is no sweep: it has no sweep.json") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    return found
+    found = read_plain_sweep(local_path(folder, "folder"))
+    return found | {"runs": [SweepRun(**run) for run in found["runs"]]}
 
 
 def _list_runs(
@@ -171,6 +164,7 @@ def _list_runs(
         if not NAME.fullmatch(method):
             raise ValueError(f"methods has {method!r}, which names a folder; allowed are letters, digits and . _ + = - after the first")
         for fold in dict.fromkeys(config.task.variations if folds == "all" else folds):
+            check_name(fold, "a fold")
             for seed in dict.fromkeys(numbers):
                 run = SweepRun.of(method, fold, seed)
                 wanted.append(_Wanted(run, dataclasses.replace(config, held_out=fold, seed=seed), folder / run.path, episodes))
@@ -179,6 +173,16 @@ def _list_runs(
 
 def _open_sweep(folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int) -> None:
     """Writes sweep.json, with the runs of an earlier call before those that are new; a folder that cannot be gone on with is left as it is."""
+    _list_with_earlier(folder, methods, runs, episodes)
+    folder.mkdir(parents=True, exist_ok=True)
+    with owned(folder):
+        listed = _list_with_earlier(folder, methods, runs, episodes)
+        plain = {"format": FORMAT, "episodes": episodes, "runs": [dataclasses.asdict(run) for run in listed]}
+        write_json(folder / "sweep.json", plain)
+
+
+def _list_with_earlier(folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int) -> list[SweepRun]:
+    """The runs of the folder's list, and behind them those that are new; refuses a folder that cannot be gone on with."""
     earlier = []
     if (folder / "sweep.json").exists():
         found = read_sweep(folder)
@@ -193,9 +197,7 @@ def _open_sweep(folder: Path, methods: Mapping[str, Config], runs: Sequence[Swee
     for run in listed:
         if run.method in methods and (folder / run.path / "config.json").exists():
             check_same_run(folder / run.path, dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed))
-    folder.mkdir(parents=True, exist_ok=True)
-    plain = {"format": FORMAT, "episodes": episodes, "runs": [dataclasses.asdict(run) for run in listed]}
-    write_whole(folder / "sweep.json", json.dumps(plain, indent=2) + "\n")
+    return listed
 
 
 def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
@@ -223,34 +225,15 @@ def _work_elsewhere(group: Sequence[_Wanted]) -> None:
 
 def _work(group: Sequence[_Wanted]) -> None:
     """Trains runs, and scores them."""
-    with contextlib.ExitStack() as stack:
-        for one in group:
-            stack.enter_context(_alone(one.folder))
-        progress = stack.enter_context(ProgressBar(group[0].config.generations))
+    with ProgressBar(group[0].config.generations) as progress:
         results = train_together([(one.config, one.folder) for one in group], callbacks=[progress])
-        if any(len(result.history) < one.config.generations for one, result in zip(group, results, strict=True)):
-            raise KeyboardInterrupt
+    if any(len(result.history) < one.config.generations for one, result in zip(group, results, strict=True)):
+        raise KeyboardInterrupt
     for one, result in zip(group, results, strict=True):
-        scores = [_score(one, result, is_sampled=is_sampled) for is_sampled in (False, True)]
+        scores = [evaluate(result, one.episodes, is_sampled=is_sampled) for is_sampled in (False, True)]
         _say(f"{one}: {_summary(scores[0])}")
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keeps other processes away from a run's folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"{folder} is being worked on by another process; wait for it, or end it first") from None
-        yield
-
-
-def _score(one: _Wanted, result: Result, *, is_sampled: bool) -> list[Score]:
-    scores = evaluate(result, one.episodes, is_sampled=is_sampled)
-    save_scores(one.folder, result, scores, is_sampled=is_sampled)
-    return scores
+        for each, is_sampled in zip(scores, (False, True), strict=True):
+            save_scores(one.folder, result, each, is_sampled=is_sampled)
 
 
 def _summary(scores: Sequence[Score]) -> str:

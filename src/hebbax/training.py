@@ -3,6 +3,7 @@
 import dataclasses
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -17,8 +18,11 @@ from hebbax import devices, rollout
 from hebbax.checkpoint import Checkpoints
 from hebbax.config import Config
 from hebbax.evolution import TrainingState, alike, compile_generation, initial_state, random_keys
+from hebbax.files import local_path
 from hebbax.genomes.base import Genome
-from hebbax.run_dir import MetricsFile, note_start, open_run, read_metrics
+from hebbax.ownership import owned
+from hebbax.plain import unreadable_parts
+from hebbax.run_dir import MetricsFile, check_run_dir, note_start, open_run, read_metrics
 
 Metrics = dict[str, Any]
 Callback = Callable[[Metrics], None]
@@ -94,19 +98,23 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
     return [Result.of(run.config, run.state, run.history) for run in making]
 
 
-def load_result(run_dir: str | Path) -> Result:
-    """Reads the newest checkpoint of a run.
+def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:
+    """Reads the newest checkpoint of a run, also while the run goes on.
+
+    Args:
+        run_dir: the folder of the run.
+        trust: modules, or files that end in `.py`, whose classes the run may be of; see `Config.from_dict`.
 
     Raises:
         ValueError: if the folder holds no run, or one without a readable checkpoint.
     """
-    folder = Path(run_dir)
-    config = Config.load(folder)
+    folder = local_path(run_dir, "run_dir")
+    config = Config.load(folder, trust)
     with closing(Checkpoints(folder / "checkpoints", is_read_only=True)) as checkpoints:
-        done = checkpoints.latest()
-        if done is None:
-            raise ValueError(f"{run_dir} has no checkpoint yet")
-        state = checkpoints.restore(initial_state(config))
+        found = checkpoints.restore_newest(initial_state(config))
+    if found is None:
+        raise ValueError(f"{run_dir} has no checkpoint yet")
+    done, state = found
     return Result.of(config, state, read_metrics(folder, done))
 
 
@@ -116,22 +124,28 @@ class _Run:
     def __init__(self, config: Config, run_dir: str | Path | None, mesh: Mesh) -> None:
         """Begins a run, or takes it up after its newest checkpoint."""
         self.config = config
-        self.state = devices.put_everywhere(initial_state(config), mesh)
         self.history: list[Metrics] = []
         self._files = ExitStack()
         self._checkpoints = self._metrics_file = None
-        if run_dir is not None:
-            with ExitStack() as files:  # Closed if what follows fails.
-                self._open(Path(run_dir), files)
-                self._files = files.pop_all()
+        if run_dir is None:
+            self.state = devices.put_everywhere(initial_state(config), mesh)
+            return
+        folder = local_path(run_dir, "run_dir")
+        for reason in unreadable_parts(config):
+            warnings.warn(f"run_dir is {folder}, but no other process can read it back by itself: {reason}", stacklevel=4)
+        check_run_dir(folder, config)  # Before a lock is written into it.
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as files:  # Closed if what follows fails.
+            files.enter_context(owned(folder))
+            open_run(folder, config)
+            self.state = devices.put_everywhere(initial_state(config), mesh)
+            self._resume(folder, files)
+            self._files = files.pop_all()
 
-    def _open(self, folder: Path, files: ExitStack) -> None:
-        open_run(folder, self.config)
+    def _resume(self, folder: Path, files: ExitStack) -> None:
         self._checkpoints = files.enter_context(closing(Checkpoints(folder / "checkpoints")))
-        done = self._checkpoints.latest()
-        if done is not None:
-            self.state = self._checkpoints.restore(self.state)
-        self._metrics_file = files.enter_context(closing(MetricsFile(folder, done or 0)))
+        done, self.state = self._checkpoints.restore_newest(self.state) or (0, self.state)
+        self._metrics_file = files.enter_context(closing(MetricsFile(folder, done)))
         note_start(folder, self.config)
         self.history = read_metrics(folder)
 
@@ -172,7 +186,7 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback], is_
     """Evolves runs until the first of them has all its generations, or is interrupted."""
     num_generations = min(run.missing for run in runs)
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
-    keys = _stack([random_keys(run.config)[1] for run in runs], mesh)
+    keys = _stack([random_keys(run.config).generations for run in runs], mesh)
     variations = _stack([rollout.stack(run.config.training_variations) for run in runs], mesh)
     states = _stack([run.state for run in runs], mesh)
     for done in range(1, num_generations + 1):

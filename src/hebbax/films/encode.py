@@ -9,6 +9,7 @@ import imageio.v2 as imageio
 import imageio_ffmpeg
 from PIL import Image
 
+from hebbax.files import replacing
 from hebbax.films.scene import Picture
 
 QUALITY = 6  # Of imageio's scale from 0 to 10.
@@ -26,12 +27,8 @@ def write_film(path: Path, pictures: Iterable[Picture], pictures_per_second: flo
         ValueError: if there is no ffmpeg for an MP4.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f"{path.stem}.tmp{path.suffix}")
-    try:
+    with replacing(path) as half:
         (_write_gif if path.suffix == ".gif" else _write_mp4)(half, pictures, pictures_per_second)
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def _write_gif(path: Path, pictures: Iterable[Picture], pictures_per_second: float) -> None:

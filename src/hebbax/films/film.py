@@ -1,5 +1,6 @@
 """A film of a lifetime: `render` reads a run, lets an individual live once, and draws what happened."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -9,13 +10,13 @@ import numpy as np
 from hebbax import rollout
 from hebbax.config import Config
 from hebbax.evolution import random_keys
+from hebbax.files import local_path, write_whole
 from hebbax.films.encode import write_film
 from hebbax.films.quadruped import QuadrupedScene
 from hebbax.films.racer import RacerScene
 from hebbax.films.scene import Footage, Scene
 from hebbax.genomes.base import Genome
 from hebbax.lesion import Lesion, check_lesion
-from hebbax.run_dir import write_whole
 from hebbax.tasks.base import Task
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
@@ -39,6 +40,7 @@ def render(
     lesion: Lesion | None = None,
     is_sampled: bool = False,
     seed: int = 0,
+    trust: Sequence[str] = (),
 ) -> Path:
     """Films one lifetime, in real time, until it ends.
 
@@ -51,6 +53,7 @@ def render(
         lesion: damage to the policy in the middle of the lifetime; none if None.
         is_sampled: whether the individual is drawn from the genome, instead of the genome's mode.
         seed: which lifetime; the same one gives the same film.
+        trust: modules, or files that end in `.py`, whose classes the run may be of; see `Config.from_dict`.
 
     Returns:
         The file.
@@ -58,11 +61,11 @@ def render(
     Raises:
         ValueError: if the run, the variation, the format or the lesion is none that can be filmed.
     """
-    result = run if isinstance(run, Result) else load_result(run)
+    result = run if isinstance(run, Result) else load_result(run, trust)
     _check(result.config, variation, format, num_steps, lesion)
     if output is None and isinstance(run, Result):
         raise ValueError("output is None, but must be a file: a result of train has no folder")
-    path = Path(output) if output is not None else Path(str(run)) / "films" / f"{variation}.{format}"
+    path = local_path(str(run), "run") / "films" / f"{variation}.{format}" if output is None else local_path(output, "output")
     if path.suffix != f".{format}":
         raise ValueError(f"output is {path}, but must end in .{format}, the format")
 
@@ -101,7 +104,7 @@ def film(
         genotype = genome.sample(sample_key) if is_sampled else genome.mode()
         return rollout.trace(config.task, config.policy, life_key, genotype, body, keep=scene.keep, num_steps=num_steps, lesion=lesion)
 
-    key = jax.random.fold_in(random_keys(config)[2], seed)
+    key = jax.random.fold_in(random_keys(config).films, seed)
     trajectory = jax.device_get(jax.jit(live)(key, result.genome, config.task.variations[variation]))
     lived = int(trajectory.num_steps())
     if not np.isfinite(trajectory.rewards[lived - 1]):

@@ -62,7 +62,7 @@ def find_films(results: Results) -> tuple[list[Film], list[str]]:
     """The films in the runs' folders for the page, and words on those that are left out because they are too large."""
     films, left_out, size = [], [], 0
     for run in results.runs:
-        for file in sorted(file for file in (run.path / "films").glob("*") if file.suffix in SUFFIXES):
+        for file in sorted(file for file in (run.path / "films").glob("[!.]*") if file.suffix in SUFFIXES):
             caption = _caption(run, file)
             size += file.stat().st_size
             if size <= LARGEST:

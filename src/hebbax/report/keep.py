@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from hebbax.files import local_path
+
 LARGEST_PAGE = 3 * 2**20  # Bytes; a larger page is not for a repository.
 
 
@@ -19,7 +21,7 @@ def copy_report(folder: str | Path, target: str | Path) -> list[Path]:
     Raises:
         ValueError: if the folder has no report, or is the target.
     """
-    source, target = Path(folder), Path(target)
+    source, target = local_path(folder, "folder"), local_path(target, "target")
     page = source / "report.html"
     if not page.exists():
         raise ValueError(f"{source} has no report.html; write the report first")

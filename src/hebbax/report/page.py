@@ -6,6 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from hebbax.files import local_path, write_whole
+from hebbax.plain import trust as trust_modules
 from hebbax.report.blocks import Section, count, in_words
 from hebbax.report.films import find_films, make_films
 from hebbax.report.labels import list_labels
@@ -15,12 +17,11 @@ from hebbax.report.records import Record, read_records
 from hebbax.report.scores import improvement_table, matrix_table, run_table, score_table, summary_table
 from hebbax.report.settings import difference_table, list_settings
 from hebbax.results import KINDS, Results, collect, collect_run, describe_methods, generalisation_matrix, summarise, write
-from hebbax.run_dir import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(folder: str | Path, films: int = 0) -> Path:
+def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) -> Path:
     """Writes report.html into the folder of a sweep or of a run, beside results.csv, results.json and the pictures in figures/.
 
     The runs need not be complete; the page says what is missing.
@@ -28,6 +29,7 @@ def write_report(folder: str | Path, films: int = 0) -> Path:
     Args:
         folder: of a sweep or of a run.
         films: how many films to make first, of the best method before the others; films that are there already are on the page in any case.
+        trust: modules, or files that end in `.py`, whose classes the runs may be of; see `Config.from_dict`.
 
     Returns:
         The page.
@@ -35,7 +37,8 @@ def write_report(folder: str | Path, films: int = 0) -> Path:
     Raises:
         ValueError: if the folder is neither, something in it cannot be read, or its task cannot be filmed.
     """
-    folder = Path(folder)
+    trust_modules(trust)
+    folder = local_path(folder, "folder")
     is_sweep = (folder / "sweep.json").exists()
     if not is_sweep and not (folder / "config.json").exists():
         raise ValueError(f"{folder} is neither a sweep nor a run: it has no sweep.json and no config.json")

@@ -1,11 +1,11 @@
 """What a run's folder says of it beside its scores: settings, progress, machines."""
 
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from hebbax.config import read_config
+from hebbax.files import read_json
 from hebbax.results import KINDS, Results, Run
-from hebbax.run_dir import read_metrics
+from hebbax.run_dir import read_metrics, read_starts
 
 
 class Record(NamedTuple):
@@ -55,17 +55,6 @@ def read_records(results: Results) -> list[Record]:
 
 
 def _read(run: Run) -> Record:
-    config = _load(run.path / "config.json")["config"]
-    starts = _load(run.path / "environment.json") or []
-    scores = _load(run.path / KINDS["mode"]) or {}
-    return Record(run, config, read_metrics(run.path), starts, scores.get("generations"))
-
-
-def _load(file: Path) -> Any:
-    """A file's content; None if it is not there."""
-    try:
-        return json.loads(file.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
+    file = run.path / KINDS["mode"]
+    scores = read_json(file, dict) if file.exists() else {}
+    return Record(run, read_config(run.path)["config"], read_metrics(run.path), read_starts(run.path), scores.get("generations"))

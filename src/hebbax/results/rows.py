@@ -3,12 +3,14 @@
 A sweep's folder has a `sweep.json`, which lists the runs that are wanted, and a folder for each run. Whoever evaluates a run leaves the scores there.
 """
 
-import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from hebbax.config import read_config
+from hebbax.files import local_path, read_json
 from hebbax.run_dir import read_metrics
 
 FORMAT = 1
@@ -106,16 +108,63 @@ def read_runs(folder: str | Path) -> list[Run]:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
     """
-    file = Path(folder) / "sweep.json"
+    folder = local_path(folder, "folder")
+    return [Run(run["method"], run["fold"], run["seed"], folder / run["path"]) for run in read_plain_sweep(folder)["runs"]]
+
+
+def read_plain_sweep(folder: Path) -> dict[str, Any]:
+    """The content of a sweep's sweep.json, in which every run has a method, a fold, a seed, and a path that does not lead out of the folder.
+
+    Raises:
+        ValueError: if the folder holds no sweep, or one that this version cannot read.
+    """
+    file = folder / "sweep.json"
     try:
-        plain = json.loads(file.read_text())
-        if plain["format"] != FORMAT:
-            raise ValueError(f"it has format {plain['format']}, but this version of hebbax reads format {FORMAT}")
-        return [Run(run["method"], run["fold"], run["seed"], Path(folder) / run["path"]) for run in plain["runs"]]
+        plain = read_json(file, dict)
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"{folder} is no sweep: it has no sweep.json") from None
-    except (ValueError, KeyError, TypeError) as error:
+    try:
+        if plain["format"] != FORMAT:
+            raise ValueError(f"it has format {plain['format']}, but this version of hebbax reads format {FORMAT}")
+        for run in plain["runs"]:
+            _check_run(run)
+    except KeyError as error:
+        raise ValueError(f"{file} cannot be read: {error} is missing") from error
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
+    return plain
+
+
+def _check_run(plain: dict[str, Any]) -> None:
+    """Refuses a run whose files would lie outside of the sweep's folder: method and fold name files, too."""
+    for field in ("method", "fold"):
+        check_name(plain[field], f"the {field} of a run")
+    count_of(plain, "seed")
+    path = plain["path"]
+    if not isinstance(path, str) or Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError(f"the path of a run is {path!r}, but must lead from the sweep's folder into it")
+
+
+def check_name(name: Any, what: str) -> None:
+    """Refuses what cannot name a folder.
+
+    Raises:
+        ValueError: if it leads elsewhere, or is no text.
+    """
+    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and ..")
+
+
+def count_of(plain: dict[str, Any], name: str) -> int:
+    """A whole number, 0 or more, among plain values.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    value = plain[name]
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} is {value!r}, but must be a whole number, 0 or more")
+    return value
 
 
 def collect(folder: str | Path) -> Results:
@@ -133,14 +182,14 @@ def collect_run(run_dir: str | Path) -> Results:
     Raises:
         ValueError: if the folder holds no run, or one that cannot be read.
     """
-    folder = Path(run_dir)
+    folder = local_path(run_dir, "run_dir")
+    config = read_config(folder)["config"]
     try:
-        config = json.loads((folder / "config.json").read_text())["config"]
-        return _collect([Run(folder.resolve().name, config["held_out"] or "nothing", config["seed"], folder)])
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{folder} is no run: it has no config.json") from None
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{folder / 'config.json'} cannot be read: {error!r}") from error
+        held_out = "nothing" if config["held_out"] is None else config["held_out"]
+        check_name(held_out, "held_out")
+        return _collect([Run(folder.resolve().name, held_out, count_of(config, "seed"), folder)])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{folder / 'config.json'} cannot be read: {error}") from error
 
 
 def _collect(runs: list[Run]) -> Results:
@@ -166,16 +215,17 @@ def _rows_of(run: Run, kind: str) -> list[Row]:
     if not file.exists():
         raise ValueError(f"{generations} of {wanted} generations, not evaluated")
     try:
-        plain = json.loads(file.read_text())
+        plain = read_json(file, dict)
         if plain["is_sampled"] != (kind == "samples") or plain["is_best"]:
             raise ValueError(f"{file.name} has scores of {_describe(plain)} instead")
-        return [_row(run, kind, plain["episodes"], score, generations, population_size) for score in plain["scores"]]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        episodes = count_of(plain, "episodes")
+        return [_row(run, kind, episodes, score, generations, population_size) for score in plain["scores"]]
+    except (KeyError, TypeError) as error:
         raise ValueError(f"{file.name} cannot be read: {error!r}") from error
 
 
 def _row(run: Run, kind: str, episodes: int, score: dict[str, Any], generations: int, population_size: int) -> Row:
-    figures = {name: float(score[name]) for name in ("mean", "std", "low", "high", "ended_early")}
+    figures = {name: math.nan if score[name] is None else float(score[name]) for name in ("mean", "std", "low", "high", "ended_early")}
     return Row(
         method=run.method,
         fold=run.fold,
@@ -184,7 +234,7 @@ def _row(run: Run, kind: str, episodes: int, score: dict[str, Any], generations:
         variation=score["variation"],
         is_held_out=score["is_held_out"],
         episodes=episodes,
-        non_finite=score["non_finite"],
+        non_finite=count_of(score, "non_finite"),
         generations=generations,
         population_size=population_size,
         **figures,
@@ -196,12 +246,12 @@ def _progress(path: Path) -> tuple[int, int, int]:
 
     The configuration is read as plain values: to rebuild it would load the task, which may need more memory than the machine that draws has.
     """
+    if not (path / "config.json").exists():
+        raise ValueError("has not begun")
+    config = read_config(path)["config"]
     try:
-        config = json.loads((path / "config.json").read_text())["config"]
-        return len(read_metrics(path)), config["strategy"]["population_size"], config["generations"]
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError("has not begun") from None
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        return len(read_metrics(path)), count_of(config["strategy"], "population_size"), count_of(config, "generations")
+    except (KeyError, TypeError) as error:
         raise ValueError(f"config.json cannot be read: {error!r}") from error
 
 

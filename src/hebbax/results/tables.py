@@ -2,13 +2,12 @@
 
 import csv
 import io
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from hebbax.files import local_path, write_json, write_whole
 from hebbax.results.rows import FORMAT, Results, Row, collect
-from hebbax.run_dir import write_whole
 
 
 def write(folder: str | Path, results: Results | None = None) -> Results:
@@ -30,8 +29,8 @@ def write(folder: str | Path, results: Results | None = None) -> Results:
     results = collect(folder) if results is None else results
     rows = [{name: _or_none(value) for name, value in row._asdict().items()} for row in results.rows]
     plain = {"format": FORMAT, "rows": rows, "missing": [missing._asdict() for missing in results.missing]}
-    write_whole(Path(folder) / "results.csv", _to_csv(rows))
-    write_whole(Path(folder) / "results.json", json.dumps(plain, indent=2, allow_nan=False) + "\n")
+    write_whole(local_path(folder, "folder") / "results.csv", _to_csv(rows))
+    write_json(local_path(folder, "folder") / "results.json", plain)
     return results
 
 

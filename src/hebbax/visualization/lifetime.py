@@ -77,7 +77,7 @@ def trace_weights(result: Result, *, num_steps: int | None = None, seed: int = 0
             )
         )(variations)
 
-    trajectory = jax.device_get(jax.jit(live)(_life_key(result, seed), rollout.stack(config.task.variations)))
+    trajectory = jax.device_get(jax.jit(live)(_life_key(result, 0, seed), rollout.stack(config.task.variations)))
     lived = np.asarray(trajectory.num_steps())
     return {name: trajectory.kept[place, : lived[place]] for place, name in enumerate(config.task.variations)}
 
@@ -156,7 +156,7 @@ def trace_recovery(
         injured = trace(lesion)
         return trace(None), injured
 
-    both = jax.device_get(jax.jit(jax.vmap(live))(jax.random.split(_life_key(result, seed), lifetimes)))
+    both = jax.device_get(jax.jit(jax.vmap(live))(jax.random.split(_life_key(result, 1, seed), lifetimes)))
     return Recovery(rewards=np.stack([one.rewards for one in both]), norms=np.stack([one.kept for one in both]))
 
 
@@ -204,5 +204,6 @@ def _plot_mean(axes: Axes, lifetimes: np.ndarray, name: str, colour: str) -> Non
     axes.fill_between(steps, *mean_interval(lifetimes), color=colour, alpha=0.2, linewidth=0)
 
 
-def _life_key(result: Result, seed: int) -> PRNGKey:
-    return jax.random.fold_in(random_keys(result.config)[2], seed)
+def _life_key(result: Result, picture: int, seed: int) -> PRNGKey:
+    """The key of a picture's lifetimes; each kind of picture has its own."""
+    return jax.random.fold_in(jax.random.fold_in(random_keys(result.config).pictures, picture), seed)

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hebbax.files import replacing
+
 # Colours that people with any kind of colour blindness tell apart, all dark enough for thin lines on white, and two maps with the same property: for values
 # from low to high, and for values around zero. Source of the first three: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4488", "#7A6A00", "#444444")
@@ -61,7 +63,8 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
     for file in files:
         # Without a date, for the same picture shall be the same file; PNG has none.
         metadata = {"Date": None} if file.suffix == ".svg" else {}
-        figure.savefig(file, dpi=DOTS_PER_INCH, metadata=metadata)
+        with replacing(file) as half:
+            figure.savefig(half, dpi=DOTS_PER_INCH, metadata=metadata)
     return files
 
 

@@ -1,0 +1,39 @@
+"""Compiled programs, which the runs of one comparison share.
+
+Nobody else does: between two calls of a user the code of a task or policy may have changed, of which a program that is kept would know nothing.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+Program = TypeVar("Program", bound=Callable[..., Any])
+
+_kept: ContextVar[dict[str, tuple[Hashable, Any]] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+    """Within it `compiled` keeps the last program of each kind."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def compiled(kind: str, key: Hashable, make: Callable[[], Program]) -> Program:
+    """Makes a program, unless the last of its kind was made for an equal key.
+
+    Args:
+        kind: what the program does. One is kept: what a comparison is done with need not stay in memory.
+        key: all that the program depends on.
+        make: makes it.
+    """
+    kept = _kept.get()
+    if kept is None:
+        return make()
+    if kind not in kept or kept[kind][0] != key:
+        kept[kind] = (key, make())
+    return kept[kind][1]
