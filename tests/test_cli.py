@@ -73,11 +73,12 @@ def test_train_then_evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         assert scores == json.loads(json.dumps([score.to_dict() for score in hebbax.evaluate(run, episodes, **options)]))
 
 
-def test_scores_that_cannot_be_written_are_printed(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_scores_that_cannot_be_written_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """Where the folder takes no file, the table is there all the same, and the error behind it. Mutation: writing first prints nothing."""
+    hebbax.train(small_config(generations=1), tmp_path)
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
     with pytest.raises(SystemExit) as end:
-        cli.main(["evaluate", str(run), "--episodes", "2"])
+        cli.main(["evaluate", str(tmp_path), "--episodes", "2"])
     out, err = capsys.readouterr()
     assert end.value.code == 2
     assert "held out" in out
