@@ -3,6 +3,7 @@
 from typing import Protocol, Self
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from hebbax.types import Genotype, PRNGKey
@@ -11,8 +12,9 @@ from hebbax.types import Genotype, PRNGKey
 class Genome(Protocol):
     """A distribution over genotypes, `p(z | theta)`, as a pytree whose leaves are theta. It is what evolution improves.
 
-    Three more functions are used where a genome has them: `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population;
-    `describe()`, figures for the log by name; `natural_gradient(gradient)`, which `Natural` steps along.
+    Four more functions are used where a genome has them: `learned()`, the genome with None in place of every leaf that no optimiser may move, where these are
+    others than integers; `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population; `describe()`, figures for the log by
+    name; `natural_gradient(gradient)`, which `Natural` steps along.
     """
 
     def sample(self, key: PRNGKey) -> Genotype:
@@ -47,6 +49,17 @@ class GenomeSpec(Protocol):
             genotype_shape: a pytree of `jax.ShapeDtypeStruct`, as `Policy.genotype_shape` returns it.
         """
         ...
+
+
+def learned_of(genome: Genome) -> PyTree:
+    """The genome with None in place of every leaf that is not learned: all that an optimiser sees of it."""
+    own = getattr(genome, "learned", None)
+    return own() if own else jax.tree.map(lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else None, genome)
+
+
+def with_learned(genome: Genome, learned: PyTree) -> Genome:
+    """The genome with other values of its learned leaves, in the tree that `learned_of` returns."""
+    return jax.tree.map(lambda old, new: old if new is None else new, genome, learned)
 
 
 def log_probs_of(genome: Genome, genotypes: Genotype) -> Float[Array, " population"]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.genomes.base import Genome, GenomeSpec, log_probs_of
+from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of
 from hebbax.types import Genotype, PRNGKey, Struct
 
 
@@ -50,6 +50,10 @@ class JointGenome(Struct):
     def with_std(self, std: Float[Array, ""]) -> "JointGenome":
         """The same with another scale of search noise in every part."""
         return self.replace(parts={name: part.with_std(std) for name, part in self.parts.items()})
+
+    def learned(self) -> "JointGenome":
+        """What is learned of every part."""
+        return self.replace(parts={name: learned_of(part) for name, part in self.parts.items()})
 
     def describe(self) -> dict[str, Array]:
         """The parts' figures; an equal name counts once, for the last part that has it."""

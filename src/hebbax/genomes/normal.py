@@ -50,6 +50,10 @@ class NormalGenome(Struct):
         """The same means with another scale of search noise."""
         return self.replace(std=std)
 
+    def learned(self) -> "NormalGenome":
+        """The means alone."""
+        return self.replace(std=None)
+
     def natural_gradient(self, gradient: "NormalGenome") -> "NormalGenome":
         """The gradient over the Fisher information of a mean, 1 / std^2."""
         return gradient.replace(mean=jax.tree.map(lambda leaf: jnp.square(self.std) * leaf, gradient.mean))

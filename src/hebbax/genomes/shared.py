@@ -66,6 +66,10 @@ class SharedRulesGenome(Struct):
         """The same mixture with another spread around its rules."""
         return self.replace(std=std)
 
+    def learned(self) -> "SharedRulesGenome":
+        """Logits and rules."""
+        return self.replace(std=None)
+
     def natural_gradient(self, gradient: "SharedRulesGenome") -> "SharedRulesGenome":
         """The gradient scaled so that noise moves rules and assignments equally far, however many synapses share a rule.
 
@@ -133,13 +137,13 @@ class FixedRulesGenome(Struct):
         p(h) = prod_i N(h_i; rules_{assignment_i}, std^2 I)
 
     rules: `[k, 5]` the shared rules (eta, A, B, C, D).
-    assignment: `[n]` number of each synapse's rule; as floats, because then it has a gradient, zero, as every other leaf has.
+    assignment: `[n]` number of each synapse's rule. Not learned.
     std: `[]` spread around a rule. Scheduled, not learned.
     layout: where the synapses are in a genotype.
     """
 
     rules: Float[Array, "k 5"]
-    assignment: Float[Array, " n"]
+    assignment: Int[Array, " n"]
     std: Float[Array, ""]
     layout: Layout = dataclasses.field(metadata={"static": True})
 
@@ -163,9 +167,13 @@ class FixedRulesGenome(Struct):
         """The same rules with another spread around them."""
         return self.replace(std=std)
 
+    def learned(self) -> "FixedRulesGenome":
+        """The rules alone."""
+        return self.replace(assignment=None, std=None)
+
     def natural_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
         """The gradient scaled as `SharedRulesGenome.natural_gradient` does, with each rule's number of synapses known."""
-        users = jnp.zeros(self.rules.shape[0]).at[self.assignment.astype(jnp.int32)].add(1.0)
+        users = jnp.zeros(self.rules.shape[0]).at[self.assignment].add(1.0)
         scale = jnp.square(self.std) / jnp.sqrt(jnp.maximum(users, 1.0))
         return gradient.replace(rules=gradient.rules * scale[:, None])
 
@@ -174,8 +182,7 @@ class FixedRulesGenome(Struct):
         return {"rules_spread": _spread(self.rules)}
 
     def _around_shared(self) -> NormalGenome:
-        shared = self.rules[jax.lax.stop_gradient(self.assignment).astype(jnp.int32)]
-        return NormalGenome(self.layout.to_genotype(shared), self.std)
+        return NormalGenome(self.layout.to_genotype(self.rules[self.assignment]), self.std)
 
 
 @final
@@ -198,7 +205,7 @@ class FixedRules:
         """Draws the initial rules and the assignment. The key is consumed."""
         rules_key, assignment_key = jax.random.split(key)
         layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
-        assignment = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0]).astype(jnp.float32)
+        assignment = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
         return FixedRulesGenome(rules=rules, assignment=assignment, std=jnp.ones(()), layout=layout)
 
 

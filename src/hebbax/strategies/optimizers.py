@@ -7,14 +7,19 @@ import dataclasses
 from typing import Any, Protocol, cast, final
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
+from hebbax.genomes.base import Genome, learned_of
 from hebbax.strategies.schedule import Schedule
 
 
 class Optimizer(Protocol):
-    """What turns a gradient into a step."""
+    """What turns a gradient into a step.
+
+    It sees the genome's learned leaves alone. A transformation that takes optax's extra arguments is given the whole genome as `genome`.
+    """
 
     def build(self) -> optax.GradientTransformation:
         """The transformation, as optax would minimise with it."""
@@ -74,7 +79,12 @@ class Natural:
 
     def build(self) -> optax.GradientTransformation:
         """`optax.chain` of the scaling and the other."""
-        scaling = optax.stateless(lambda descent, genome: cast(Any, genome).natural_gradient(descent))
+
+        def scale(descent: PyTree, state: Any, learned: PyTree = None, *, genome: Genome | None = None, **_: Any) -> tuple[PyTree, Any]:
+            del learned  # Without what is not learned, such as the scale of noise, and masked where other parts have other optimisers.
+            return _scale(descent, genome), state
+
+        scaling = optax.GradientTransformationExtraArgs(lambda learned: optax.EmptyState(), scale)
         return optax.chain(scaling, self.optimizer.build())
 
 
@@ -99,6 +109,22 @@ class PerPart:
             if not any(name in path for path in paths):
                 raise ValueError(f"strategy.optimizer.parts names {name!r}, but the genome has {', '.join(sorted(set().union(*paths)))}")
         return jax.tree_util.tree_map_with_path(lambda path, _: next((name for name in names if name in map(_name, path)), ""), genome)
+
+
+def _scale(descent: PyTree, genome: Genome | None) -> PyTree:
+    """Scales a gradient by the genome's Fisher information; what `optax.partition` has masked, for another optimiser, stays masked."""
+    if not hasattr(genome, "natural_gradient"):
+        given = "the strategy searches without a genome" if genome is None else f"the genome ({type(genome).__name__}) has no 'natural_gradient'"
+        raise ValueError(f"strategy.optimizer has Natural, but {given}; choose another optimiser")
+
+    def is_masked(part: Any) -> bool:
+        return isinstance(part, optax.MaskedNode)
+
+    whole = jax.tree.map(
+        lambda part, leaf: jnp.zeros_like(leaf) if is_masked(part) else part, descent, learned_of(genome), is_leaf=is_masked
+    )
+    scaled = cast(Any, genome).natural_gradient(whole)
+    return jax.tree.map(lambda part, leaf: part if is_masked(part) else leaf, descent, scaled, is_leaf=is_masked)
 
 
 def _name(step: Any) -> str:

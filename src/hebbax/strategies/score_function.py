@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax import shaping
-from hebbax.genomes.base import Genome, log_probs_of
+from hebbax.genomes.base import Genome, learned_of, log_probs_of, with_learned
 from hebbax.strategies.optimizers import Sgd
 from hebbax.strategies.schedule import Schedule
 from hebbax.types import Genotype, PRNGKey, Struct
@@ -69,8 +69,7 @@ class ScoreFunction:
         del key
         generation = jnp.zeros((), jnp.int32)
         genome = genome.with_std(self.std(generation))
-        parameters: Any = genome
-        return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(parameters), generation=generation)
+        return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(learned_of(genome)), generation=generation)
 
     def ask(self, key: PRNGKey, state: ScoreFunctionState) -> Genotype:
         """Draws the population. An individual's genotype depends on its own number alone, not on how many others there are."""
@@ -85,14 +84,14 @@ class ScoreFunction:
         self, state: ScoreFunctionState, genotypes: Genotype, fitness: Float[Array, " population"]
     ) -> tuple[ScoreFunctionState, dict[str, Array]]:
         """Takes one step uphill, and one along the schedules."""
+        learned = learned_of(state.genome)
         gradient = score_gradient(state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness)))
         # optax descends, fitness is maximised: this is the only place where the sign changes.
         descent = jax.tree.map(jnp.negative, gradient)
-        parameters: Any = state.genome
-        updates, optimizer_state = self.optimizer.build().update(descent, state.optimizer_state, parameters)
+        optimizer = optax.with_extra_args_support(self.optimizer.build())
+        updates, optimizer_state = optimizer.update(descent, state.optimizer_state, learned, genome=state.genome)
         generation = state.generation + 1
-        improved: Any = optax.apply_updates(parameters, updates)
-        genome = improved.with_std(self.std(generation))
+        genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(self.std(generation))
         info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}
         return ScoreFunctionState(genome=genome, optimizer_state=optimizer_state, generation=generation), info
 
@@ -102,7 +101,7 @@ class ScoreFunction:
         return {"nobody": individuals, "pairs": individuals // 2, "population": jnp.zeros_like(individuals)}[self.common_random_numbers]
 
 
-def score_gradient(genome: Genome, genotypes: Genotype, weights: Float[Array, " population"]) -> Genome:
+def score_gradient(genome: Genome, genotypes: Genotype, weights: Float[Array, " population"]) -> PyTree:
     """The gradient of the weighted mean log-likelihood of a population.
 
         grad_theta (1/P) sum_j weights_j log p(z_j | theta)
@@ -113,13 +112,13 @@ def score_gradient(genome: Genome, genotypes: Genotype, weights: Float[Array, " 
         weights: `[population]` shaped fitness.
 
     Returns:
-        The gradient, in the tree of the genome.
+        The gradient, in the tree of the genome, with None in place of what is not learned.
     """
 
-    def mean_log_likelihood(genome: Genome) -> Array:
-        return jnp.mean(weights * log_probs_of(genome, genotypes))
+    def mean_log_likelihood(learned: PyTree) -> Array:
+        return jnp.mean(weights * log_probs_of(with_learned(genome, learned), genotypes))
 
-    return jax.grad(mean_log_likelihood)(genome)
+    return jax.grad(mean_log_likelihood)(learned_of(genome))
 
 
 def _interleave(first: Array, second: Array) -> Array:
