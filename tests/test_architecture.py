@@ -9,9 +9,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "hebbax"
 
 # From the ground up. A room sees the floors below its own, never its neighbours on the same floor, never what is above.
 FLOORS = [
-    ("files", "ownership", "plain", "programs", "types"),
+    ("checks", "files", "ownership", "plain", "programs", "types"),
     ("devices", "lesion", "plasticity", "shaping", "statistics"),
     ("genomes", "policies", "tasks"),
+    ("interfaces",),
     ("rollout", "strategies"),
     ("config",),
     ("presets",),

@@ -151,7 +151,7 @@ def test_together_is_one_call_for_each_method(tmp_path: Path, trained: list[list
         (lambda call: call | {"episodes": 1}, "episodes is 1, but must be 2 or more"),
         (
             lambda call: call | {"folds": ["huge"]},
-            "held_out is 'huge', but must be None or one of the task's variations: light, medium, heavy",
+            r"folds is \('huge',\), but must be 'all' or some of light, medium, heavy",
         ),
         (lambda call: call | {"folds": []}, r"folds \[\] .*, but there must be one of each or more"),
         (lambda call: call | {"seeds": 0}, "seeds 0, but there must be one of each or more"),

@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from hebbax import devices
+from hebbax import checks, devices
 from hebbax.config import Config
 from hebbax.plain import trust
 
@@ -341,9 +341,7 @@ def _read_cores(arguments: list[str]) -> int | None:
 
 
 def _use_cores(count: int | None) -> None:
-    if count is not None and count < 1:
-        raise ValueError(f"cores is {count}, but must be 1 or more")
-    devices.use_cpu_cores(count)
+    devices.use_cpu_cores(checks.optional(checks.integer(at_least=1))("cores", count))
 
 
 def _refuse(reason: str) -> NoReturn:

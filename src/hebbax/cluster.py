@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from hebbax import checks
+
 
 def slurm_executor(log_folder: Path, partition: str, *, hours: int, gpus: int) -> Any:
     """Makes an executor for `hebbax.sweep` whose jobs run on a cluster.
@@ -16,6 +18,7 @@ def slurm_executor(log_folder: Path, partition: str, *, hours: int, gpus: int) -
     Raises:
         ValueError: if submitit is not installed, or there is no SLURM on this machine.
     """
+    hours, gpus = checks.integer(at_least=1)("slurm_hours", hours), checks.integer()("slurm_gpus", gpus)
     try:
         import submitit
     except ImportError:

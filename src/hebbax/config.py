@@ -1,6 +1,7 @@
 """The configuration of a run: which task, policy, genome and strategy, and how long."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
@@ -8,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, final
 import jax
 from jaxtyping import PyTree
 
-from hebbax import devices
+from hebbax import checks, devices, interfaces
 from hebbax.files import local_path, read_json
 from hebbax.plain import class_name, from_plain, to_plain
 from hebbax.plain import trust as trust_modules
-from hebbax.types import PRNGKey
 
 if TYPE_CHECKING:
     from hebbax.genomes.base import GenomeSpec
@@ -54,19 +54,24 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuses values that no run can have."""
+        checks.settle(
+            self,
+            task=checks.having(*interfaces.TASK, example="Quadruped()"),
+            policy=checks.having(*interfaces.POLICY, example="Hebbian()"),
+            genome=checks.having(*interfaces.GENOME_SPEC, example="Normal()"),
+            strategy=checks.having(*interfaces.STRATEGY, example="ScoreFunction()"),
+            generations=checks.integer(at_least=1),
+            penalty=checks.not_negative,
+            seed=checks.integer(at_most=2**32 - 1, allowed="between 0 and 2^32 - 1"),
+            chunk_size=checks.optional(checks.integer(at_least=1)),
+            checkpoint_every=checks.integer(at_least=1),
+        )
+        interfaces.fit_facts(self.task)
         names = list(self.task.variations)
         if self.held_out is not None and self.held_out not in names:
             raise ValueError(f"held_out is {self.held_out!r}, but must be None or one of the task's variations: {', '.join(names)}")
         if self.held_out is not None and len(names) == 1:
             raise ValueError(f"held_out is {self.held_out!r}, which leaves no variation to train on; allowed is None")
-        if not self.penalty >= 0:
-            raise ValueError(f"penalty is {self.penalty}, but must be 0 or more")
-        for field in ("generations", "chunk_size", "checkpoint_every"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise ValueError(f"{field} is {value}, but must be 1 or more")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed is {self.seed}, but must be between 0 and 2^32 - 1")
         try:
             hash(self)
         except TypeError as error:
@@ -85,16 +90,8 @@ class Config:
             )
 
     def search_bytes(self) -> tuple[int, int]:
-        """Bytes that the strategy's state and a population take."""
-
-        def start(key: PRNGKey) -> tuple[Any, Any]:
-            genome_key, init_key, ask_key = jax.random.split(key, 3)
-            genome = self.genome.init(genome_key, self.policy.genotype_shape(self.task))
-            state = self.strategy.init(init_key, genome)
-            return state, self.strategy.ask(ask_key, state)
-
-        state, population = (_num_bytes(part) for part in jax.eval_shape(start, jax.random.key(0)))
-        return state, population
+        """Bytes that the strategy's state and a population take; found, as what does not fit, without computing anything."""
+        return _search_bytes(self.task, self.policy, self.genome, self.strategy)
 
     @property
     def training_variations(self) -> dict[str, Any]:
@@ -172,6 +169,13 @@ def _check_format(plain: dict[str, Any]) -> None:
         raise ValueError(f"the configuration has format {plain.get('format')}, but this version of hebbax reads format {FORMAT}")
     if not isinstance(plain.get("config"), dict):
         raise ValueError("it has no 'config' with the settings")
+
+
+@functools.lru_cache(maxsize=16)  # A comparison has many configurations that differ in seed and held-out variation alone.
+def _search_bytes(task: Task, policy: Policy, genome: GenomeSpec, strategy: Strategy) -> tuple[int, int]:
+    genotype = interfaces.fit_policy(policy, task)
+    state, population = interfaces.fit_strategy(strategy, interfaces.fit_genome(genome, genotype))
+    return _num_bytes(state), _num_bytes(population)
 
 
 def _num_bytes(shapes: PyTree) -> int:

@@ -10,6 +10,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
+from hebbax import checks
+
 AXIS = "population"
 CPU_CHUNK = 4  # Individuals: sixteen of the paper's quadrupeds at a time, plastic, live faster than thirty-two.
 CPU_CACHE = (
@@ -28,7 +30,7 @@ def use_cpu_cores(count: int | None = None) -> None:
     Args:
         count: the number of devices; as many as the process may use cores if None.
     """
-    count = count or len(os.sched_getaffinity(0))
+    count = checks.optional(checks.integer(at_least=1))("count", count) or len(os.sched_getaffinity(0))
     # The programs of the devices occupy a thread each and wait for tasks within them. With as many threads as programs nobody is left to run the
     # tasks and all sleep for ever, so the pool is made larger; XLA reads its size from NPROC.
     os.environ.setdefault("NPROC", str(2 * count))

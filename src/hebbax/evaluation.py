@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Key
 
-from hebbax import devices, programs, rollout
+from hebbax import checks, devices, programs, rollout
 from hebbax.evolution import random_keys
 from hebbax.files import local_path, write_json
 from hebbax.genomes.base import Genome
@@ -70,8 +70,8 @@ def evaluate(
     Raises:
         ValueError: if the folder holds no readable run, or there are too few episodes.
     """
-    if episodes < 2:
-        raise ValueError(f"episodes is {episodes}, but must be 2 or more")
+    episodes = checks.integer(at_least=2)("episodes", episodes)
+    is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
     result = run if isinstance(run, Result) else load_result(run, trust)
     outcomes = _live_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
     returns, num_steps = np.asarray(outcomes.fitness, np.float64), np.asarray(outcomes.num_steps)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from hebbax import checks
 from hebbax.types import Memory
 
 
@@ -22,9 +23,7 @@ class Lesion:
 
     def __post_init__(self) -> None:
         """Refuses negative numbers."""
-        for field in ("layer", "step"):
-            if getattr(self, field) < 0:
-                raise ValueError(f"lesion.{field} is {getattr(self, field)}, but must be 0 or more")
+        checks.settle(self, "lesion.", layer=checks.integer(), step=checks.integer())
 
 
 def check_lesion(lesion: Lesion, memory: Memory) -> None:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from hebbax import devices
+from hebbax import devices, interfaces
 from hebbax.lesion import Lesion, check_lesion, damage
 from hebbax.policies.base import Policy
 from hebbax.tasks.base import Task
@@ -67,7 +67,7 @@ class Trajectory(Struct):
 def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variation: Variation) -> Life:
     """Starts a lifetime. The key is consumed."""
     task_key, policy_key = jax.random.split(key)
-    state, observation = task.reset(task_key, variation)
+    state, observation = interfaces.beginning(task, task.reset(task_key, variation))
     return Life(
         state=state,
         observation=observation,
@@ -94,7 +94,8 @@ def act(
 
 def step(task: Task, life: Life, action: Action, variation: Variation) -> Life:
     """What an action does to a life, its memory aside."""
-    state, observation, reward, is_end = task.step(life.state, action, variation)
+    results = task.step(life.state, action, variation)
+    state, observation, reward, is_end = interfaces.after_step(task, life.state, results)
     num_steps = life.num_steps + (~life.is_over).astype(jnp.int32)
     # State and observation of a lifetime that is over run on unseen: freezing them would only cost time.
     return life.replace(

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, final
 
-from hebbax import devices, programs
+import numpy as np
+
+from hebbax import checks, devices, programs
 from hebbax.config import Config
 from hebbax.evaluation import Score, evaluate, save_scores, scores_file
 from hebbax.files import local_path, read_json, write_json
@@ -96,7 +98,7 @@ def sweep(
     methods: Mapping[str, Config],
     folder: str | Path,
     folds: Literal["all"] | Sequence[str] = "all",
-    seeds: int | Sequence[int] = 2,
+    seeds: int | Sequence[int] | np.ndarray = 2,
     episodes: int = 100,
     *,
     together: bool = False,
@@ -124,6 +126,7 @@ def sweep(
         ChildProcessError: if jobs failed; the others are done.
     """
     folder = local_path(folder, "folder")
+    together = checks.flag("together", together)
     wanted = _list_runs(methods, folder, folds, seeds, episodes)
     _open_sweep(folder, methods, [one.run for one in wanted], episodes)
     missing = [one for one in wanted if not one.is_done]
@@ -150,25 +153,42 @@ def read_sweep(folder: str | Path) -> dict[str, Any]:
     return found | {"runs": [SweepRun(**run) for run in found["runs"]]}
 
 
-def _list_runs(
-    methods: Mapping[str, Config], folder: Path, folds: Literal["all"] | Sequence[str], seeds: int | Sequence[int], episodes: int
-) -> list[_Wanted]:
+def _list_runs(methods: Mapping[str, Config], folder: Path, folds: Any, seeds: Any, episodes: int) -> list[_Wanted]:
     """Every run that is asked for, method by method."""
-    numbers = range(seeds) if isinstance(seeds, int) else seeds
-    if not methods or not numbers or not folds:
-        raise ValueError(f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be one of each or more")
-    if episodes < 2:
-        raise ValueError(f"episodes is {episodes}, but must be 2 or more")
+    numbers = _seeds(seeds)
+    if not isinstance(methods, Mapping):
+        raise ValueError(f"methods is {methods!r}, but must be a mapping from names to configurations")
+    episodes = checks.integer(at_least=2)("episodes", episodes)
     wanted = []
     for method, config in methods.items():
-        if not NAME.fullmatch(method):
+        if not isinstance(method, str) or not NAME.fullmatch(method):
             raise ValueError(f"methods has {method!r}, which names a folder; allowed are letters, digits and . _ + = - after the first")
-        for fold in dict.fromkeys(config.task.variations if folds == "all" else folds):
-            check_name(fold, "a fold")
-            for seed in dict.fromkeys(numbers):
+        if not isinstance(config, Config):
+            raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
+        for fold in _folds(folds, config):
+            for seed in numbers:
                 run = SweepRun.of(method, fold, seed)
                 wanted.append(_Wanted(run, dataclasses.replace(config, held_out=fold, seed=seed), folder / run.path, episodes))
+    if not wanted:
+        raise ValueError(f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be one of each or more")
     return wanted
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    """The seeds that are asked for, each once."""
+    allowed = "0 or more: how many, or a list of which, each between 0 and 2^32 - 1"
+    if np.ndim(seeds) == 0 and not isinstance(seeds, str):
+        return tuple(range(checks.integer(allowed=allowed)("seeds", seeds)))
+    return tuple(dict.fromkeys(checks.several(checks.integer(at_most=2**32 - 1), allowed)("seeds", seeds)))
+
+
+def _folds(folds: Any, config: Config) -> tuple[str, ...]:
+    """The variations that are held out, each once."""
+    names = tuple(config.task.variations)
+    if isinstance(folds, str) and folds == "all":
+        return names
+    allowed = f"'all' or some of {', '.join(names)}"
+    return tuple(dict.fromkeys(checks.several(checks.choice(*names), allowed)("folds", folds)))
 
 
 def _open_sweep(folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int) -> None:

@@ -88,6 +88,7 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
         ValueError: as `train` does, or if the runs are no equals or too many for the memory.
     """
     configs = [config for config, _ in runs]
+    _check_arguments(runs, callbacks)
     _check_together(configs)
     mesh = devices.population_mesh(configs[0].strategy.population_size)
     with ExitStack() as stack:
@@ -216,6 +217,18 @@ def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
 def _pick(tree: PyTree, place: int, num_runs: int) -> PyTree:
     """What `_stack` put at a place."""
     return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[place], tree)
+
+
+def _check_arguments(runs: Sequence[tuple[Config, str | Path | None]], callbacks: Sequence[Callback]) -> None:
+    """Refuses arguments of other types."""
+    for config, run_dir in runs:
+        if not isinstance(config, Config):
+            raise ValueError(f"config is {config!r}, but must be a Config")
+        if run_dir is not None and not isinstance(run_dir, str | Path):
+            raise ValueError(f"run_dir is {run_dir!r}, but must be a path or None")
+    for callback in callbacks if isinstance(callbacks, Sequence) else [callbacks]:
+        if not isinstance(callbacks, Sequence) or not callable(callback):
+            raise ValueError(f"callbacks is {callbacks!r}, but must be a list of functions of a generation's metrics")
 
 
 def _check_together(configs: Sequence[Config]) -> None:

@@ -63,7 +63,7 @@ def test_the_papers_size():
     assert sum(sizes) == 4 * (28 + 128) * 128 + 2 * 512 + 128 * 64 + 64 * 8
 
 
-@pytest.mark.parametrize(("sizes", "words"), [((), "one size or more"), ((0, 3), r"\(0, 3\), but every hidden layer")])
+@pytest.mark.parametrize(("sizes", "words"), [((), "one size or more"), ((0, 3), r"\(0, 3\), but must be .* each 1 neuron or more")])
 def test_networks_without_neurons_are_refused(sizes: tuple[int, ...], words: str):
     with pytest.raises(ValueError, match=words):
         LSTM(hidden_sizes=sizes)

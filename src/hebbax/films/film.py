@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import jax
 import numpy as np
 
-from hebbax import rollout
+from hebbax import checks, rollout
 from hebbax.config import Config
 from hebbax.evolution import random_keys
 from hebbax.files import local_path, write_whole
@@ -61,6 +61,8 @@ def render(
     Raises:
         ValueError: if the run, the variation, the format or the lesion is none that can be filmed.
     """
+    seed, is_sampled = checks.integer(at_most=2**32 - 1)("seed", seed), checks.flag("is_sampled", is_sampled)
+    num_steps = checks.optional(checks.integer(at_least=1))("steps", num_steps)
     result = run if isinstance(run, Result) else load_result(run, trust)
     _check(result.config, variation, format, num_steps, lesion)
     if output is None and isinstance(run, Result):
@@ -124,13 +126,15 @@ def film(
 def _check(config: Config, variation: str, format: str, num_steps: int | None, lesion: Lesion | None) -> None:
     """Refuses what cannot be filmed, before anything is computed."""
     task = config.task
-    if variation not in task.variations:
+    if not isinstance(variation, str) or variation not in task.variations:
         raise ValueError(f"variation is {variation!r}, but must be one of the task's: {', '.join(task.variations)}")
     scene_of(task, variation)
     if format not in get_args(Format) or (format == "html" and not isinstance(task, Quadruped)):
         raise ValueError(f"format is {format!r}, but must be mp4 or gif, or for Quadruped html")
-    if num_steps is not None and not 1 <= num_steps <= task.max_steps:
+    if num_steps is not None and num_steps > task.max_steps:
         raise ValueError(f"steps is {num_steps}, but must be from 1 to the {task.max_steps} of a lifetime")
+    if lesion is not None and not isinstance(lesion, Lesion):
+        raise ValueError(f"lesion is {lesion!r}, but must be a Lesion or None")
     if lesion is not None:
         genotype = config.policy.genotype_shape(task)
         check_lesion(lesion, jax.eval_shape(config.policy.reset, jax.random.key(0), genotype))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from hebbax import checks
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of
 from hebbax.types import Genotype, PRNGKey, Struct
 
@@ -72,11 +73,15 @@ class Joint:
     parts: tuple[tuple[str, GenomeSpec], ...]
     """Such as (("rules", SharedRules(rho=128)), ("weights", Normal())) for a plastic policy with evolved weights."""
 
+    def __post_init__(self) -> None:
+        """Refuses what names no genomes."""
+        checks.settle(self, "genome.", parts=checks.named(checks.having("init", example="Normal()"), '(("filters", Normal()),)'))
+
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> JointGenome:
         """Makes the parts' first genomes. The key is consumed."""
         shapes = _fields(genotype_shape)
         specifications = dict(self.parts)
-        if set(specifications) != set(shapes) or len(specifications) != len(self.parts):
+        if set(specifications) != set(shapes):
             raise ValueError(f"genome.parts names {[name for name, _ in self.parts]}, but must name each of {list(shapes)} once")
         keys = jax.random.split(key, len(shapes))
         parts = {name: specifications[name].init(part_key, shape) for (name, shape), part_key in zip(shapes.items(), keys, strict=True)}

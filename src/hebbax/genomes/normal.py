@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from hebbax import checks
 from hebbax.types import Genotype, PRNGKey, Struct
 
 
@@ -69,8 +70,7 @@ class Normal:
 
     def __post_init__(self) -> None:
         """Refuses a scale that is no standard deviation."""
-        if not self.init_scale >= 0:
-            raise ValueError(f"genome.init_scale is {self.init_scale}, but must be 0 or more")
+        checks.settle(self, "genome.", init_scale=checks.not_negative)
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> NormalGenome:
         """Draws the initial means; the strategy sets the scale of the noise. The key is consumed."""

@@ -7,10 +7,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from hebbax import checks
 from hebbax.genomes import mixture
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
 from hebbax.types import Genotype, PRNGKey, Struct
+
+# What the fields of both specifications may be.
+RULES = {
+    "rho": checks.optional(checks.number("between 1 and the number of synapses", lambda value: value >= 1)),
+    "num_rules": checks.optional(checks.integer(at_least=1, allowed="between 1 and the number of synapses")),
+    "init_scale": checks.not_negative,
+}
 
 
 @final
@@ -117,9 +125,8 @@ class SharedRules:
 
     def __post_init__(self) -> None:
         """Refuses scales and numbers of rules that cannot be."""
-        _check(self.rho, self.num_rules, self.init_scale)
-        if not self.sharpness >= 0:
-            raise ValueError(f"genome.sharpness is {self.sharpness}, but must be 0 or more")
+        checks.settle(self, "genome.", **RULES, sharpness=checks.not_negative)
+        _check_one_given(self.rho, self.num_rules)
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedRulesGenome:
         """Draws the initial rules and assignment. The key is consumed."""
@@ -199,7 +206,8 @@ class FixedRules:
 
     def __post_init__(self) -> None:
         """Refuses scales and numbers of rules that cannot be."""
-        _check(self.rho, self.num_rules, self.init_scale)
+        checks.settle(self, "genome.", **RULES)
+        _check_one_given(self.rho, self.num_rules)
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> FixedRulesGenome:
         """Draws the initial rules and the assignment. The key is consumed."""
@@ -209,15 +217,9 @@ class FixedRules:
         return FixedRulesGenome(rules=rules, assignment=assignment, std=jnp.ones(()), layout=layout)
 
 
-def _check(rho: float | int | None, num_rules: int | None, init_scale: float) -> None:
+def _check_one_given(rho: float | int | None, num_rules: int | None) -> None:
     if (rho is None) == (num_rules is None):
         raise ValueError(f"genome.rho is {rho} and genome.num_rules is {num_rules}, but one of them must be given and the other None")
-    if rho is not None and not rho >= 1:
-        raise ValueError(f"genome.rho is {rho}, but must be between 1 and the number of synapses")
-    if num_rules is not None and num_rules < 1:
-        raise ValueError(f"genome.num_rules is {num_rules}, but must be between 1 and the number of synapses")
-    if not init_scale >= 0:
-        raise ValueError(f"genome.init_scale is {init_scale}, but must be 0 or more")
 
 
 def _first_rules(

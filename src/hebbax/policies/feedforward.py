@@ -8,20 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from hebbax import checks
 from hebbax.policies.base import TaskShape
 
 Layers = tuple[Float[Array, "_pre _post"], ...]  # An underscore: layers differ in size.
 
 
-def check_hidden_sizes(hidden_sizes: Sequence[int]) -> None:
-    """Refuses hidden layers without neurons.
-
-    Raises:
-        ValueError: if a size is below 1.
-    """
-    for size in hidden_sizes:
-        if size < 1:
-            raise ValueError(f"policy.hidden_sizes is {tuple(hidden_sizes)}, but every hidden layer must have 1 neuron or more")
+hidden_sizes = checks.several(checks.integer(at_least=1), "a tuple of whole numbers, each 1 neuron or more")
 
 
 def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int, int]]:

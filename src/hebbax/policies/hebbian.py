@@ -6,7 +6,7 @@ from typing import Any, final
 import jax
 from jaxtyping import Array, Float, PyTree
 
-from hebbax import plasticity
+from hebbax import checks, plasticity
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
 from hebbax.types import PRNGKey, Struct
@@ -47,9 +47,15 @@ class Hebbian:
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons and a negative range."""
-        feedforward.check_hidden_sizes(self.hidden_sizes)
-        if not self.initial_range >= 0:
-            raise ValueError(f"policy.initial_range is {self.initial_range}, but must be 0 or more")
+        checks.settle(
+            self,
+            "policy.",
+            hidden_sizes=feedforward.hidden_sizes,
+            initial_range=checks.not_negative,
+            has_evolved_weights=checks.flag,
+            is_bounded=checks.flag,
+            is_output_linear=checks.flag,
+        )
 
     def genotype_shape(self, task: TaskShape) -> PyTree:
         """The rules of every synapse, and the weights at birth where they are inherited."""

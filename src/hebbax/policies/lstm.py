@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from hebbax import checks
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
 from hebbax.types import PRNGKey, Struct
@@ -56,7 +57,7 @@ class LSTM:
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons, and no layer at all."""
-        feedforward.check_hidden_sizes(self.hidden_sizes)
+        checks.settle(self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag)
         if not self.hidden_sizes:
             raise ValueError("policy.hidden_sizes is (), but must have one size or more: the first is the LSTM's")
 

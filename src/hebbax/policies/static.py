@@ -5,6 +5,7 @@ from typing import final
 
 from jaxtyping import Array, Float
 
+from hebbax import checks
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
 from hebbax.types import PRNGKey
@@ -22,7 +23,7 @@ class Static:
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons."""
-        feedforward.check_hidden_sizes(self.hidden_sizes)
+        checks.settle(self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag)
 
     def genotype_shape(self, task: TaskShape) -> tuple:
         """The weights of every layer."""

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from hebbax import checks
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.policies.hebbian import Hebbian
 from hebbax.types import Memory, PRNGKey, Struct
@@ -52,6 +53,7 @@ class Vision:
 
     def __post_init__(self) -> None:
         """Refuses a policy whose actions are squashed already."""
+        checks.settle(self, "policy.", head=checks.having("genotype_shape", "reset", "act", example="Hebbian(is_output_linear=True)"))
         if not getattr(self.head, "is_output_linear", True):
             raise ValueError("policy.head.is_output_linear is False, but must be True: Vision squashes what its head says")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from hebbax import checks
 from hebbax.files import local_path, write_whole
 from hebbax.plain import trust as trust_modules
 from hebbax.report.blocks import Section, count, in_words
@@ -44,7 +45,7 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
         raise ValueError(f"{folder} is neither a sweep nor a run: it has no sweep.json and no config.json")
     results = collect(folder) if is_sweep else collect_run(folder)
     records = read_records(results)
-    make_films(results, films)
+    make_films(results, checks.integer()("films", films))
     write(folder, results)
 
     sections = [

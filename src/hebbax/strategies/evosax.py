@@ -8,6 +8,7 @@ Source: Lange 2022, https://arxiv.org/abs/2212.04180.
 import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, cast, final
 
@@ -19,9 +20,11 @@ from evosax.algorithms.distribution_based.base import DistributionBasedAlgorithm
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from hebbax import checks
 from hebbax.genomes.base import Genome
 from hebbax.genomes.normal import NormalGenome
-from hebbax.strategies.schedule import Schedule
+from hebbax.strategies.optimizers import optimizer
+from hebbax.strategies.schedule import Schedule, schedule
 from hebbax.types import Genotype, PRNGKey, Struct
 
 if TYPE_CHECKING:
@@ -67,10 +70,16 @@ class Evosax:
 
     def __post_init__(self) -> None:
         """Refuses what evosax does not have."""
-        if self.population_size < 2:
-            raise ValueError(f"strategy.population_size is {self.population_size}, but must be 2 or more")
-        if self.algorithm not in known_algorithms():
-            raise ValueError(f"strategy.algorithm is {self.algorithm!r}, but must be one of {', '.join(known_algorithms())}")
+        checks.settle(
+            self,
+            "strategy.",
+            population_size=checks.integer(at_least=2),
+            algorithm=checks.choice(*known_algorithms()),
+            parameters=checks.named(checks.number("finite", math.isfinite), '(("std_init", 0.1),)'),
+            optimizer=checks.optional(optimizer),
+            std=checks.optional(schedule),
+            common_random_numbers=checks.choice("nobody", "population"),
+        )
         algorithm = _make(self, jnp.zeros(2))
         allowed = [field.name for field in dataclasses.fields(_default_parameters(algorithm))]
         for name, _ in self.parameters:

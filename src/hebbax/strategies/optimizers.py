@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
+from hebbax import checks
 from hebbax.genomes.base import Genome, learned_of
-from hebbax.strategies.schedule import Schedule
+from hebbax.strategies.schedule import Schedule, schedule
 
 
 class Optimizer(Protocol):
@@ -24,6 +25,9 @@ class Optimizer(Protocol):
     def build(self) -> optax.GradientTransformation:
         """The transformation, as optax would minimise with it."""
         ...
+
+
+optimizer = checks.having("build", example="Sgd()")
 
 
 @final
@@ -38,8 +42,7 @@ class Sgd:
 
     def __post_init__(self) -> None:
         """Refuses a momentum that never dies out."""
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"strategy.optimizer.momentum is {self.momentum}, but must be in [0, 1)")
+        checks.settle(self, "strategy.optimizer.", learning_rate=schedule, momentum=checks.below_one)
 
     def build(self) -> optax.GradientTransformation:
         """`optax.sgd`."""
@@ -60,9 +63,7 @@ class Adam:
 
     def __post_init__(self) -> None:
         """Refuses decays outside [0, 1)."""
-        for name, value in (("b1", self.b1), ("b2", self.b2)):
-            if not 0 <= value < 1:
-                raise ValueError(f"strategy.optimizer.{name} is {value}, but must be in [0, 1)")
+        checks.settle(self, "strategy.optimizer.", learning_rate=schedule, b1=checks.below_one, b2=checks.below_one)
 
     def build(self) -> optax.GradientTransformation:
         """`optax.adam`."""
@@ -76,6 +77,10 @@ class Natural:
 
     optimizer: Any = Sgd()  # An `Optimizer`; the command line reads its options off the object that is there.
     """What turns the scaled gradient into a step."""
+
+    def __post_init__(self) -> None:
+        """Refuses what is no optimiser."""
+        checks.settle(self, "strategy.optimizer.", optimizer=optimizer)
 
     def build(self) -> optax.GradientTransformation:
         """`optax.chain` of the scaling and the other."""
@@ -98,6 +103,10 @@ class PerPart:
     rest: Any = Sgd()
     """The optimiser of all other parts."""
 
+    def __post_init__(self) -> None:
+        """Refuses what names no optimisers."""
+        checks.settle(self, "strategy.optimizer.", parts=checks.named(optimizer, '(("logits", Adam()),)'), rest=optimizer)
+
     def build(self) -> optax.GradientTransformation:
         """`optax.partition` by the names on the way to each leaf."""
         return optax.partition({"": self.rest.build(), **{name: part.build() for name, part in self.parts}}, self._label)
@@ -114,7 +123,11 @@ class PerPart:
 def _scale(descent: PyTree, genome: Genome | None) -> PyTree:
     """Scales a gradient by the genome's Fisher information; what `optax.partition` has masked, for another optimiser, stays masked."""
     if not hasattr(genome, "natural_gradient"):
-        given = "the strategy searches without a genome" if genome is None else f"the genome ({type(genome).__name__}) has no 'natural_gradient'"
+        given = (
+            "the strategy searches without a genome"
+            if genome is None
+            else f"the genome ({type(genome).__name__}) has no 'natural_gradient'"
+        )
         raise ValueError(f"strategy.optimizer has Natural, but {given}; choose another optimiser")
 
     def is_masked(part: Any) -> bool:

@@ -1,10 +1,12 @@
 """Values that decay from generation to generation."""
 
 import dataclasses
-from typing import final
+from typing import Any, final
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+from hebbax import checks
 
 
 @final
@@ -21,13 +23,21 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuses values that no schedule of a scale can have."""
-        if not self.initial > 0:
-            raise ValueError(f"Schedule.initial is {self.initial}, but must be above 0")
-        if not 0 < self.decay <= 1:
-            raise ValueError(f"Schedule.decay is {self.decay}, but must be above 0 and at most 1")
-        if not 0 <= self.floor <= self.initial:
-            raise ValueError(f"Schedule.floor is {self.floor}, but must be between 0 and initial, {self.initial}")
+        checks.settle(self, "Schedule.", initial=checks.positive)
+        checks.settle(
+            self,
+            "Schedule.",
+            decay=checks.number("above 0 and at most 1", lambda value: 0 < value <= 1),
+            floor=checks.number(f"between 0 and initial, {self.initial}", lambda value: 0 <= value <= self.initial),
+        )
 
     def __call__(self, generation: Int[Array, ""]) -> Float[Array, ""]:
         """The value in a generation, counted from 0."""
         return jnp.maximum(self.initial * self.decay ** generation.astype(jnp.float32), self.floor)
+
+
+def schedule(name: str, value: Any) -> Any:
+    """Checks a field: a schedule, or any function of the generation."""
+    if not callable(value) or isinstance(value, type):
+        raise ValueError(f"{name} is {value!r}, but must be a schedule, such as Schedule(0.1)")
+    return value

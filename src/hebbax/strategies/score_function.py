@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from hebbax import shaping
+from hebbax import checks, shaping
 from hebbax.genomes.base import Genome, learned_of, log_probs_of, with_learned
-from hebbax.strategies.optimizers import Sgd
-from hebbax.strategies.schedule import Schedule
+from hebbax.strategies.optimizers import Sgd, optimizer
+from hebbax.strategies.schedule import Schedule, schedule
 from hebbax.types import Genotype, PRNGKey, Struct
 
 if TYPE_CHECKING:
@@ -55,8 +55,15 @@ class ScoreFunction:
 
     def __post_init__(self) -> None:
         """Refuses populations that cannot be ranked or paired."""
-        if self.population_size < 2:
-            raise ValueError(f"strategy.population_size is {self.population_size}, but must be 2 or more")
+        checks.settle(
+            self,
+            "strategy.",
+            population_size=checks.integer(at_least=2),
+            is_mirrored=checks.flag,
+            std=schedule,
+            optimizer=optimizer,
+            common_random_numbers=checks.choice("nobody", "pairs", "population"),
+        )
         if self.is_mirrored and self.population_size % 2:
             raise ValueError(f"strategy.population_size is {self.population_size}, but must be even, because strategy.is_mirrored is True")
         if self.common_random_numbers == "pairs" and not self.is_mirrored:
@@ -67,6 +74,8 @@ class ScoreFunction:
     def init(self, key: PRNGKey, genome: Genome) -> ScoreFunctionState:
         """Starts the schedules and the optimiser. The key is consumed."""
         del key
+        if self.is_mirrored and not hasattr(genome, "mirror"):
+            raise ValueError(f"strategy.is_mirrored is True, but the genome ({type(genome).__name__}) has no 'mirror'; set it to False")
         generation = jnp.zeros((), jnp.int32)
         genome = genome.with_std(self.std(generation))
         return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(learned_of(genome)), generation=generation)
@@ -88,8 +97,8 @@ class ScoreFunction:
         gradient = score_gradient(state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness)))
         # optax descends, fitness is maximised: this is the only place where the sign changes.
         descent = jax.tree.map(jnp.negative, gradient)
-        optimizer = optax.with_extra_args_support(self.optimizer.build())
-        updates, optimizer_state = optimizer.update(descent, state.optimizer_state, learned, genome=state.genome)
+        update = optax.with_extra_args_support(self.optimizer.build()).update
+        updates, optimizer_state = update(descent, state.optimizer_state, learned, genome=state.genome)
         generation = state.generation + 1
         genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(self.std(generation))
         info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}

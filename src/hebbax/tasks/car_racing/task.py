@@ -12,6 +12,7 @@ from typing import Literal, final
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+from hebbax import checks
 from hebbax.tasks.car_racing import render, senses
 from hebbax.tasks.car_racing.contacts import find_contacts
 from hebbax.tasks.car_racing.dynamics import STEP, Car, Controls, Variation, drive, hull_position, place
@@ -94,14 +95,16 @@ class CarRacing:
 
     def __post_init__(self) -> None:
         """Checks the configuration."""
-        _check_choice("view", self.view, ("pixels", "state"))
-        _check_choice("variation_set", self.variation_set, tuple(VARIATIONS))
-        for field in ("view_size", "episode_steps", "patience"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise ValueError(f"{field} is {value}: give 1 or more.")
-        if self.lap_complete_percent is not None and not 0 <= self.lap_complete_percent <= 1:
-            raise ValueError(f"lap_complete_percent is {self.lap_complete_percent}: give a share from 0 to 1, or None.")
+        checks.settle(
+            self,
+            "task.",
+            view=checks.choice("pixels", "state"),
+            view_size=checks.integer(at_least=1),
+            variation_set=checks.choice(*VARIATIONS),
+            episode_steps=checks.integer(at_least=1),
+            patience=checks.optional(checks.integer(at_least=1)),
+            lap_complete_percent=checks.optional(checks.number("from 0 to 1, or None", lambda value: 0 <= value <= 1)),
+        )
 
     @property
     def variations(self) -> Mapping[str, Variation]:
@@ -209,8 +212,3 @@ def _advance(race: Race, action: Float[Array, "3"], variation: Variation) -> Rac
 def _time(race: Race) -> Float[Array, ""]:
     """Seconds since the start, in which the original counts the step of the reset."""
     return STEP * (race.num_steps + 1).astype(jnp.float32)
-
-
-def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{field} is {value!r}: choose one of {', '.join(allowed)}.")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from hebbax import checks
 from hebbax.tasks.quadruped.anatomy import ANKLE_SIGNS, LOWER_LEGS, NUM_JOINTS, NUM_LEGS, Pose, place_limbs
 from hebbax.tasks.quadruped.senses import NUM_SENSES, observe, progress
 from hebbax.types import PRNGKey, Struct
@@ -71,13 +72,16 @@ class Quadruped:
 
     def __post_init__(self) -> None:
         """Checks the configuration."""
-        _check_choice("body", self.body, ("bullet", "brax"))
-        _check_choice("variation_set", self.variation_set, tuple(LOWER_LEGS))
-        _check_choice("pipeline", self.pipeline, ("mjx", "generalized", "spring", "positional"))
-        if self.burn_in_steps < 0:
-            raise ValueError(f"burn_in_steps is {self.burn_in_steps}: give 0 or more steps.")
-        if self.episode_steps <= self.burn_in_steps:
-            raise ValueError(f"episode_steps is {self.episode_steps}: give more than the {self.burn_in_steps} of burn_in_steps.")
+        checks.settle(
+            self,
+            "task.",
+            body=checks.choice("bullet", "brax"),
+            variation_set=checks.choice(*LOWER_LEGS),
+            pipeline=checks.choice("mjx", "generalized", "spring", "positional"),
+            burn_in_steps=checks.integer(),
+        )
+        more = f"more than the {self.burn_in_steps} of burn_in_steps, and below 2^31"
+        checks.settle(self, "task.", episode_steps=checks.integer(at_least=self.burn_in_steps + 1, allowed=more))
 
     @property
     def variations(self) -> Mapping[str, "Body"]:
@@ -177,8 +181,3 @@ def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
         from hebbax.tasks.quadruped.engine import build_engine
 
     return build_engine(body, variation_set, pipeline)
-
-
-def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{field} is {value!r}: choose one of {', '.join(allowed)}.")
