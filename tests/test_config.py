@@ -6,20 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+import optax
 import pytest
 
 import hebbax
+from hebbax.genomes.joint import Joint
 from hebbax.genomes.shared import FixedRules, SharedRules
-from hebbax.strategies.optimizers import Adam, PerPart, Sgd
+from hebbax.lesion import Lesion
+from hebbax.policies.lstm import LSTM
+from hebbax.policies.vision import Vision
+from hebbax.strategies.evosax import Evosax
+from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
 from small_run import small_config
 from small_task import Cart
 
 
 @dataclasses.dataclass(frozen=True)
-class Elsewhere:
-    """A specification that another process cannot import once this module is gone."""
+class Alone:
+    """A cart with a single variation."""
 
-    variations = {"only": 0.0}  # noqa: RUF012
+    variations = {"only": Cart().variations["light"]}  # noqa: RUF012
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is a cart's."""
+        return getattr(Cart(), name)
 
 
 def test_configuration_survives_json():
@@ -40,7 +52,7 @@ def test_training_variations_leave_the_held_out_one_out():
 # For each mistake: the field as an error must name it, what was given, and what is allowed.
 MISTAKES: list[tuple[Callable[[], Any], str, str, str]] = [
     (lambda: small_config(held_out="heavier"), "held_out", "'heavier'", "light, medium, heavy"),
-    (lambda: small_config(task=Elsewhere(), held_out="only"), "held_out", "'only'", "None"),
+    (lambda: small_config(task=Alone(), held_out="only"), "held_out", "'only'", "None"),
     (lambda: small_config(generations=0), "generations", "0", "1 or more"),
     (lambda: small_config(chunk_size=0), "chunk_size", "0", "1 or more"),
     (lambda: small_config(checkpoint_every=-1), "checkpoint_every", "-1", "1 or more"),
@@ -89,7 +101,7 @@ def test_mistakes_are_named(make: Callable[[], Any], field: str, given: str, all
         (
             SharedRules(rho=3),
             {"is_mirrored": False, "optimizer": PerPart((("filters", Adam()),))},
-            "strategy.optimizer.parts names 'filters', but the genome has logits, rules, std",
+            "strategy.optimizer.parts names 'filters', but the genome has logits, rules",
         ),
     ],
 )
@@ -99,13 +111,212 @@ def test_parts_that_do_not_fit_each_other_are_refused(genome: Any, strategy: dic
         small_config(genome=genome, strategy=hebbax.ScoreFunction(population_size=8, **strategy))
 
 
+NO_INTEGER = (2.5, "3", True, float("nan"), [1])
+NO_COUNT = (*NO_INTEGER, None, 0, -1, 2**31)
+NO_NUMBER = ("0.1", True, [0.1], float("nan"), float("inf"), 1e300, 10**400)
+NO_FLAG = ("no", 1, None)
+NO_SIZES = (8, "84", None, (8, 0), (2.5,), ("8",), (True,))
+NO_PARTS = ("mean", 3, (("mean",),), (("mean", None),), ((3, Sgd()),))
+NO_OPTIMIZER = (Sgd, 0.1, "sgd")
+NO_OBJECT = (None, 3, "quadruped")
+NO_SCHEDULE = (0.1, "0.1", hebbax.Schedule)
+
+# A specification of each kind, and values that its fields cannot have. Those that depend on each other are among the mistakes above.
+REFUSED: list[tuple[Any, dict[str, tuple]]] = [
+    (
+        small_config(),
+        {
+            "task": (*NO_OBJECT, Cart),
+            "policy": (*NO_OBJECT, hebbax.Hebbian),
+            "genome": (*NO_OBJECT, hebbax.Normal),
+            "strategy": (*NO_OBJECT, hebbax.ScoreFunction),
+            "generations": NO_COUNT,
+            "held_out": ("heavier", 3, ["heavy"]),
+            "penalty": (*NO_NUMBER, None, -0.1),
+            "seed": (*NO_INTEGER, None, -1, 2**32),
+            "chunk_size": (*NO_INTEGER, 0),
+            "checkpoint_every": NO_COUNT,
+        },
+    ),
+    (
+        hebbax.Quadruped(),
+        {
+            "body": ("Bullet", None, 1),
+            "variation_set": ("papers", None),
+            "pipeline": ("MJX", None),
+            "episode_steps": (*NO_COUNT, 40),
+            "burn_in_steps": (*NO_INTEGER, None, -1, 1000),
+        },
+    ),
+    (
+        hebbax.CarRacing(),
+        {
+            "view": ("pixel", None),
+            "view_size": NO_COUNT,
+            "variation_set": ("najarro", None),
+            "episode_steps": NO_COUNT,
+            "patience": (*NO_INTEGER, 0),
+            "lap_complete_percent": (*NO_NUMBER, -0.1, 95.0),
+        },
+    ),
+    (
+        hebbax.Hebbian(),
+        {
+            "hidden_sizes": NO_SIZES,
+            "initial_range": (*NO_NUMBER, None, -0.1),
+            "has_evolved_weights": NO_FLAG,
+            "is_bounded": NO_FLAG,
+            "is_output_linear": NO_FLAG,
+        },
+    ),
+    (hebbax.Static(), {"hidden_sizes": NO_SIZES, "is_output_linear": NO_FLAG}),
+    (LSTM(), {"hidden_sizes": (*NO_SIZES, ()), "is_output_linear": NO_FLAG}),
+    (Vision(), {"head": (*NO_OBJECT, hebbax.Static, hebbax.Static())}),
+    (hebbax.Normal(), {"init_scale": (*NO_NUMBER, None, -0.1)}),
+    (
+        SharedRules(rho=3),
+        {
+            "rho": (*NO_NUMBER, None, 0.5),
+            "num_rules": (*NO_INTEGER, 0, 3),
+            "init_scale": (*NO_NUMBER, None, -0.1),
+            "sharpness": (*NO_NUMBER, None, -0.1),
+        },
+    ),
+    (FixedRules(num_rules=3), {"rho": (*NO_NUMBER, 0.5, 3), "num_rules": NO_COUNT, "init_scale": (*NO_NUMBER, None, -0.1)}),
+    (Joint((("rules", hebbax.Normal()),)), {"parts": (*NO_PARTS, (("rules", hebbax.Normal),))}),
+    (
+        hebbax.ScoreFunction(),
+        {
+            "population_size": (*NO_COUNT, 1, 7),
+            "is_mirrored": NO_FLAG,
+            "std": (*NO_SCHEDULE, None),
+            "optimizer": (*NO_OPTIMIZER, None),
+            "common_random_numbers": ("pair", None, True),
+        },
+    ),
+    (
+        Evosax(),
+        {
+            "algorithm": ("snes", None),
+            "population_size": (*NO_COUNT, 1),
+            "parameters": (("std_init", 0.1), (("std", 0.1),), (("std_init", "0.1"),), (("std_init", float("nan")),)),
+            "optimizer": NO_OPTIMIZER,
+            "std": NO_SCHEDULE,
+            "common_random_numbers": ("pairs", None),
+        },
+    ),
+    (
+        hebbax.Schedule(0.1),
+        {
+            "initial": (*NO_NUMBER, None, 0.0, -0.1, 1e-50),
+            "decay": (*NO_NUMBER, None, 0.0, 1.1),
+            "floor": (*NO_NUMBER, None, -0.1, 0.2),
+        },
+    ),
+    (Sgd(), {"learning_rate": (*NO_SCHEDULE, None), "momentum": (*NO_NUMBER, None, -0.1, 1.0)}),
+    (
+        Adam(),
+        {
+            "learning_rate": (*NO_SCHEDULE, None),
+            "b1": (*NO_NUMBER, None, -0.1, 1.0),
+            "b2": (*NO_NUMBER, None, -0.1, 1.0),
+        },
+    ),
+    (Natural(), {"optimizer": (*NO_OPTIMIZER, None)}),
+    (PerPart(()), {"parts": (*NO_PARTS, (("", Sgd()),), (("mean", Sgd()), ("mean", Adam()))), "rest": (*NO_OPTIMIZER, None)}),
+    (Lesion(0, 0), {"layer": (*NO_INTEGER, None, -1), "step": (*NO_INTEGER, None, -1)}),
+]
+
+
+@pytest.mark.parametrize(("specification", "refused"), REFUSED, ids=lambda value: type(value).__name__)
+def test_every_field_refuses_what_it_cannot_be(specification: Any, refused: dict[str, tuple]):
+    """No field of a specification lacks a row; wrong types, booleans as numbers, what is not finite, out of bounds or misspelt is refused by the field's name.
+
+    Mutations: a field without its rule; a rule that takes booleans, NaN or infinity.
+    """
+    assert [field.name for field in dataclasses.fields(specification)] == list(refused)
+    for field, values in refused.items():
+        for value in values:
+            with pytest.raises(ValueError, match=rf"\b{field}\b"):
+                dataclasses.replace(specification, **{field: value})
+
+
+@pytest.mark.parametrize("specification", [specification for specification, _ in REFUSED], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("convert", [np.float32, np.float64, jnp.asarray])
+def test_numbers_of_numpy_are_numbers(specification: Any, convert: Callable[[Any], Any]):
+    """They become Python's, so that the specification is equal, has the same hash and can be written. Mutation: a rule that keeps what it was given."""
+    for field in dataclasses.fields(specification):
+        value = getattr(specification, field.name)
+        if isinstance(value, bool):
+            given = np.bool_(value) if convert is not jnp.asarray else jnp.asarray(value)
+        elif isinstance(value, int):
+            given = np.int64(value) if convert is not jnp.asarray else jnp.asarray(value)
+        elif isinstance(value, float):
+            value = float(np.float32(value))
+            given = convert(value)
+        elif isinstance(value, tuple) and all(isinstance(size, int) for size in value):
+            given = list(value) if convert is not jnp.asarray else np.asarray(value, np.int32)
+        else:
+            continue
+        expected = dataclasses.replace(specification, **{field.name: value})
+        again = dataclasses.replace(specification, **{field.name: given})
+        assert (again, hash(again)) == (expected, hash(expected))
+        assert type(getattr(again, field.name)) is type(value)
+        assert json.dumps(dataclasses.asdict(again), default=str) == json.dumps(dataclasses.asdict(expected), default=str)
+
+
+NESTINGS = [
+    PerPart((("rules", Adam()),), rest=Natural(Sgd())),
+    PerPart((("rules", Natural(Sgd())),), rest=Natural(Adam())),
+    Natural(PerPart((("rules", Natural(Sgd(momentum=0.5))),))),
+]
+
+
+@pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam
+@pytest.mark.parametrize("optimizer", NESTINGS, ids=["rest", "parts", "both"])
+@pytest.mark.parametrize(
+    "genome", [SharedRules(rho=3), FixedRules(rho=3), Joint((("rules", FixedRules(rho=3)), ("weights", hebbax.Normal())))]
+)
+def test_optimisers_nest(optimizer: Any, genome: Any):
+    """Natural scaling fits into parts and around them, for every genome that has it.
+
+    Mutation: the genome taken from optax's parameters, which `partition` masks, fails in the first step.
+    """
+    policy = hebbax.Hebbian(hidden_sizes=(3,), has_evolved_weights=isinstance(genome, Joint))
+    small_config(policy=policy, genome=genome, strategy=hebbax.ScoreFunction(population_size=8, is_mirrored=False, optimizer=optimizer))
+
+
+@dataclasses.dataclass(frozen=True)
+class Halting:
+    """An optimiser whose steps fail."""
+
+    def build(self) -> optax.GradientTransformation:
+        """A transformation that knows no such number."""
+        return optax.stateless(lambda updates, _: {}["learning_rate"])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        (hebbax.ScoreFunction(population_size=8, optimizer=Halting()), r"strategy\.tell cannot be run: KeyError: 'learning_rate'"),
+        (Evosax("Open_ES", population_size=8, optimizer=Natural()), "has Natural, but the strategy searches without a genome"),
+        (hebbax.ScoreFunction(population_size=8, optimizer=PerPart((("std", Sgd()),))), "parts names 'std', but the genome has .*mean"),
+    ],
+)
+def test_steps_that_cannot_be_taken_are_refused(strategy: Any, words: str):
+    """A configuration is tried as far as its first step. Mutation: no trial of `tell`."""
+    with pytest.raises(ValueError, match=words):
+        small_config(strategy=strategy)
+
+
 def test_values_that_cannot_be_written_are_refused():
     """A configuration that could not be read back is refused when it is written."""
 
     class Loose:
         """A policy that is no dataclass."""
 
-        genotype_shape = staticmethod(small_config().policy.genotype_shape)
+        def __getattr__(self, name: str) -> Any:
+            return getattr(small_config().policy, name)
 
     with pytest.raises(ValueError, match="frozen dataclasses of numbers"):
         dataclasses.replace(small_config(), policy=Loose()).to_dict()
