@@ -1,13 +1,16 @@
 """One check per interface that every implementation passes: what fits, and jit = no jit, vmap = loop, determinism in the key."""
 
+import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from hebbax import testing
+from hebbax.genomes.base import learned_of
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import FixedRules, SharedRules
@@ -142,6 +145,41 @@ def test_genomes_conform(specification):
     np.testing.assert_allclose(jax.jit(genome.log_prob)(sample), mapped[0], rtol=2e-5)
     if not isinstance(specification, SharedRules):  # A mixture has no mirror image.
         assert_maps(genome.mirror, [sample, genome.mode()])
+
+
+@dataclasses.dataclass(frozen=True)
+class Unruly:
+    """An optimiser that moves all it sees, whatever the gradient: weights decay, and there is noise."""
+
+    def build(self):
+        return optax.chain(optax.add_noise(1.0, 0.5, 0), optax.adamw(0.1, weight_decay=0.5))
+
+
+@pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam
+@pytest.mark.parametrize("specification", GENOMES)
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, Natural], ids=["plain", "natural"])
+def test_no_optimiser_reaches_what_is_not_learned(specification, wrap):
+    """Integers stay as they are and the scale is the schedule's, while all else moves; an optimiser has no state for them, and they no part in its norms.
+
+    Mutation: assignments as floats with a gradient of zero decay to other rules.
+    """
+    strategy = ScoreFunction(population_size=4, is_mirrored=False, optimizer=wrap(Unruly()))
+    before = strategy.init(jax.random.key(0), specification.init(jax.random.key(1), GENOTYPE_SHAPE))
+    genotypes = strategy.ask(jax.random.key(2), before)
+    after, _ = jax.jit(strategy.tell)(before, genotypes, jnp.arange(4.0))
+    num_learned = len(jax.tree.leaves(learned_of(before.genome)))
+    # Adam's two running means.
+    assert sum(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(before.optimizer_state)) == 2 * num_learned
+    for (path, old), new in zip(jax.tree.leaves_with_path(before.genome), jax.tree.leaves(after.genome), strict=True):
+        name = jax.tree_util.keystr(path)
+        assert new.dtype == old.dtype, name
+        if name.endswith("assignment"):
+            assert old.dtype == jnp.int32
+            np.testing.assert_array_equal(new, old)
+        elif name.endswith("std"):
+            np.testing.assert_allclose(new, strategy.std(jnp.asarray(1)))
+        else:
+            assert np.all(new != old), name
 
 
 @pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam

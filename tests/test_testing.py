@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+import hebbax
 from hebbax import testing
 from hebbax.genomes.normal import Normal, NormalGenome
 from hebbax.policies.hebbian import Hebbian
@@ -83,12 +84,25 @@ def untidy_jit():
         (WithoutStep(), r"task \(WithoutStep\) has no 'step'; needed are .*max_steps, reset, step"),
         (Unhashable(), "task cannot be hashed .*make it a frozen dataclass"),
         (Changed(Cart(), variations={}), "variations is empty"),
+        (Changed(Cart(), variations=["light"]), "variations is a list, but must be a mapping"),
+        (Changed(Cart(), variations={"default": ()}), r"variations\['default'\] is \(\), but must have at least one array"),
+        (Changed(Cart(), variations={"default": "light"}), r"variations\['default'\] has 'light' at its root, but must have arrays"),
+        (
+            with_heavy(lambda heavy: heavy.replace(mass=jnp.ones(0))),
+            r"variations\['heavy'\] has shape \(0,\) at \.mass, but no size may be zero",
+        ),
+        (Changed(Cart(), variations={3: Cart().variations["light"]}), "variations has 3, but names must be texts"),
+        (Changed(Cart(), variations={"a/b": Cart().variations["light"]}), "variations has 'a/b', but names must be texts without /"),
         (
             with_heavy(lambda heavy: heavy.replace(mass=jnp.ones(2))),
             r"variations\['heavy'\] has float32\[2\] at \.mass, but .*'light'.*\[\]; .*so that variations stack",
         ),
         (with_heavy(lambda heavy: heavy.mass), r"variations\['heavy'\] is a tree of .*so that variations stack"),
         (Changed(Cart(), max_steps=0), "max_steps is 0, but must be 1 or more"),
+        (Changed(Cart(), max_steps=13.0), "max_steps is 13.0, but must be a whole number, 1 or more"),
+        (Changed(Cart(), action_size=0), "action_size is 0, but must be 1 or more"),
+        (Changed(Cart(), observation_shape=(0,)), r"observation_shape is \(0,\), but must be a tuple of sizes of 1 or more"),
+        (Changed(Cart(), observation_shape=2), "observation_shape is 2, but must be a tuple of sizes"),
         (Changed(Cart(), observation_shape=(3,)), r"observation that task\.reset returns has shape \(2,\), but must have \(3,\)"),
         (
             changed_step(0, lambda state: state.replace(step=state.position)),
@@ -105,6 +119,14 @@ def untidy_jit():
         ),
         (changed_step(2, lambda reward: reward[None]), r"the reward has shape \(1,\), but must have \(\)"),
         (changed_step(3, lambda is_end: is_end.astype(jnp.float32)), "the end of the lifetime has dtype float32, but must be bool"),
+        (
+            Changed(Cart(), step=lambda state, action, variation: (state, jnp.zeros(2), jnp.zeros(()))),
+            r"task\.step returns 3 results, but must return 4",
+        ),
+        (
+            Changed(Cart(), step=lambda state, action, variation: state.speed or state),
+            r"task\.step cannot be run: TracerBoolConversionError",
+        ),
         (counting_reset(), r"task\.reset returns another value when it is called again"),
         (untidy_jit(), r"task\.reset returns another value under jax\.jit"),
     ],
@@ -113,6 +135,29 @@ def test_check_task_names_the_misfit(task, message):
     """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
     with pytest.raises(ValueError, match=message):
         testing.check_task(task)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Changed(Cart(), variations={"default": ()}),
+        Changed(Cart(), observation_shape=(0,)),
+        Changed(Cart(), max_steps=13.0),
+        Changed(Cart(), reset=lambda key, variation: (Cart().reset(key, variation)[0], jnp.zeros(3))),
+        changed_step(0, lambda state: state.position),
+        changed_step(1, lambda observation: observation[:1]),
+        changed_step(2, lambda reward: reward[None]),
+        changed_step(3, lambda is_end: is_end.astype(jnp.float32)),
+    ],
+)
+def test_training_says_the_same_first(task):
+    """What does not fit is refused in the words of the check before a generation is compiled. Mutation: rollouts that do not look at what tasks return."""
+    with pytest.raises(ValueError, match=r"but must|must be equal") as expected:
+        testing.check_task(task)
+    strategy = ScoreFunction(population_size=2)
+    with pytest.raises(ValueError, match=r"but must|must be equal") as error:
+        hebbax.train(hebbax.Config(task=task, policy=Static(hidden_sizes=()), genome=Normal(), strategy=strategy))
+    assert str(error.value) == str(expected.value)
 
 
 class Forgetful:
@@ -132,6 +177,19 @@ class Forgetful:
     ("policy", "message"),
     [
         (object(), r"policy \(object\) has no 'genotype_shape'; needed are genotype_shape, reset, act"),
+        (
+            Changed(Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 0), jnp.float32),)),
+            r"policy\.genotype_shape returns has shape \(2, 0\) at \[0\], but no size may be zero",
+        ),
+        (Changed(Static(), genotype_shape=lambda task: ()), r"policy\.genotype_shape returns is \(\), but must have at least one shape"),
+        (
+            Changed(Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 1), jnp.int32),)),
+            r"policy\.genotype_shape returns has dtype int32, but must be floating",
+        ),
+        (
+            Changed(Static(), act=lambda genotype, memory, observation: observation[:1]),
+            r"policy\.act returns a ShapeDtypeStruct, but must return 2",
+        ),
         (Forgetful(), r"memory that policy\.act returns is a tree of .*so that steps can be repeated"),
         (
             Changed(Static(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(7), memory)),
@@ -170,7 +228,7 @@ class PlantedGenome:
         return cls(children[0], **dict(changes))
 
     def __getattr__(self, name):
-        if name == "natural_gradient":
+        if name == "natural_gradient":  # It would be that of another class.
             raise AttributeError(name)
         return getattr(self.genome, name)
 
@@ -204,6 +262,19 @@ def planted(**changes):
             planted(log_prob=lambda genome, genotype: jnp.sum(jnp.sqrt(genotype[0] - genotype[0] + 0.0 * genome.mean[0]))),
             r"gradient of genome\.log_prob is not finite",
         ),
+        (planted(mirror=lambda genome, genotype: genotype[0]), r"genotype that genome\.mirror returns is a tree of"),
+        (
+            planted(mirror=lambda genome, genotype: (genotype[0] + 1.0,)),
+            r"genome\.mirror returns another genotype than the first when it is used twice",
+        ),
+        (planted(mirror=lambda genome, genotype: (3.0 - genotype[0],)), r"genome\.mirror returns a genotype that is not as probable"),
+        (planted(describe=lambda genome: {"means": genome.mean[0]}), r"info 'means' that genome\.describe returns has shape \(2, 3\)"),
+        (planted(natural_gradient=lambda genome, gradient: gradient.mean), r"what genome\.natural_gradient returns is a tree of"),
+        (
+            planted(log_probs=lambda genome, genotypes: jnp.zeros(len(genotypes[0]))),
+            r"genome\.log_probs returns another value than genome\.log_prob",
+        ),
+        (planted(with_std=lambda genome, std: genome.mean), r"genome that genome\.with_std returns is a tree of"),
     ],
 )
 def test_check_genome_names_the_misfit(specification, message):
@@ -228,6 +299,7 @@ def tell_with(info=None, change=lambda state: state):
     [
         (object(), r"strategy \(object\) has no 'population_size'"),
         (Changed(STRATEGY, init=lambda key, genome: genome.std), "state that strategy.init returns .*has no 'genome'"),
+        (Changed(STRATEGY, population_size=1), r"strategy\.population_size is 1, but must be 2 or more"),
         (Changed(STRATEGY, population_size=6), r"strategy\.ask returns has float32\[4, 2, 3\] at .*float32\[6, 2, 3\]"),
         (Changed(STRATEGY, shared_lives=lambda: jnp.zeros(4)), r"strategy\.shared_lives returns has dtype float32, but must be integer"),
         (
@@ -249,3 +321,20 @@ def test_check_strategy_names_the_misfit(strategy, message):
     genome = NormalGenome(mean=(jnp.zeros((2, 3)),), std=jnp.asarray(0.1))
     with pytest.raises(ValueError, match=message):
         testing.check_strategy(strategy, genome)
+
+
+def test_mirrored_pairs_need_a_mirror():
+    """A strategy that mirrors refuses a genome without the function. Mutation: an attribute that is missing in the first generation."""
+
+    @jax.tree_util.register_dataclass
+    @dataclasses.dataclass(frozen=True)
+    class OneSided:
+        mean: jax.Array
+
+        sample = log_prob = mode = NormalGenome.mode
+
+        def with_std(self, std):
+            return self
+
+    with pytest.raises(ValueError, match=r"is_mirrored is True, but the genome \(OneSided\) has no 'mirror'; set it to False"):
+        testing.check_strategy(STRATEGY, OneSided(jnp.zeros(3)))

@@ -3,7 +3,8 @@ import numpy as np
 import optax
 import pytest
 
-from hebbax.strategies.optimizers import Adam, Sgd
+from hebbax.genomes.normal import NormalGenome
+from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
 from hebbax.strategies.schedule import Schedule
 
 GRADIENTS = jnp.asarray([[1.0, -2.0, 0.5], [3.0, 0.1, -0.2]])
@@ -49,6 +50,26 @@ def test_adam_by_its_formula():
         mean, square = b1 * mean + (1 - b1) * gradient, b2 * square + (1 - b2) * gradient**2
         expected = -0.03 * (mean / (1 - b1**t)) / (np.sqrt(square / (1 - b2**t)) + 1e-8)
         np.testing.assert_allclose(updates[t - 1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (PerPart((("first", Sgd(Schedule(0.5))),), rest=Natural(Sgd(Schedule(0.1)))), (-0.5, -0.1 * 0.2**2)),
+        (PerPart((("first", Natural(Sgd(Schedule(0.5)))),), rest=Sgd(Schedule(0.1))), (-0.5 * 0.2**2, -0.1)),
+        (Natural(PerPart((("first", Sgd(Schedule(0.5))),), rest=Sgd(Schedule(0.1)))), (-0.5 * 0.2**2, -0.1 * 0.2**2)),
+    ],
+    ids=["rest", "part", "around"],
+)
+def test_natural_scaling_reaches_its_own_parts(optimizer, expected):
+    """Steps are the learning rate times the gradient, and times std^2 where scaling is asked for. Mutation: masked parts scaled as well, or all left alone."""
+    genome = NormalGenome(mean={"first": jnp.ones(2), "second": jnp.ones(3)}, std=jnp.asarray(0.2))
+    learned = genome.learned()
+    transformation = optimizer.build()
+    steps, _ = transformation.update(learned, transformation.init(learned), learned, genome=genome)
+    np.testing.assert_allclose(steps.mean["first"], np.full(2, expected[0]), rtol=1e-6)
+    np.testing.assert_allclose(steps.mean["second"], np.full(3, expected[1]), rtol=1e-6)
+    assert steps.std is None
 
 
 def test_transformations_are_optax():

@@ -37,7 +37,9 @@ class JointGenome(Struct):
 
     def log_probs(self, genotypes: Genotype) -> Float[Array, " population"]:
         """The sums of the parts' log-densities, for a population."""
-        each = [log_probs_of(part, getattr(genotypes, name)) for name, part in self.parts.items()]
+        fields = {name: getattr(genotypes, name) for name in self.parts}
+        # A field may be empty, such as the weights at birth of a policy that draws them.
+        each = [log_probs_of(part, fields[name]) for name, part in self.parts.items() if jax.tree.leaves(fields[name])]
         return jnp.sum(jnp.stack(each), axis=0)
 
     def mode(self) -> Genotype:

@@ -98,7 +98,9 @@ class ScoreFunction:
         # optax descends, fitness is maximised: this is the only place where the sign changes.
         descent = jax.tree.map(jnp.negative, gradient)
         update = optax.with_extra_args_support(self.optimizer.build()).update
-        updates, optimizer_state = update(descent, state.optimizer_state, learned, genome=state.genome)
+        # Some of optax's transformations promote dtypes.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, optimizer_state = update(descent, state.optimizer_state, learned, genome=state.genome)
         generation = state.generation + 1
         genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(self.std(generation))
         info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}
