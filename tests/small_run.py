@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 
 import hebbax
 from hebbax.strategies.optimizers import Sgd
@@ -30,6 +33,24 @@ def small_config(**changes: Any) -> hebbax.Config:
         checkpoint_every=2,
     )
     return dataclasses.replace(config, **changes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Exploding:
+    """Plain steps; one of infinite length in the fourth generation, where the sum of the downhill direction's first leaf is below a bound."""
+
+    bound: float = math.inf
+
+    def build(self) -> optax.GradientTransformation:
+        def explode(updates: Any, count: Any) -> tuple[Any, Any]:
+            is_hit = (count == 3) & (jnp.sum(jax.tree.leaves(updates)[0]) < self.bound)
+            return jax.tree.map(lambda leaf: jnp.where(is_hit, jnp.inf, -0.05 * leaf), updates), count + 1
+
+        return optax.GradientTransformation(lambda _: jnp.zeros((), jnp.int32), lambda updates, count, _: explode(updates, count))
+
+
+def exploding(bound: float = math.inf, **changes: Any) -> hebbax.Config:
+    return small_config(strategy=hebbax.ScoreFunction(population_size=8, optimizer=Exploding(bound)), **changes)
 
 
 def without_clock(history: list[dict[str, Any]]) -> list[dict[str, Any]]:

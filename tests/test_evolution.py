@@ -12,11 +12,12 @@ import pytest
 
 import hebbax
 from hebbax import devices, rollout
-from hebbax.evolution import alike, compile_generation, generation, initial_state, random_keys
+from hebbax.evolution import alike, compile_generation, count_non_finite, generation, initial_state, is_fit_to_be_best, random_keys
+from hebbax.genomes.normal import NormalGenome
 from hebbax.programs import shared
 from hebbax.run_dir import read_metrics
 from hebbax.training import train_together
-from small_run import newest_checkpoint, small_config, without_clock
+from small_run import is_equal, newest_checkpoint, small_config, without_clock
 from small_task import Cart
 
 SMALL = {"seed": 1}, {"seed": 2}, {"seed": 1, "held_out": "light"}
@@ -141,3 +142,55 @@ def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(devices, "memory_bytes", lambda: int(1.5 * sum(config.search_bytes())))
     with pytest.raises(ValueError, match=r"2 runs together take .* let fewer go together"):
         train_together([(config, None), (small_config(seed=1), None)])
+
+
+def broken(variations: Any, step: int) -> Any:
+    """The variations with rewards that are not finite at a step."""
+    return variations.replace(broken_step=jnp.full_like(variations.broken_step, step))
+
+
+def test_generation_that_failed_is_never_the_best():
+    """All fitness is negative, and in the second of three generations nobody's is finite: its figures are NaN, it teaches nothing, and the best is another.
+
+    Mutations: fitness of zero where nobody's is finite; a mean of NaN that becomes the best fitness; momentum that goes on.
+    """
+    config = small_config(penalty=1000.0)
+    mesh = devices.population_mesh(config.strategy.population_size)
+    run_generation, key = compile_generation(config, mesh), random_keys(config)[1]
+    variations = rollout.stack(config.training_variations)
+    states, history = [initial_state(config)], []
+    for number, lived in enumerate((variations, broken(variations, 1), variations)):
+        data = devices.put_everywhere((key, lived, states[-1], jnp.asarray(number, jnp.int32)), mesh)
+        state, metrics = run_generation(*data)
+        states.append(state)
+        history.append(jax.device_get(metrics))
+    assert [metrics["non_finite"] for metrics in history] == [0, 8, 0]
+    assert np.isnan([history[1][name] for name in ("fitness_mean", "fitness_best", "fitness_std")]).all()
+    assert np.isnan(history[1]["returns"]).all()
+    assert history[1]["update_norm"] == 0 < history[0]["update_norm"]
+    means = [float(history[number]["fitness_mean"]) for number in (0, 2)]
+    assert max(means) < 0, "the test needs fitness below that of nobody"
+    assert float(states[-1].best_fitness) == max(means)
+    assert int(states[-1].best_generation) == (0 if means[0] > means[1] else 2)
+    assert is_equal(states[2].best_genome, states[0].search.genome)
+
+
+def test_returns_are_of_what_was_finite():
+    """A cart without mass comes to infinity; the mean of the other variation is told, and that of nobody is NaN. Mutation: nanmean."""
+    config = small_config()
+    mesh = devices.population_mesh(config.strategy.population_size)
+    variations = rollout.stack(config.training_variations)
+    variations = variations.replace(mass=variations.mass.at[0].set(0.0))
+    data = (random_keys(config)[1], variations, initial_state(config), jnp.zeros((), jnp.int32))
+    _, metrics = compile_generation(config, mesh)(*devices.put_everywhere(data, mesh))
+    assert np.isfinite(np.asarray(metrics["returns"])).tolist() == [False, True]
+    assert np.isnan(metrics["returns"][0])
+
+
+def test_few_finite_fitnesses_make_no_best():
+    """With half of eight failed, or with a number of the genome that is not finite, a mean says too little. Mutations: `<=`; only NaN, only the mean."""
+    genome = NormalGenome(mean={"a": jnp.zeros(3), "b": jnp.zeros((2, 2))}, std=jnp.ones(()))
+    assert [bool(is_fit_to_be_best(genome, jnp.asarray(count), 8)) for count in (0, 3, 4, 8)] == [True, True, False, False]
+    for bad in (genome.replace(std=jnp.asarray(jnp.nan)), genome.replace(mean=genome.mean | {"a": jnp.asarray([0.0, jnp.inf, -jnp.inf])})):
+        assert not bool(is_fit_to_be_best(bad, jnp.asarray(0), 8))
+    assert [int(count_non_finite(bad)) for bad in (genome, bad)] == [0, 2]

@@ -122,6 +122,30 @@ def test_the_same_key_is_the_same_life():
     assert len(np.unique(outcomes.fitness[0])) == 3
 
 
+class StubbornCart:
+    """A cart that takes an action that is not finite for none."""
+
+    def __getattr__(self, name):
+        return getattr(TASK, name)
+
+    def step(self, state, action, variation):
+        return TASK.step(state, jnp.where(jnp.isfinite(action), action, 0.0), variation)
+
+
+def test_an_action_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcomes):
+    """Whose rules are not numbers acts not finitely from the second step on, and fails there; the others live as always.
+
+    Mutation: without the rollout's rule it lives on as one that does nothing.
+    """
+    broken = jax.tree.map(lambda leaf: leaf.at[2].set(jnp.nan), genotypes())
+    found = rollout.live(StubbornCart(), POLICY, keys(), broken, stacked(TASK))
+    assert np.all(np.isnan(found.fitness[2]))
+    assert np.all(np.asarray(found.num_steps[2]) <= 2)
+    others = np.asarray([0, 1, 3, 4])
+    np.testing.assert_array_equal(found.num_steps[others], outcomes.num_steps[others])
+    np.testing.assert_allclose(found.fitness[others], outcomes.fitness[others], rtol=0, atol=1.3e-5)
+
+
 class CountingCart:
     """A cart that counts the steps that its program really takes, all lifetimes of a batch together."""
 

@@ -69,3 +69,9 @@ def test_a_population_without_finite_fitness_teaches_nothing():
     np.testing.assert_array_equal(fitness, np.zeros(3))
     assert int(count) == 3
     np.testing.assert_array_equal(shaping.standardize(shaping.centred_ranks(fitness)), np.zeros(3))
+
+
+def test_differences_are_what_there_is_to_learn_from():
+    """One who is better is enough, and no rounding makes a difference of equals."""
+    assert bool(shaping.has_differences(jnp.asarray([0.1, 0.1, 0.2])))
+    assert not bool(shaping.has_differences(jnp.full(7, 0.1)))

@@ -13,8 +13,8 @@ import pytest
 
 import hebbax
 from hebbax.run_dir import read_metrics
-from hebbax.training import Result
-from small_run import contents, is_equal, newest_checkpoint, small_config, start_python, without_clock
+from hebbax.training import DivergedError, Result, load_result, train_together
+from small_run import contents, exploding, is_equal, newest_checkpoint, small_config, start_python, without_clock
 from small_task import NEVER, Cart
 
 LIMIT = 120  # s, for one process; it takes a few.
@@ -78,14 +78,15 @@ def test_result_holds_what_evolved(undisturbed: Result):
     assert [metrics["generation"] for metrics in undisturbed.history] == list(range(6))
     for metrics in undisturbed.history:
         assert set(metrics) == {
-            *("generation", "fitness_mean", "fitness_best", "fitness_std", "returns", "ended_early", "non_finite", "steps"),
+            *("generation", "fitness_mean", "fitness_best", "fitness_std", "returns", "ended_early", "steps"),
+            *("non_finite", "non_finite_genome"),
             *("gradient_norm", "update_norm", "std", "seconds", "steps_per_second"),
         }
         assert set(metrics["returns"]) == {"light", "medium"}
         assert metrics["fitness_mean"] == pytest.approx(np.mean(list(metrics["returns"].values())), rel=1e-5)
         assert metrics["fitness_best"] >= metrics["fitness_mean"]
         assert 0 < metrics["steps"] <= 8 * 2 * 13
-        assert metrics["non_finite"] == 0
+        assert metrics["non_finite"] == metrics["non_finite_genome"] == 0
         assert metrics["steps_per_second"] == pytest.approx(metrics["steps"] / metrics["seconds"])
     assert undisturbed.best_generation == np.argmax([metrics["fitness_mean"] for metrics in undisturbed.history])
     assert undisturbed.best_generation > 0, "the seed should make this test able to fail"
@@ -165,6 +166,40 @@ def test_generation_without_a_finite_life_teaches_nothing():
     assert [metrics["non_finite"] for metrics in result.history] == [8, 8]
     assert [metrics["update_norm"] for metrics in result.history] == [0, 0]
     assert [metrics["steps"] for metrics in result.history] == [16, 16]
+    assert np.isnan([metrics["fitness_mean"] for metrics in result.history]).all()
+    assert result.best_generation is None
+    with pytest.raises(ValueError, match="is_best is True, but the run has no best generation"):
+        hebbax.evaluate(result, 2, is_best=True)
+
+
+def test_run_that_diverges_says_so_and_keeps_what_was_finite(tmp_path: Path):
+    """The fourth generation makes infinite numbers: the run ends there, with that in its metrics, and the checkpoint is of the third.
+
+    Mutations: a checkpoint of the state after the generation; the older checkpoint alone, two generations before it; an error that says nothing of it.
+    """
+    for _ in range(2):  # The same call comes to the same end, and changes nothing.
+        with pytest.raises(
+            DivergedError, match=r"seed 0 and held_out 'heavy' has \d+ numbers .* not finite after generation 4.*learning_rate"
+        ):
+            hebbax.train(exploding(generations=9), tmp_path)
+        assert newest_checkpoint(tmp_path) == 3
+        history = read_metrics(tmp_path)
+        assert [metrics["non_finite_genome"] > 0 for metrics in history] == [False, False, False, True]
+    finite = hebbax.train(exploding(generations=3))
+    kept = load_result(tmp_path)
+    assert is_equal((kept.genome, kept.best_genome), (finite.genome, finite.best_genome))
+    assert len(hebbax.evaluate(tmp_path, 2)) == 3
+
+
+def test_runs_beside_one_that_diverges_go_on(tmp_path: Path):
+    """Of three runs together two diverge: the third comes to its end. Mutation: the first to diverge ends all."""
+    runs = [(exploding(bound=0.0, seed=seed, generations=5), tmp_path / str(seed)) for seed in range(3)]
+    with pytest.raises(DivergedError) as error:
+        train_together(runs)
+    lengths = [newest_checkpoint(folder) for _, folder in runs]
+    assert set(lengths) == {3, 5}, "the seeds should make this test able to fail"
+    for seed, length in enumerate(lengths):
+        assert (f"the run with seed {seed} " in str(error.value)) == (length == 3)
 
 
 def test_killed_run_gives_the_same_numbers(tmp_path: Path):

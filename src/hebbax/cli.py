@@ -207,8 +207,10 @@ def _train(arguments: list[str]) -> None:
     if done < options.config.generations:
         sys.stderr.write(f"interrupted after generation {done}; the same command resumes {options.run_dir}\n")
         sys.exit(130)
-    best = result.history[result.best_generation]["fitness_mean"]
-    Console().print(f"{done} generations in {options.run_dir}; best mean fitness {best:.2f} in generation {result.best_generation + 1}")
+    best = "in none was the fitness of more than half of the individuals finite"
+    if result.best_generation is not None:
+        best = f"best mean fitness {result.history[result.best_generation]['fitness_mean']:.2f} in generation {result.best_generation + 1}"
+    Console().print(f"{done} generations in {options.run_dir}; {best}")
 
 
 def _evaluate(arguments: list[str]) -> None:

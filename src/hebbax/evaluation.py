@@ -29,7 +29,7 @@ class Score:
     variation: its name.
     is_held_out: whether the genome was trained without it.
     returns: the return of every lifetime.
-    non_finite: how many of the returns are not finite, because the physics failed. The following four are of the others, and NaN where they are too few.
+    non_finite: how many of the returns are not finite, because physics or policy failed. The following four are of the others, and NaN where they are too few.
     mean: mean return.
     std: standard deviation of the returns.
     low: lower end of the mean's bootstrap 95% interval.
@@ -68,11 +68,16 @@ def evaluate(
         A score for each variation, in the task's order. The same call gives the same scores.
 
     Raises:
-        ValueError: if the folder holds no readable run, or there are too few episodes.
+        ValueError: if the folder holds no readable run, the run no best generation that is asked for, or there are too few episodes.
     """
     episodes = checks.integer(at_least=2)("episodes", episodes)
     is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
     result = run if isinstance(run, Result) else load_result(run, trust)
+    if is_best and result.best_generation is None:
+        raise ValueError(
+            "is_best is True, but the run has no best generation: in none was the fitness of more than half of the individuals finite; "
+            "leave it False to take the last genome"
+        )
     outcomes = _live_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
     returns, num_steps = np.asarray(outcomes.fitness, np.float64), np.asarray(outcomes.num_steps)
     config = result.config

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, final
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from hebbax import devices, programs, rollout, shaping
 from hebbax.config import Config
@@ -22,8 +22,8 @@ class TrainingState(Struct):
     """What the next generation needs, and the best so far.
 
     search: the strategy's state.
-    best_genome: the genome whose population had the highest mean fitness.
-    best_fitness: `[]` that mean.
+    best_genome: the genome whose population had the highest mean fitness, as `is_fit_to_be_best` admits it; until there is one, the first.
+    best_fitness: `[]` that mean; minus infinity until there is one.
     best_generation: `[]` the generation it was, counted from 0.
     """
 
@@ -112,6 +112,9 @@ def generation(
 ) -> tuple[TrainingState, PyTree]:
     """Samples a population, lets it live in every training variation, and learns from its fitness.
 
+    Individuals whose fitness is not finite count as the worst of the others, for the strategy and for all figures of fitness. Where nobody's is finite
+    the strategy sees equal ones, which teach nothing, and the figures are NaN.
+
     Args:
         config: the run's. Its seed and its held-out variation are not read, so that runs which differ in nothing else share a compiled program.
         mesh: the devices that share the population.
@@ -121,7 +124,8 @@ def generation(
         number: `[]` of the generation, counted from 0.
 
     Returns:
-        The state after it, and its metrics, of which `returns` is `[variations]`.
+        The state after it, and its metrics. `returns` is `[variations]`, the mean over the finite ones; `non_finite` counts individuals, and
+        `non_finite_genome` the genome's numbers after the generation.
     """
 
     def live(keys: Key[Array, " share"], genotypes: PyTree) -> rollout.Outcome:
@@ -136,24 +140,40 @@ def generation(
     fitness, num_non_finite = shaping.replace_non_finite(jnp.mean(outcomes.fitness, axis=1) - penalties)
     search, info = config.strategy.tell(state.search, genotypes, fitness)
 
-    mean = jnp.mean(fitness)
-    is_best = mean > state.best_fitness
+    figures = {"fitness_mean": jnp.mean(fitness), "fitness_best": jnp.max(fitness), "fitness_std": jnp.std(fitness)}
+    figures = {name: jnp.where(num_non_finite < fitness.size, figure, jnp.nan) for name, figure in figures.items()}
+    mean = figures["fitness_mean"]
+    is_best = (mean > state.best_fitness) & is_fit_to_be_best(state.search.genome, num_non_finite, fitness.size)
     best_genome = jax.tree.map(lambda new, old: jnp.where(is_best, new, old), state.search.genome, state.best_genome)
     after = TrainingState(
         search,
         best_genome=best_genome,
-        best_fitness=jnp.maximum(mean, state.best_fitness),
+        best_fitness=jnp.where(is_best, mean, state.best_fitness),
         best_generation=jnp.where(is_best, number, state.best_generation),
     )
     metrics = {
-        "fitness_mean": mean,
-        "fitness_best": jnp.max(fitness),
-        "fitness_std": jnp.std(fitness),
-        "returns": jnp.nanmean(outcomes.fitness, axis=0),
+        **figures,
+        "returns": jnp.mean(outcomes.fitness, axis=0, where=jnp.isfinite(outcomes.fitness)),
         "ended_early": jnp.mean(outcomes.num_steps < config.task.max_steps),
         "non_finite": num_non_finite,
+        "non_finite_genome": count_non_finite(search.genome),
         "steps": jnp.sum(outcomes.num_steps),
         **info,
         **getattr(state.search.genome, "describe", dict)(),
     }
     return after, metrics
+
+
+def is_fit_to_be_best(genome: Genome, num_non_finite: Int[Array, ""], population_size: int) -> Bool[Array, ""]:
+    """Whether the mean fitness of a genome's population may make it the best.
+
+    All its numbers are finite, and so is the fitness of more than half of its population. Fewer say little of the others: the worst of a few lucky ones,
+    as which these count, would make a generation that failed look better than one that did not.
+    """
+    return (count_non_finite(genome) == 0) & (2 * num_non_finite < population_size)
+
+
+def count_non_finite(genome: Genome) -> Int[Array, ""]:
+    """How many of a genome's numbers are not finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(genome) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return sum((jnp.sum(~jnp.isfinite(leaf), dtype=jnp.int32) for leaf in leaves), start=jnp.zeros((), jnp.int32))

@@ -39,7 +39,7 @@ class Life(Struct):
 class Outcome(Struct):
     """What remains of a lifetime.
 
-    fitness: `[]` sum of its rewards; not finite if a reward was not.
+    fitness: `[]` sum of its rewards; not finite if a reward or an action was not.
     num_steps: `[]` policy steps lived.
     """
 
@@ -79,7 +79,7 @@ def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variatio
 
 
 def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variation: Variation) -> Life:
-    """Lives one policy step. A reward that is not finite ends the lifetime and stays visible in its fitness."""
+    """Lives one policy step. A reward or an action that is not finite ends the lifetime and stays visible in its fitness."""
     action, memory = act(policy, genotype, life.memory, life.observation, life.is_over)
     return step(task, life.replace(memory=memory), action, variation)
 
@@ -96,6 +96,8 @@ def step(task: Task, life: Life, action: Action, variation: Variation) -> Life:
     """What an action does to a life, its memory aside."""
     results = task.step(life.state, action, variation)
     state, observation, reward, is_end = interfaces.after_step(task, life.state, results)
+    # A task may make something of an action that is not finite, and the individual would pass for one that does so.
+    reward = jnp.where(jnp.all(jnp.isfinite(action)), reward, jnp.nan)
     num_steps = life.num_steps + (~life.is_over).astype(jnp.int32)
     # State and observation of a lifetime that is over run on unseen: freezing them would only cost time.
     return life.replace(

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from hebbax.types import Genotype
 
@@ -16,6 +16,8 @@ def mean_square(genotype: Genotype) -> Float[Array, ""]:
 def replace_non_finite(fitness: Float[Array, " population"]) -> tuple[Float[Array, " population"], Int[Array, ""]]:
     """Gives individuals of non-finite fitness the worst finite one, or zero where nobody's is finite.
 
+    Zero then stands for nothing that was measured: all are equal, and a strategy learns nothing from them.
+
     Returns:
         The finite fitness, and how many values were replaced.
     """
@@ -23,6 +25,11 @@ def replace_non_finite(fitness: Float[Array, " population"]) -> tuple[Float[Arra
     worst = jnp.min(jnp.where(is_finite, fitness, jnp.inf))
     worst = jnp.where(jnp.isfinite(worst), worst, jnp.zeros_like(worst))
     return jnp.where(is_finite, fitness, worst), jnp.sum(~is_finite)
+
+
+def has_differences(fitness: Float[Array, " population"]) -> Bool[Array, ""]:
+    """Whether somebody is better than somebody else: where all are equal there is nothing to learn."""
+    return jnp.any(fitness != fitness[0])
 
 
 def centred_ranks(fitness: Float[Array, " population"]) -> Float[Array, " population"]:

@@ -20,9 +20,9 @@ from hebbax.evaluation import Score, evaluate, save_scores, scores_file
 from hebbax.files import local_path, read_json, write_json
 from hebbax.loggers import ProgressBar
 from hebbax.ownership import owned
-from hebbax.results.rows import FORMAT, check_name, read_plain_sweep
+from hebbax.results.rows import FORMAT, read_plain_sweep
 from hebbax.run_dir import check_same_run
-from hebbax.training import train_together
+from hebbax.training import DivergedError, train_together
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")
 
@@ -124,6 +124,7 @@ def sweep(
     Raises:
         ValueError: if something is asked for that cannot be, or the folder holds another sweep or runs of other settings.
         ChildProcessError: if jobs failed; the others are done.
+        DivergedError: if runs came to genomes that are not finite; the others are done.
     """
     folder = local_path(folder, "folder")
     together = checks.flag("together", together)
@@ -135,9 +136,7 @@ def sweep(
     groups = [group for group in groups if group]
     if executor is None:
         with programs.shared():
-            for number, group in enumerate(groups, 1):
-                _say(f"[{number}/{len(groups)}] {_describe(group)}")
-                _work(group)
+            _work_here(groups)
     else:
         _submit(executor, groups)
     return [one.run for one in wanted]
@@ -220,6 +219,20 @@ def _list_with_earlier(folder: Path, methods: Mapping[str, Config], runs: Sequen
     return listed
 
 
+def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
+    """Does the work group by group. One that diverges would diverge again, so that the others must not wait for it."""
+    divergences = []
+    for number, group in enumerate(groups, 1):
+        _say(f"[{number}/{len(groups)}] {_describe(group)}")
+        try:
+            _work(group)
+        except DivergedError as error:
+            divergences.append(str(error))
+            _say(f"[{number}/{len(groups)}] {_describe(group)}: {error}")
+    if divergences:
+        raise DivergedError("; ".join(divergences))
+
+
 def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
     """Has jobs do the work, and waits for them."""
     jobs = [(group, executor.submit(_work_elsewhere, group)) for group in groups]
@@ -244,7 +257,16 @@ def _work_elsewhere(group: Sequence[_Wanted]) -> None:
 
 
 def _work(group: Sequence[_Wanted]) -> None:
-    """Trains runs, and scores them."""
+    """Trains runs, and scores them; where some diverge, each by itself, so that the others are scored."""
+    try:
+        _train_and_score(group)
+    except DivergedError:
+        if len(group) == 1:
+            raise
+        _work_here([[one] for one in group])
+
+
+def _train_and_score(group: Sequence[_Wanted]) -> None:
     with ProgressBar(group[0].config.generations) as progress:
         results = train_together([(one.config, one.folder) for one in group], callbacks=[progress])
     if any(len(result.history) < one.config.generations for one, result in zip(group, results, strict=True)):

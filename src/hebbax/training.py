@@ -35,21 +35,26 @@ class Result:
 
     config: its configuration.
     genome: the genome after the last generation.
-    best_genome: the genome whose population had the highest mean fitness.
-    best_generation: the generation in which it had it, counted from 0.
+    best_genome: the genome whose population had the highest mean fitness, as `evolution.is_fit_to_be_best` admits it; the first while there is none.
+    best_generation: the generation in which it had it, counted from 0; None while there is none.
     history: the metrics of every generation.
     """
 
     config: Config
     genome: Genome
     best_genome: Genome
-    best_generation: int
+    best_generation: int | None
     history: list[Metrics]
 
     @classmethod
     def of(cls, config: Config, state: TrainingState, history: list[Metrics]) -> Self:
         """What a state tells."""
-        return cls(config, state.search.genome, state.best_genome, int(state.best_generation), history)
+        best_generation = int(state.best_generation) if jnp.isfinite(state.best_fitness) else None
+        return cls(config, state.search.genome, state.best_genome, best_generation, history)
+
+
+class DivergedError(ValueError):
+    """A run's genome has numbers that are not finite, so that it cannot go on."""
 
 
 def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence[Callback] = ()) -> Result:
@@ -67,6 +72,7 @@ def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence
 
     Raises:
         ValueError: if the folder holds something else than this run, or a checkpoint is damaged.
+        DivergedError: if the genome is not finite after a generation; what the folder keeps is the state before it.
     """
     return train_together([(config, run_dir)], callbacks)[0]
 
@@ -86,6 +92,7 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
 
     Raises:
         ValueError: as `train` does, or if the runs are no equals or too many for the memory.
+        DivergedError: as `train` does, when the other runs are done.
     """
     configs = [config for config, _ in runs]
     _check_arguments(runs, callbacks)
@@ -94,8 +101,10 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
     with ExitStack() as stack:
         making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
         is_interrupted = stack.enter_context(_interrupts())
-        while not is_interrupted() and (unfinished := [run for run in making if run.missing > 0]):
+        while not is_interrupted() and (unfinished := [run for run in making if run.missing > 0 and not run.divergence]):
             _evolve(unfinished, mesh, callbacks, is_interrupted)
+        if divergences := [run.divergence for run in making if run.divergence]:
+            raise DivergedError("; ".join(divergences))
     return [Result.of(run.config, run.state, run.history) for run in making]
 
 
@@ -126,6 +135,7 @@ class _Run:
         """Begins a run, or takes it up after its newest checkpoint."""
         self.config = config
         self.history: list[Metrics] = []
+        self.divergence = ""
         self._files = ExitStack()
         self._checkpoints = self._metrics_file = None
         if run_dir is None:
@@ -174,17 +184,27 @@ class _Run:
         if self._metrics_file:
             self._metrics_file.write(metrics)
 
+    def diverge(self, state: TrainingState, metrics: Metrics) -> None:
+        """Ends with a generation that spoilt the genome: takes it down, and keeps the state before it."""
+        self.save(state)
+        self.note(metrics)
+        self.divergence = (
+            f"the run with seed {self.config.seed} and held_out {self.config.held_out!r} has {metrics['non_finite_genome']} numbers in its genome that are "
+            f"not finite after generation {len(self.history)}, and cannot go on; what its folder keeps is the state before. Begin another run in a new folder, "
+            f"with a smaller strategy.optimizer.learning_rate or another strategy.std"
+        )
+
     def save(self, state: TrainingState) -> None:
-        """Keeps the state after the generations so far."""
+        """Keeps the state after the generations so far, unless it is kept already."""
         self.state = state
-        if self._metrics_file and self._checkpoints:
+        if self._metrics_file and self._checkpoints and self._checkpoints.latest() != len(self.history):
             # The metrics first: a checkpoint must never be ahead of them.
             self._metrics_file.sync()
             self._checkpoints.save(len(self.history), state)
 
 
 def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback], is_interrupted: Callable[[], bool]) -> None:
-    """Evolves runs until the first of them has all its generations, or is interrupted."""
+    """Evolves runs until the first of them has all its generations or diverges, or they are interrupted."""
     num_generations = min(run.missing for run in runs)
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
     keys = _stack([random_keys(run.config).generations for run in runs], mesh)
@@ -193,15 +213,19 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback], is_
     for done in range(1, num_generations + 1):
         numbers = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
         started = time.perf_counter()
-        states, metrics = run_generation(keys, variations, states, numbers)
+        before, (states, metrics) = states, run_generation(keys, variations, states, numbers)
         metrics = _wait_for(metrics)
         seconds = time.perf_counter() - started
         # Asked once: an interrupt that comes later waits for the next generation, so that none ends a run without a checkpoint.
-        is_last = done == num_generations or is_interrupted()
+        is_last = done == num_generations or is_interrupted() or bool(metrics["non_finite_genome"].any())
         for place, run in enumerate(runs):
-            run.note(_to_log(run, _pick(metrics, place, len(runs)), seconds))
-            if is_last or run.is_checkpoint_due:
-                run.save(_pick(states, place, len(runs)))
+            logged = _to_log(run, _pick(metrics, place, len(runs)), seconds)
+            if logged["non_finite_genome"]:
+                run.diverge(_pick(before, place, len(runs)), logged)
+            else:
+                run.note(logged)
+                if is_last or run.is_checkpoint_due:
+                    run.save(_pick(states, place, len(runs)))
             for callback in callbacks:
                 callback(run.history[-1])
         if is_last:

@@ -20,7 +20,7 @@ LIVED = Path("runs", "individual", "medium", "seed-0")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of which one run lived for a generation and has a film, one has not begun, and one failed in a variation."""
+    """A sweep of which one run lived for a generation and has a film, one has not begun, one failed in a variation, and one diverged."""
     folder = make_sweep(tmp_path_factory.mktemp("reports") / "a <sweep>", CONFIGS, range(2), LEVELS)
     shutil.rmtree(folder / LIVED)
     hebbax.train(dataclasses.replace(small_config(), held_out="medium", generations=1), folder / LIVED)
@@ -28,6 +28,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / LIVED / "films").mkdir(exist_ok=True)
         (folder / LIVED / "films" / f"medium.{name}").write_bytes(b"no film")
     shutil.rmtree(folder / "runs/static/light/seed-1")
+    diverged = [
+        {"fitness_mean": None, "non_finite": 8},
+        {"fitness_mean": -1.0, "non_finite": 1},
+        {"fitness_mean": float("nan"), "non_finite": 8},
+    ]
+    lines = [json.dumps(metrics | {"non_finite_genome": 3 * (number == 2)}) + "\n" for number, metrics in enumerate(diverged)]
+    (folder / "runs/static/medium/seed-0/metrics.jsonl").write_text("".join(lines))
     failed = folder / "runs/static/heavy/seed-0/evaluation.json"
     scores = json.loads(failed.read_text())["scores"]
     change(failed, scores=[score | ({"mean": float("nan"), "non_finite": 20} if score["is_held_out"] else {}) for score in scores])
@@ -111,6 +118,9 @@ def test_what_is_weak_is_said(html: str):
         "4 generations of 8 individuals; the paper's quadruped has 500 of 500",
         "20 lifetimes that scored runs gave a return that is not finite",
         "1 run has a variation without any finite return",
+        "17 individuals had a fitness that is not finite in training, and counted as the worst.",
+        "In 2 generations nobody's fitness was finite",
+        "1 run ended because the genome was no longer finite.",
         "Runs differ in generations or population",
         "10 runs of 11 do not say on what machine",
     ):

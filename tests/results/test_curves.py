@@ -21,7 +21,7 @@ def results(tmp_path: Path) -> Results:
     return Results(runs, [], [])
 
 
-def write_fitness(path: Path, fitness: list[float]) -> None:
+def write_fitness(path: Path, fitness: list[float | None]) -> None:
     (path / "metrics.jsonl").write_text("".join(json.dumps({"fitness_mean": value}) + "\n" for value in fitness))
 
 
@@ -35,13 +35,14 @@ def test_curve_is_the_interquartile_mean(results: Results):
     assert (curve.num_runs.tolist(), curve.num_wanted) == ([4, 4, 4], 4)
 
 
-def test_shorter_runs_are_counted(results: Results):
+@pytest.mark.parametrize("missing", [float("nan"), None])
+def test_shorter_runs_are_counted(results: Results, missing: float | None):
     """A run that came one generation far, one that failed and one that has not begun leave the others, and no interval where a fold has one run.
 
-    Mutation: to cut all curves to the shortest run leaves nothing here.
+    Mutations: to cut all curves to the shortest run leaves nothing here; a figure that is null in the file is no number.
     """
     write_fitness(results.runs[0].path, [0.0])
-    write_fitness(results.runs[2].path, [2.0, float("nan"), 22.0])
+    write_fitness(results.runs[2].path, [2.0, missing, 22.0])
     shutil.rmtree(results.runs[1].path)
     [curve] = learning_curves(results)
     assert (curve.num_runs.tolist(), curve.num_wanted) == ([3, 1, 2], 4)

@@ -94,3 +94,17 @@ def test_states_beyond_memory_are_refused():
     assert "CMA_ES" in known_algorithms()
     with pytest.raises(ValueError, match=r"'CMA_ES'.* state takes 807\.\d GB"):
         dataclasses.replace(config(Evosax("CMA_ES")), policy=hebbax.Hebbian(hidden_sizes=(1024, 60)))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.algorithm)
+def test_equal_fitness_moves_nothing(strategy: Evosax):
+    """A generation of equals leaves the algorithm as it is, and the next population is another. Mutation: CMA_ES goes to those who come first."""
+    genome = hebbax.Normal(init_scale=1.0).init(jax.random.key(0), jax.ShapeDtypeStruct((20,), jnp.float32))
+    state = strategy.init(jax.random.key(1), genome)
+    population = strategy.ask(jax.random.key(2), state)
+    after, _ = strategy.tell(state, population, jnp.zeros(strategy.population_size))
+    for one, other in zip(
+        jax.tree.leaves((after.genome.mode(), after.algorithm)), jax.tree.leaves((state.genome.mode(), state.algorithm)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(strategy.ask(jax.random.key(2), after), population)

@@ -193,3 +193,22 @@ def test_populations_that_cannot_be_are_refused(arguments, message):
     """The error names the field, what was given and what is allowed."""
     with pytest.raises(ValueError, match=message):
         ScoreFunction(**arguments)
+
+
+@pytest.mark.usefixtures("lenient_promotion")
+@pytest.mark.parametrize("optimizer", [Sgd(Schedule(0.1), momentum=0.9), Adam(Schedule(0.1))])
+def test_momentum_rests_where_all_are_equal(optimizer):
+    """After a step uphill, a generation of equals leaves genome and optimiser as they are; the schedule of the noise goes on. Mutation: momentum goes on."""
+    strategy = ScoreFunction(population_size=4, optimizer=optimizer, std=Schedule(0.3, decay=0.5))
+    state = strategy.init(jax.random.key(0), GENOME)
+    moved, info = strategy.tell(state, strategy.ask(jax.random.key(1), state), jnp.asarray([1.0, 2.0, 3.0, 4.0]))
+    assert float(info["update_norm"]) > 0
+    stayed, info = strategy.tell(moved, strategy.ask(jax.random.key(2), moved), jnp.zeros(4))
+    assert float(info["update_norm"]) == 0
+    for one, other in zip(
+        jax.tree.leaves((stayed.genome.mean, stayed.optimizer_state)),
+        jax.tree.leaves((moved.genome.mean, moved.optimizer_state)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert float(stayed.genome.std) == pytest.approx(0.3 * 0.25)

@@ -154,20 +154,19 @@ def test_lap_ends_on_the_first_tile(share: float | None, is_end: bool, start: Ra
 
 
 @pytest.mark.parametrize(
-    ("given", "meant", "num_refused"),
+    ("given", "meant"),
     [
-        ((-7.0, 0.5, 0.2), (-1.0, 0.5, 0.2), 0),
-        ((0.1, 3.0, -2.0), (0.1, 1.0, 0.0), 0),
-        ((jnp.nan, 1.0, 0.0), (0.0, 1.0, 0.0), 1),
-        ((jnp.inf, -jnp.inf, jnp.nan), (0.0, 0.0, 0.0), 3),
+        ((-7.0, 0.5, 0.2), (-1.0, 0.5, 0.2)),
+        ((0.1, 3.0, -2.0), (0.1, 1.0, 0.0)),
+        ((jnp.nan, 1.0, 0.0), (0.0, 1.0, 0.0)),
+        ((jnp.inf, -jnp.inf, jnp.nan), (0.0, 0.0, 0.0)),
     ],
 )
-def test_bad_actions_are_cut_and_counted(given, meant, num_refused: int, task: CarRacing, step: Callable[..., Any], start: Race):
-    """What is too large is cut to the action's range; what is not finite is zero."""
+def test_bad_actions_are_cut(given, meant, task: CarRacing, step: Callable[..., Any], start: Race):
+    """What is too large is cut to the action's range; what is not finite moves the car as zero would. Mutation: a car without a place."""
     variation = task.variations["default"]
     race, observation, _, _ = step(start, jnp.array(given), variation)
     expected, expected_observation, _, _ = step(start, jnp.array(meant), variation)
-    assert int(race.num_refused) == num_refused
     np.testing.assert_array_equal(observation, expected_observation)
     np.testing.assert_array_equal(race.car.rolling, expected.car.rolling)
 

@@ -79,3 +79,16 @@ def test_spaces(made: tuple[Any, Any]):
 def test_other_names_are_refused():
     with pytest.raises(ValueError, match="name is 'CartPole': choose CarRacing"):
         make_gymnax("CartPole")
+
+
+@pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
+def test_actions_that_are_not_finite_are_seen(made: tuple[Any, Any], bad: float):
+    """They end the episode with a reward that is not a number. Mutation: the reward of a driver who does nothing."""
+    env, params = made
+    _, state = env.reset(jax.random.key(0), params)
+    _, state, reward, terminated, truncated, info = env.step(jax.random.key(1), state, ACTION.at[1].set(bad), params)
+    assert jnp.isnan(reward)
+    assert bool(terminated)
+    assert not bool(truncated)
+    assert float(info["discount"]) == 0.0
+    assert int(state.time) == 0

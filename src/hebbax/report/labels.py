@@ -58,14 +58,26 @@ def _small(results: Results, records: Sequence[Record]) -> list[str]:
 def _failed(results: Results, records: Sequence[Record]) -> list[str]:
     lifetimes = sum(row.non_finite for row in results.rows)
     runs = {row[:3] for row in results.rows if not math.isfinite(row.mean)}
-    lives = sum(metrics.get("non_finite", 0) for record in records for metrics in record.history)
+    history = [metrics for record in records for metrics in record.history]
+    individuals = sum(metrics.get("non_finite", 0) for metrics in history)
+    lost = sum(not _is_finite(metrics.get("fitness_mean")) for metrics in history)
+    diverged = sum(record.history[-1].get("non_finite_genome", 0) > 0 for record in records if record.history)
     return [
         f"{count(lifetimes, 'lifetime')} that scored runs gave a return that is not finite; means are of the others." if lifetimes else "",
         f"{count(len(runs), 'run')} {_have(len(runs))} a variation without any finite return, and {_is(len(runs))} left out of the means."
         if runs
         else "",
-        f"{count(lives, 'lifetime')} during training gave a return that is not finite." if lives else "",
+        f"{count(individuals, 'individual')} had a fitness that is not finite in training, and counted as the worst."
+        if individuals
+        else "",
+        f"In {count(lost, 'generation')} nobody's fitness was finite: learning curves have no value there." if lost else "",
+        f"{count(diverged, 'run')} ended because the genome was no longer finite." if diverged else "",
     ]
+
+
+def _is_finite(value: float | None) -> bool:
+    """Whether a metric is a finite number; it is null in a file where it was not."""
+    return value is not None and math.isfinite(value)
 
 
 def _mixed(records: Sequence[Record]) -> list[str]:

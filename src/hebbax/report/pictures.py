@@ -45,7 +45,7 @@ def _describe_results(results: Results) -> dict[str, Figure]:
     return {
         "learning-curves": Figure(
             caption="Learning curves: the mean fitness of the population in the training variations, interquartile mean over runs with its 95% interval. "
-            "Dotted where some runs have ended.",
+            "Dotted where some runs have ended or have no finite fitness.",
             alt=f"A panel with a learning curve for each of {count(len(curves), 'method')}. At the last generation: {last or 'nothing yet'}.",
             **UNDRAWN,
             numbers=curve_table(curves),

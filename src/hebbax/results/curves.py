@@ -55,7 +55,9 @@ def _curve(results: Results, method: str, metric: str) -> Curve:
 
 
 def _values(history: list[dict[str, Any]], metric: str) -> list[float]:
-    return [float(metrics.get(metric, float("nan"))) for metrics in history]
+    """A metric of each generation; NaN where it is missing, or null in the file because it was not finite."""
+    values = [metrics.get(metric) for metrics in history]
+    return [float("nan") if value is None else float(value) for value in values]
 
 
 def _at(folds: Iterable[list[list[float]]], generation: int) -> tuple[float, float, float, int]:

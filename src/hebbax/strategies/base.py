@@ -23,7 +23,10 @@ class Strategy(Protocol):
         ...
 
     def tell(self, state: Any, genotypes: Genotype, fitness: Float[Array, " population"]) -> tuple[Any, dict[str, Array]]:
-        """Learns from finite fitness; returns the next state and what to log of the step."""
+        """Learns from finite fitness; returns the next state and what to log of the step.
+
+        Where all fitness is equal there is nothing to learn: the genome stays where it is, as after a generation in which nobody's was finite.
+        """
         ...
 
     def shared_lives(self) -> Int[Array, " population"]:

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, cast, final
 
 import jax
@@ -20,7 +21,7 @@ from evosax.algorithms.distribution_based.base import DistributionBasedAlgorithm
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from hebbax import checks
+from hebbax import checks, shaping
 from hebbax.genomes.base import Genome
 from hebbax.genomes.normal import NormalGenome
 from hebbax.strategies.optimizers import optimizer
@@ -106,17 +107,18 @@ class Evosax:
         return self._ask(state)[0]
 
     def tell(self, state: EvosaxState, genotypes: Genotype, fitness: Float[Array, " population"]) -> tuple[EvosaxState, dict[str, Array]]:
-        """Takes one step of the algorithm."""
+        """Takes one step of the algorithm; none where all are equally fit, which some algorithms would take for a ranking."""
         algorithm = _make(self, state.genome.mode())
         # XLA finds that this is the population of `ask` and draws it once.
         _, asked = self._ask(state)
         with _evosax_rules():
             told, _ = algorithm.tell(self._key(state, "tell"), genotypes, -fitness, asked, _parameters(self, algorithm))
+        told = jax.tree.map(partial(jnp.where, shaping.has_differences(fitness)), _settle(told), state.algorithm)
         distances = jax.vmap(lambda genotype: ravel_pytree(genotype)[0] - state.algorithm.mean)(genotypes)
         spread = jnp.sqrt(jnp.mean(jnp.square(distances)))
         after = EvosaxState(
             genome=NormalGenome(mean=algorithm.get_mean(told), std=spread),
-            algorithm=_settle(told),
+            algorithm=told,
             key_data=state.key_data,
             generation=state.generation + 1,
         )
@@ -137,7 +139,7 @@ class Evosax:
         return jax.random.fold_in(jax.random.wrap_key_data(state.key_data), number)
 
 
-@functools.cache
+@cache
 def known_algorithms() -> tuple[str, ...]:
     """Names of evosax's algorithms that have one mean, which they tell."""
     found = {name: value for name, value in vars(algorithms).items() if isinstance(value, type)}

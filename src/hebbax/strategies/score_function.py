@@ -1,6 +1,7 @@
 """Evolution by the score function: gradient ascent on the expected fitness of a distribution."""
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import jax
@@ -92,7 +93,7 @@ class ScoreFunction:
     def tell(
         self, state: ScoreFunctionState, genotypes: Genotype, fitness: Float[Array, " population"]
     ) -> tuple[ScoreFunctionState, dict[str, Array]]:
-        """Takes one step uphill, and one along the schedules."""
+        """Takes one step uphill, and one along the schedules; only the latter where all are equally fit."""
         learned = learned_of(state.genome)
         gradient = score_gradient(state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness)))
         # optax descends, fitness is maximised: this is the only place where the sign changes.
@@ -101,6 +102,12 @@ class ScoreFunction:
         # Some of optax's transformations promote dtypes.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer_state = update(descent, state.optimizer_state, learned, genome=state.genome)
+        # Without a gradient an optimiser's momentum would still go on.
+        updates, optimizer_state = jax.tree.map(
+            partial(jnp.where, shaping.has_differences(fitness)),
+            (updates, optimizer_state),
+            (jax.tree.map(jnp.zeros_like, updates), state.optimizer_state),
+        )
         generation = state.generation + 1
         genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(self.std(generation))
         info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}

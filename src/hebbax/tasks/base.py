@@ -45,6 +45,8 @@ class Task(Protocol):
     ) -> tuple[Any, Float[Array, "..."], Float[Array, ""], Bool[Array, ""]]:
         """Advances a lifetime by one policy step, without ever resetting it.
 
+        An action or a reward that is not finite ends the lifetime, whatever the task says.
+
         Returns:
             The next state, its observation, the reward of this step, and whether the lifetime ends with it.
         """

@@ -86,9 +86,14 @@ class CarRacingEnvironment(environment.Environment):
     def step_env(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, key: PRNGKey, state: EnvState, action: Float[Array, "3"], params: EnvParams
     ) -> tuple[Float[Array, "..."], EnvState, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
-        """Advances an episode by one step, without resetting it. No randomness is needed."""
+        """Advances an episode by one step, without resetting it. No randomness is needed.
+
+        An action that is not finite ends the episode with a reward that is not a number, as in hebbax's own rollouts.
+        """
         del key
         race, observation, reward, is_end = self.task.step(state.race, action, params.variation)
+        is_finite = jnp.all(jnp.isfinite(action))
+        reward, is_end = jnp.where(is_finite, reward, jnp.nan), is_end | ~is_finite
         state = EnvState(race=race, time=state.time + 1)
         return observation, state, reward, is_end, {"discount": jnp.where(is_end, 0.0, 1.0)}
 

@@ -17,7 +17,8 @@ COLUMNS = 3
 def draw_learning_curves(curves: Sequence[Curve], label: str = "mean fitness of the population") -> Figure:
     """Draws the learning curves of all methods.
 
-    A line is an interquartile mean over runs, the band its 95% interval. Where some runs have ended, the line is of those that are left, and dotted.
+    A line is an interquartile mean over runs, the band its 95% interval. Where some runs have ended or have no finite value, the line is of those that are
+    left, and dotted.
 
     Args:
         curves: of the methods, as `hebbax.results.learning_curves` returns them.

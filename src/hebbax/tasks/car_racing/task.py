@@ -56,7 +56,6 @@ class Race(Struct):
     num_paid: `[]` tiles that rewards were given for.
     num_steps: `[]` steps driven.
     num_idle: `[]` consecutive steps of negative reward.
-    num_refused: `[]` components of actions that were not finite, and taken as zero.
     """
 
     car: Car
@@ -67,7 +66,6 @@ class Race(Struct):
     num_paid: Int[Array, ""]
     num_steps: Int[Array, ""]
     num_idle: Int[Array, ""]
-    num_refused: Int[Array, ""]
 
 
 @final
@@ -75,7 +73,8 @@ class Race(Struct):
 class CarRacing:
     """A car that shall visit every tile of a random closed road, quickly.
 
-    An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is beyond is cut, what is not finite is zero.
+    An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is beyond is cut. What is not finite
+    moves the car as zero would, and ends the lifetime in a rollout.
 
     Source: OpenAI Gym's CarRacing-v0; variations of Palm et al. 2020, https://arxiv.org/abs/2011.06811.
     """
@@ -144,8 +143,8 @@ class CarRacing:
             -100 beyond the playfield. A race ends when all tiles are visited, beyond the playfield, after the last step, or after `patience` consecutive
             steps of negative reward.
         """
-        is_finite = jnp.isfinite(action)
-        race = _advance(state, jnp.where(is_finite, action, 0.0), variation)
+        # The race of a lifetime that is over runs on unseen: a car without a place would have no contacts and no picture.
+        race = _advance(state, jnp.where(jnp.isfinite(action), action, 0.0), variation)
         num_visited = jnp.sum(race.is_visited, dtype=jnp.int32)
         share = TRACK_REWARD / race.track.length.astype(jnp.float32)
         is_off_field = jnp.any(jnp.abs(hull_position(race.car)) > PLAYFIELD)
@@ -156,7 +155,6 @@ class CarRacing:
             num_paid=num_visited,
             num_steps=race.num_steps + 1,
             num_idle=jnp.where(reward < 0, race.num_idle + 1, 0),
-            num_refused=race.num_refused + jnp.sum(~is_finite, dtype=jnp.int32),
         )
         done = is_off_field | (num_visited == race.track.length) | (race.num_steps >= self.episode_steps)
         if self.patience is not None:
@@ -191,7 +189,6 @@ def start_race(track: Track, variation: Variation) -> Race:
         num_paid=zero,
         num_steps=zero,
         num_idle=zero,
-        num_refused=zero,
     )
     return _advance(race, jnp.zeros(3), variation)
 
