@@ -248,6 +248,21 @@ def box2d(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", " ".join(counts)])
 
 
+def thrown(results: dict[str, Any]) -> str:
+    """How many thrown bodies of all variations left the finite numbers, by their spin."""
+    rows = [
+        (f"`{body}`, {name}", list(counts.values())) for body, bounds in results["non_finite"].items() for name, counts in bounds.items()
+    ]
+    spins = list(rows[0][1][0])
+    num_throws = results["throws"] * len(rows[0][1])
+    lines = [
+        f"| not finite of {num_throws} throws, spin in rad/s | {' | '.join(f'{float(spin):.0f}' for spin in spins)} |",
+        "|---|" + "---|" * len(spins),
+    ]
+    lines += [f"| {title} | {' | '.join(str(sum(one[spin] for one in counts)) for spin in spins)} |" for title, counts in rows]
+    return "\n".join(lines)
+
+
 def experiment(results: dict[str, Any]) -> str:
     """Interquartile means of an experiment's methods, with their intervals."""
     plain: list[dict[str, Any]] = [{name: math.nan if value is None else value for name, value in row.items()} for row in results["rows"]]
@@ -274,6 +289,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),
     "car-parts": ("car-racing-cpu.json", car_parts),
+    "thrown": ("thrown-bodies.json", thrown),
     "small-quadruped": (f"{EXPERIMENTS}/small-genomic-bottleneck-quadruped/results.json", experiment),
     "small-car": (f"{EXPERIMENTS}/small-genomic-bottleneck-car/results.json", experiment),
     "car-speed": ("car-racing-cpu.json", car_speed),

@@ -18,6 +18,7 @@ import hebbax
 from hebbax.strategies.optimizers import Sgd
 from small_task import Cart
 
+DIVERGING = (2, 3)  # Seeds of which `exploding(0.0)` lets the first diverge and the second not.
 WALL_CLOCK = ("seconds", "steps_per_second")  # All that may differ between two runs of a configuration.
 
 
