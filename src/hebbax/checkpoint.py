@@ -72,6 +72,10 @@ class Checkpoints:
         for old in sorted(self._manager.all_steps())[:-KEPT]:
             self._manager.delete(old)
 
+    def latest(self) -> int | None:
+        """The generations behind the newest complete checkpoint; None where there is none."""
+        return self._manager.latest_step()
+
     def restore_newest(self, like: PyTree) -> tuple[int, PyTree] | None:
         """Reads the newest checkpoint.
 
@@ -85,7 +89,7 @@ class Checkpoints:
             ValueError: if the checkpoint cannot be read.
         """
         _silence_late_reads()
-        while (generation := self._manager.latest_step()) is not None:
+        while (generation := self.latest()) is not None:
             try:
                 shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
                 return generation, self._manager.restore(generation, args=ocp.args.StandardRestore(shapes))

@@ -7,7 +7,6 @@ Source: Lange 2022, https://arxiv.org/abs/2212.04180.
 
 import contextlib
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Iterator
 from functools import cache, partial
