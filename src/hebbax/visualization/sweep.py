@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from hebbax.evolution import count_non_finite
 from hebbax.results import Results, Run, collect, describe_methods, generalisation_matrix, learning_curves, summarise
 from hebbax.training import load_result
 from hebbax.visualization.curves import draw_learning_curves
@@ -74,6 +75,8 @@ def draw_results(results: Results, rules: Mapping[str, RulesOfRun], kind: str = 
 def find_rules(results: Results) -> dict[str, RulesOfRun]:
     """The rules of each plastic method that has a run with a checkpoint, of the first of these runs in the sweep's order.
 
+    A genome with numbers that are not finite, with which earlier versions went on, has nothing to draw.
+
     Raises:
         ValueError: if a run cannot be read.
     """
@@ -81,8 +84,9 @@ def find_rules(results: Results) -> dict[str, RulesOfRun]:
     for method in describe_methods(results):
         run = _run_with_checkpoint(results, method.name)
         if method.sharing != "none" and run is not None:
-            title = f"{method.name}: {run.fold}, seed-{run.seed}"
-            found[method.name] = RulesOfRun(title, rules_of(load_result(run.path).genome))
+            genome = load_result(run.path).genome
+            if count_non_finite(genome) == 0:
+                found[method.name] = RulesOfRun(f"{method.name}: {run.fold}, seed-{run.seed}", rules_of(genome))
     return found
 
 
