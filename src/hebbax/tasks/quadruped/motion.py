@@ -44,8 +44,8 @@ class Manners(NamedTuple):
 MANNERS = MappingProxyType({"bullet": Manners(drag=0.04, ankle_rate=math.sqrt(2)), "brax": Manners(drag=0.0, ankle_rate=1.0)})
 
 
-# Gyroscopic forces are integrated explicitly, which gives energy to a body that turns far in a substep: Brax's light body in the air, turning by 0.3 rad in
-# each, comes to infinity in a fifth of the cases, and by 0.5 rad in most. Its motors turn it by 0.25 rad at most. Bullet has a like bound, of pi / 2.
+# Gyroscopic forces are integrated explicitly, which gives energy to a body that turns far in a substep: of Brax's light bodies thrown into the air a sixth
+# come to infinity when they turn by 0.3 rad in each, and most when by 0.5 rad. Driven at random they turn by 0.25 rad at most. Bullet has a like bound, pi / 2.
 MAX_TURN = 0.5  # rad, by which the torso turns in a substep.
 
 
