@@ -202,7 +202,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
         ),
         (
             ["train", "small", "--policy.hidden-sizes", "0"],
-            "policy.hidden_sizes is (0,), but every hidden layer must have 1 neuron or more",
+            "policy.hidden_sizes is (0,), but must be a tuple of whole numbers, each 1 neuron or more",
         ),
         (["train", "small", "--strategy.common-random-numbers", "some"], "nobody"),
         (["train", "small", "--cores", "0"], "cores is 0, but must be 1 or more"),
@@ -225,7 +225,7 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
         (["sweep", "--folder", "f"], "no preset given; allowed are small"),
         (["sweep", "small"], "--folder"),
         (["sweep", "large", "--folder", "f"], "unknown method 'large'; allowed are small"),
-        (["sweep", "small", "--folder", "f", "--folds", "huge"], "held_out is 'huge', but must be None or one of the task's variations"),
+        (["sweep", "small", "--folder", "f", "--folds", "huge"], "folds is ('huge',), but must be 'all' or some of"),
         (["sweep", "small", "--folder", "f", "--seeds", "0"], "seeds 0, but there must be one of each or more"),
         (["sweep", "small", "--folder", "f", "--generations", "0"], "generations is 0, but must be 1 or more"),
         (["sweep", "small", "--folder", "f", "--population-size", "3"], "strategy.population_size is 3, but must be even"),

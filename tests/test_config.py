@@ -1,6 +1,7 @@
 """Configurations: written down and read back, and what they refuse."""
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import optax
 import pytest
 
 import hebbax
+from hebbax import sweeps
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.shared import FixedRules, SharedRules
 from hebbax.lesion import Lesion
@@ -19,6 +21,7 @@ from hebbax.policies.lstm import LSTM
 from hebbax.policies.vision import Vision
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
+from hebbax.training import train_together
 from small_run import small_config
 from small_task import Cart
 
@@ -263,6 +266,46 @@ def test_numbers_of_numpy_are_numbers(specification: Any, convert: Callable[[Any
         assert (again, hash(again)) == (expected, hash(expected))
         assert type(getattr(again, field.name)) is type(value)
         assert json.dumps(dataclasses.asdict(again), default=str) == json.dumps(dataclasses.asdict(expected), default=str)
+
+
+ONE = {"plastic": small_config()}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        (train_together, {"runs": [("quadruped", None)]}, "config is 'quadruped', but must be a Config"),
+        (train_together, {"runs": [(small_config(), 3)]}, "run_dir is 3, but must be a path"),
+        (train_together, {"runs": [(small_config(), None)], "callbacks": [3]}, r"callbacks is \[3\], but must be a list of functions"),
+        (hebbax.evaluate, {"run": "nowhere", "episodes": 2.5}, "episodes is 2.5, but must be a whole number, 2 or more"),
+        (hebbax.evaluate, {"run": "nowhere", "is_best": "no"}, "is_best is 'no', but must be True or False"),
+        (hebbax.use_cpu_cores, {"count": 0}, "count is 0, but must be 1 or more"),
+        (hebbax.use_cpu_cores, {"count": True}, "count is True, but must be a whole number"),
+        (hebbax.sweep, {"methods": ONE, "seeds": -1}, "seeds is -1, but must be 0 or more: how many, or a list"),
+        (hebbax.sweep, {"methods": ONE, "seeds": 2.5}, "seeds is 2.5, but must be a whole number"),
+        (hebbax.sweep, {"methods": ONE, "seeds": [0, True]}, r"seeds is \(0, True\), but must be"),
+        (hebbax.sweep, {"methods": ONE, "seeds": np.asarray([-1])}, r"seeds is \(-1,\), but must be"),
+        (hebbax.sweep, {"methods": ONE, "folds": "heavier"}, "folds is 'heavier', but must be 'all' or some of light, medium, heavy"),
+        (hebbax.sweep, {"methods": ONE, "episodes": 2.5}, "episodes is 2.5, but must be a whole number"),
+        (hebbax.sweep, {"methods": {"plastic": 3}}, "methods has 3 as 'plastic', but must have a Config"),
+        (hebbax.sweep, {"methods": [small_config()]}, "methods is .*, but must be a mapping"),
+    ],
+)
+def test_arguments_are_refused_first(function: Callable[..., Any], arguments: dict[str, Any], words: str, tmp_path: Path):
+    """Before a folder is made or read. Mutation: each check left out in turn."""
+    if function is hebbax.sweep:
+        arguments = {"folder": tmp_path / "new", **arguments}
+    with pytest.raises(ValueError, match=words):
+        inspect.unwrap(function)(**arguments)  # Without the tests' own check of annotations.
+    assert not list(tmp_path.iterdir())
+
+
+def test_seeds_of_numpy_are_seeds():
+    """An array of seeds, a number of NumPy, and each seed once."""
+    for seeds in (np.arange(2), np.int64(2), [np.uint32(0), 1, 0]):
+        wanted = sweeps._list_runs(ONE, Path("folder"), np.asarray(["heavy"]), seeds, np.int64(3))
+        assert [one.run for one in wanted] == [sweeps.SweepRun.of("plastic", "heavy", seed) for seed in (0, 1)]
+        assert json.dumps([one.config.to_dict() for one in wanted])
 
 
 NESTINGS = [

@@ -243,7 +243,7 @@ def _pick(tree: PyTree, place: int, num_runs: int) -> PyTree:
     return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[place], tree)
 
 
-def _check_arguments(runs: Sequence[tuple[Config, str | Path | None]], callbacks: Sequence[Callback]) -> None:
+def _check_arguments(runs: Any, callbacks: Any) -> None:
     """Refuses arguments of other types."""
     for config, run_dir in runs:
         if not isinstance(config, Config):
