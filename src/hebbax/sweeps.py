@@ -127,7 +127,9 @@ def sweep(
         DivergedError: if runs came to genomes that are not finite; the others are done.
     """
     folder = local_path(folder, "folder")
-    together = checks.flag("together", together)
+    together, episodes = checks.flag("together", together), checks.integer(at_least=2)("episodes", episodes)
+    if not isinstance(methods, Mapping):
+        raise ValueError(f"methods is {methods!r}, but must be a mapping from names to configurations")
     wanted = _list_runs(methods, folder, folds, seeds, episodes)
     _open_sweep(folder, methods, [one.run for one in wanted], episodes)
     missing = [one for one in wanted if not one.is_done]
@@ -152,12 +154,9 @@ def read_sweep(folder: str | Path) -> dict[str, Any]:
     return found | {"runs": [SweepRun(**run) for run in found["runs"]]}
 
 
-def _list_runs(methods: Mapping[str, Config], folder: Path, folds: Any, seeds: Any, episodes: int) -> list[_Wanted]:
+def _list_runs(methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int) -> list[_Wanted]:
     """Every run that is asked for, method by method."""
     numbers = _seeds(seeds)
-    if not isinstance(methods, Mapping):
-        raise ValueError(f"methods is {methods!r}, but must be a mapping from names to configurations")
-    episodes = checks.integer(at_least=2)("episodes", episodes)
     wanted = []
     for method, config in methods.items():
         if not isinstance(method, str) or not NAME.fullmatch(method):
