@@ -85,8 +85,12 @@ def read_strictly(text: str) -> Any:
 
 
 def start_python(script: str, *arguments: Any) -> subprocess.Popen[str]:
-    """Starts a script in a process of its own, which finds the modules of the tests and keeps its compiled programs for the next."""
+    """Starts a script in a process of its own, which finds the modules of the tests and keeps its compiled programs for the next.
+
+    It hears Ctrl-C even where the tests do not: what a shell starts in the background ignores SIGINT, and so would its children.
+    """
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    command = [sys.executable, "-c", script, *map(str, arguments)]
+    command = [sys.executable, "-c", hears + script, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

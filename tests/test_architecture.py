@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "hebbax"
 # From the ground up. A room sees the floors below its own, never its neighbours on the same floor, never what is above.
 FLOORS = [
     ("checks", "files", "ownership", "plain", "programs", "types"),
-    ("devices", "lesion", "plasticity", "shaping", "statistics"),
+    ("devices", "interrupts", "lesion", "plasticity", "shaping", "statistics"),
     ("genomes", "policies", "tasks"),
     ("interfaces",),
     ("rollout", "strategies"),

@@ -14,7 +14,7 @@ import pytest
 import hebbax
 from hebbax.run_dir import read_metrics
 from hebbax.training import DivergedError, Result, load_result, train_together
-from small_run import DIVERGING, contents, exploding, is_equal, newest_checkpoint, small_config, start_python, without_clock
+from small_run import DIVERGING, exploding, is_equal, newest_checkpoint, small_config, start_python, without_clock
 from small_task import NEVER, Cart
 
 LIMIT = 120  # s, for one process; it takes a few.
@@ -30,38 +30,6 @@ def report(metrics):
     time.sleep(0.02)
 
 hebbax.train(small_config(generations=int(sys.argv[2])), sys.argv[1], callbacks=[report])
-"""
-
-COMMAND_LINE = """
-import sys, types
-import jax
-import jax.numpy as jnp
-from small_run import small_config
-import small_task
-from hebbax.cli import main
-
-class Endless(small_task.Cart):
-    def reset(self, key, variation):
-        jax.debug.callback(lambda: print("born", flush=True))
-        return super().reset(key, variation)
-
-    # The track has no end, and nobody lives to see the last step.
-    def step(self, state, action, variation):
-        state, observation, reward, _ = super().step(state, action, variation)
-        # Not reward * 0: weights that grow for seconds end in no number.
-        return state, observation, jnp.zeros_like(reward), state.step < 0
-
-def small():
-    return small_config(generations=100_000, checkpoint_every=100_000)
-
-def endless():
-    return small_config(task=Endless(max_steps=2_000_000_000))
-
-small_task.Endless, Endless.__module__ = Endless, "small_task"
-presets = types.ModuleType("hebbax.presets")
-presets.PRESETS = {"small": small, "endless": endless}
-sys.modules["hebbax.presets"] = presets
-main(sys.argv[1:])
 """
 
 
@@ -230,50 +198,3 @@ def test_killed_run_gives_the_same_numbers(tmp_path: Path):
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert without_clock([json.loads(line) for line in lines]) == without_clock(undisturbed.history)
     assert is_equal(result.genome, undisturbed.genome)
-
-
-def test_first_interrupt_ends_after_the_generation(tmp_path: Path):
-    """Ctrl-C ends the command with exit code 130 and a checkpoint of its last generation, from which the run goes on.
-
-    Mutation: no checkpoint at the interrupt leaves none at all, since the next one is due in generation 100,000.
-    """
-    process = start_python(COMMAND_LINE, "train", "small", "--run-dir", tmp_path)
-    assert process.stderr
-    said = process.stderr.readline()
-    assert said.startswith("generation 1/100000: fitness"), said
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=LIMIT)
-    assert process.returncode == 130, rest
-    done = newest_checkpoint(tmp_path)
-    assert f"interrupted after generation {done}; the same command resumes {tmp_path}" in rest
-    assert "Traceback" not in rest
-    assert done == len(read_metrics(tmp_path)) > 0
-
-    longer = small_config(generations=done + 2, checkpoint_every=100_000)
-    assert without_clock(hebbax.train(longer, tmp_path).history) == without_clock(hebbax.train(longer).history)
-
-
-def test_second_interrupt_ends_at_once(tmp_path: Path):
-    """In a generation that never ends the first Ctrl-C is patient and the second is not; what was on disk stays.
-
-    Mutation: waiting for the metrics with `jax.block_until_ready` instead of in steps hears neither.
-    """
-    process = start_python(COMMAND_LINE, "train", "endless", "--run-dir", tmp_path)
-    try:
-        # Not before it lives: the compiler cannot be interrupted, and two interrupts that wait together are one.
-        while (said := process.stdout.readline()) and not said.startswith("born"):
-            pass
-        assert said, "it ended before a lifetime began"
-        process.send_signal(signal.SIGINT)
-        time.sleep(1)
-        assert process.poll() is None
-        before = contents(tmp_path)
-        process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=10)
-    finally:
-        process.kill()  # It would live for ever, and disturb whatever comes next.
-        process.communicate()
-    assert process.returncode == 130
-    assert rest.endswith("interrupted\n")
-    assert "Traceback" not in rest
-    assert contents(tmp_path) == before

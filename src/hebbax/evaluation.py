@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Key
 
-from hebbax import checks, devices, programs, rollout
+from hebbax import checks, devices, interrupts, programs, rollout
 from hebbax.evolution import random_keys
 from hebbax.files import local_path, write_json
 from hebbax.genomes.base import Genome
@@ -111,7 +111,7 @@ def _live_everywhere(result: Result, episodes: int, *, is_sampled: bool, is_best
     variations = devices.put_everywhere(rollout.stack(config.task.variations), mesh)
     parts = (config.task, config.policy, config.individuals_at_a_time, mesh)
     live = programs.compiled("evaluation", parts, lambda: _program(*parts))
-    return live(life_keys, _genotypes(sample_keys, genome, is_sampled=is_sampled), variations)
+    return interrupts.call(live, life_keys, _genotypes(sample_keys, genome, is_sampled=is_sampled), variations)
 
 
 def _genotypes(keys: Key[Array, " episodes"], genome: Genome, *, is_sampled: bool) -> Genotype:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, final
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from hebbax import devices, programs, rollout, shaping
+from hebbax import devices, interrupts, programs, rollout, shaping
 from hebbax.config import Config
 from hebbax.genomes.base import Genome
 from hebbax.types import PRNGKey, Struct, Variation
@@ -97,8 +96,7 @@ def _compile(config: Config, mesh: Mesh, num_runs: int) -> Callable[..., tuple[T
     # The abstract mesh: under the concrete one a task could compute no constants of its own while it is traced, for they would be on one device only.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
         lowered = function.lower(*devices.put_everywhere(data, mesh))
-    # In a thread, for an interrupt would otherwise not be heard before the compiler is done.
-    return ThreadPoolExecutor(max_workers=1).submit(lowered.compile).result()
+    return interrupts.in_thread(lowered.compile)
 
 
 def _share_of_chunk(config: Config, num_runs: int) -> int | None:

@@ -1,11 +1,10 @@
 """The one training loop."""
 
 import dataclasses
-import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -14,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-from hebbax import devices, rollout
+from hebbax import devices, interrupts, rollout
 from hebbax.checkpoint import Checkpoints
 from hebbax.config import Config
 from hebbax.evolution import TrainingState, alike, compile_generation, initial_state, random_keys
@@ -100,9 +99,9 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
     mesh = devices.population_mesh(configs[0].strategy.population_size)
     with ExitStack() as stack:
         making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
-        is_interrupted = stack.enter_context(_interrupts())
-        while not is_interrupted() and (unfinished := [run for run in making if run.missing > 0 and not run.divergence]):
-            _evolve(unfinished, mesh, callbacks, is_interrupted)
+        is_interrupted = False
+        while not is_interrupted and (unfinished := [run for run in making if run.missing > 0 and not run.divergence]):
+            is_interrupted = _evolve(unfinished, mesh, callbacks)
         if divergences := [run.divergence for run in making if run.divergence]:
             raise DivergedError("; ".join(divergences))
     return [Result.of(run.config, run.state, run.history) for run in making]
@@ -195,41 +194,62 @@ class _Run:
         )
 
     def save(self, state: TrainingState) -> None:
-        """Keeps the state after the generations so far, unless it is kept already."""
+        """Keeps the state after the generations so far, unless that is done or the run has diverged."""
+        if self.divergence:
+            return
         self.state = state
-        if self._metrics_file and self._checkpoints and self._checkpoints.latest() != len(self.history):
+        if self._metrics_file and self._checkpoints and (self._checkpoints.latest() or 0) < len(self.history):
             # The metrics first: a checkpoint must never be ahead of them.
             self._metrics_file.sync()
             self._checkpoints.save(len(self.history), state)
 
 
-def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback], is_interrupted: Callable[[], bool]) -> None:
-    """Evolves runs until the first of them has all its generations or diverges, or they are interrupted."""
+def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> bool:
+    """Evolves runs until the first of them has all its generations or diverges; whether it was interrupted before."""
     num_generations = min(run.missing for run in runs)
+    # So far everything is on disk, and signals do what they do by default.
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
     keys = _stack([random_keys(run.config).generations for run in runs], mesh)
     variations = _stack([rollout.stack(run.config.training_variations) for run in runs], mesh)
     states = _stack([run.state for run in runs], mesh)
-    for done in range(1, num_generations + 1):
-        numbers = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
-        started = time.perf_counter()
-        before, (states, metrics) = states, run_generation(keys, variations, states, numbers)
-        metrics = _wait_for(metrics)
-        seconds = time.perf_counter() - started
-        # Asked once: an interrupt that comes later waits for the next generation, so that none ends a run without a checkpoint.
-        is_last = done == num_generations or is_interrupted() or bool(metrics["non_finite_genome"].any())
-        for place, run in enumerate(runs):
-            logged = _to_log(run, _pick(metrics, place, len(runs)), seconds)
-            if logged["non_finite_genome"]:
-                run.diverge(_pick(before, place, len(runs)), logged)
-            else:
-                run.note(logged)
-                if is_last or run.is_checkpoint_due:
-                    run.save(_pick(states, place, len(runs)))
-            for callback in callbacks:
-                callback(run.history[-1])
-        if is_last:
-            return
+    with interrupts.listen() as heard:
+        try:
+            for done in range(1, num_generations + 1):
+                numbers = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
+                started = time.perf_counter()
+                with heard.at_once():
+                    after, metrics = interrupts.in_thread(run_generation, keys, variations, states, numbers)
+                seconds = time.perf_counter() - started
+                metrics = jax.device_get(metrics)
+                has_diverged = bool(metrics["non_finite_genome"].any())
+                for place, run in enumerate(runs):
+                    logged = _to_log(run, _pick(metrics, place, len(runs)), seconds)
+                    if logged["non_finite_genome"]:
+                        run.diverge(_pick(states, place, len(runs)), logged)
+                        continue
+                    run.note(logged)
+                    if done == num_generations or has_diverged or heard.is_interrupted or run.is_checkpoint_due:
+                        run.save(_pick(after, place, len(runs)))
+                states = after
+                with heard.at_once():
+                    for run in runs:
+                        for callback in callbacks:
+                            callback(run.history[-1])
+                if has_diverged or heard.is_interrupted:
+                    break
+            _save(runs, states)
+        except interrupts.Terminated:
+            # From the host: the devices may be busy with the next generation for long.
+            _save(runs, jax.device_get(states))
+            interrupts.say(f"terminated after generation {', '.join(str(len(run.history)) for run in runs)}")
+            interrupts.end_process()
+    return heard.is_interrupted
+
+
+def _save(runs: Sequence[_Run], states: PyTree) -> None:
+    """Keeps the stacked states of runs."""
+    for place, run in enumerate(runs):
+        run.save(_pick(states, place, len(runs)))
 
 
 def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
@@ -240,7 +260,7 @@ def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
 
 def _pick(tree: PyTree, place: int, num_runs: int) -> PyTree:
     """What `_stack` put at a place."""
-    return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[place], tree)
+    return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[place, ...], tree)
 
 
 def _check_arguments(runs: Any, callbacks: Any) -> None:
@@ -269,37 +289,8 @@ def _check_together(configs: Sequence[Config]) -> None:
         )
 
 
-def _wait_for(metrics: PyTree) -> PyTree:
-    """Waits for a generation's metrics, in a way that leaves interrupts their chance."""
-    while not all(leaf.is_ready() for leaf in jax.tree.leaves(metrics)):
-        time.sleep(0.001)
-    return jax.device_get(metrics)
-
-
 def _to_log(run: _Run, metrics: PyTree, seconds: float) -> Metrics:
     """Makes plain numbers of a generation's metrics."""
     plain = jax.tree.map(lambda leaf: leaf.tolist(), metrics)
     plain["returns"] = dict(zip(run.config.training_variations, plain["returns"], strict=True))
     return {"generation": len(run.history), **plain, "seconds": seconds, "steps_per_second": plain["steps"] / seconds}
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Takes the first interrupt as a wish to end soon; a second one is raised as always."""
-    interrupts: list[int] = []
-    try:
-        before = signal.getsignal(signal.SIGINT)
-
-        def on_interrupt(number: int, frame: Any) -> None:
-            del frame
-            interrupts.append(number)
-            signal.signal(signal.SIGINT, before)
-
-        signal.signal(signal.SIGINT, on_interrupt)
-    except ValueError:  # Only the main thread may handle signals; elsewhere the caller does.
-        yield lambda: False
-        return
-    try:
-        yield lambda: bool(interrupts)
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import jax
 import numpy as np
 
-from hebbax import checks, rollout
+from hebbax import checks, interrupts, rollout
 from hebbax.config import Config
 from hebbax.evolution import random_keys
 from hebbax.files import local_path, write_whole
@@ -107,7 +107,7 @@ def film(
         return rollout.trace(config.task, config.policy, life_key, genotype, body, keep=scene.keep, num_steps=num_steps, lesion=lesion)
 
     key = jax.random.fold_in(random_keys(config).films, seed)
-    trajectory = jax.device_get(jax.jit(live)(key, result.genome, config.task.variations[variation]))
+    trajectory = jax.device_get(interrupts.call(jax.jit(live), key, result.genome, config.task.variations[variation]))
     lived = int(trajectory.num_steps())
     if not np.isfinite(trajectory.rewards[lived - 1]):
         lived -= 1  # What led to a reward that is not finite cannot be drawn.

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hebbax import rollout
+from hebbax import interrupts, rollout
 from hebbax.evolution import random_keys
 from hebbax.lesion import Lesion
 from hebbax.statistics import CONFIDENCE
@@ -77,7 +77,7 @@ def trace_weights(result: Result, *, num_steps: int | None = None, seed: int = 0
             )
         )(variations)
 
-    trajectory = jax.device_get(jax.jit(live)(_life_key(result, 0, seed), rollout.stack(config.task.variations)))
+    trajectory = jax.device_get(interrupts.call(jax.jit(live), _life_key(result, 0, seed), rollout.stack(config.task.variations)))
     lived = np.asarray(trajectory.num_steps())
     return {name: trajectory.kept[place, : lived[place]] for place, name in enumerate(config.task.variations)}
 
@@ -156,7 +156,7 @@ def trace_recovery(
         injured = trace(lesion)
         return trace(None), injured
 
-    both = jax.device_get(jax.jit(jax.vmap(live))(jax.random.split(_life_key(result, 1, seed), lifetimes)))
+    both = jax.device_get(interrupts.call(jax.jit(jax.vmap(live)), jax.random.split(_life_key(result, 1, seed), lifetimes)))
     return Recovery(rewards=np.stack([one.rewards for one in both]), norms=np.stack([one.kept for one in both]))
 
 

@@ -1,0 +1,112 @@
+"""How a training hears the signals that end it.
+
+Only what would happen by default is taken over: a signal that is ignored, as `nohup` and shells have it for what they start in the background, stays
+ignored, and a handler of the caller's stays in force.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar, final
+
+import jax
+
+TERMINATED = 128 + signal.SIGTERM  # The exit code by which shells know a process that SIGTERM ended.
+
+Answer = TypeVar("Answer")
+
+
+class Terminated(SystemExit):
+    """SIGTERM came: what is not on disk yet has some seconds."""
+
+
+@final
+class Interrupts:
+    """What was heard.
+
+    is_interrupted: whether SIGINT came, Ctrl-C. The first one is a wish to end soon; a second one does what it does by default.
+    is_terminated: whether SIGTERM came.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was heard yet."""
+        self.is_interrupted = self.is_terminated = False
+        self._is_open = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Raises `Terminated` as soon as SIGTERM comes. Elsewhere it waits for the next such place, so that nothing is left half done."""
+        self._is_open = True
+        try:
+            self.raise_if_terminated()
+            yield
+        finally:
+            self._is_open = False
+
+    def raise_if_terminated(self) -> None:
+        """Raises `Terminated` if SIGTERM came."""
+        if self.is_terminated:
+            raise Terminated(TERMINATED)
+
+    def note_termination(self) -> None:
+        """Takes SIGTERM down."""
+        self.is_terminated = True
+        if self._is_open:
+            self.raise_if_terminated()
+
+
+@contextmanager
+def listen() -> Iterator[Interrupts]:
+    """Hears SIGINT and SIGTERM in place of what they do by default."""
+    heard = Interrupts()
+
+    def on_interrupt(*_: Any) -> None:
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+        heard.is_interrupted = True
+        say("interrupted: the training ends after this generation; interrupt it again to end it at once")
+
+    def on_termination(*_: Any) -> None:
+        heard.note_termination()
+
+    handlers = {signal.SIGINT: on_interrupt, signal.SIGTERM: on_termination}
+    before = {number: signal.getsignal(number) for number in handlers}
+    # Only the main thread may handle signals; elsewhere the caller does.
+    is_main = threading.current_thread() is threading.main_thread()
+    ours = [number for number, handler in before.items() if is_main and handler in (signal.SIG_DFL, signal.default_int_handler)]
+    try:
+        for number in ours:
+            signal.signal(number, handlers[number])
+        yield heard
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+    heard.raise_if_terminated()
+
+
+def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Calls a function in a thread, and waits for the arrays of its answer: in the compiler, or waiting for a device, the main thread hears no signal."""
+    return ThreadPoolExecutor(max_workers=1).submit(lambda: jax.block_until_ready(function(*arguments))).result()
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """Calls a function of `jax.jit` so that signals are heard. It is traced here: a thread of its own knows none of the settings that surround the call."""
+    lowered = function.lower(*arguments)
+    return in_thread(lambda: lowered.compile()(*arguments))
+
+
+def say(sentence: str) -> None:
+    """Says something on stderr, above a progress bar if there is one; a sentence that cannot be said ends nothing."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # Closed, or interrupted in the middle of another sentence.
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def end_process() -> NoReturn:
+    """Ends the process as SIGTERM does by default: Python's own way out waits for what the devices are computing."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
+    os._exit(TERMINATED)  # By default no signal ends the first process of a container.
