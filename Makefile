@@ -1,17 +1,20 @@
 # `make demo` is the place to begin. Every target makes `.venv` from the lock file first, with uv if it is there, else with venv and pip.
 
 PYTHON ?= python3
+PYTHONS ?= 3.11 3.12
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+comma := ,
 
-.PHONY: help setup demo car-demo test lint format docs benchmarks lock clean
+.PHONY: help setup demo car-demo test test-versions lint format docs benchmarks lock clean
 
 help:
 	@echo "make setup       installs everything into $(VENV)"
 	@echo "make demo        evolves a quadruped on four bodies, scores it on a fifth and writes a report"
 	@echo "make car-demo    evolves a driver that sees the road, and scores it with a grip it has not met"
 	@echo "make test        runs the tests"
+	@echo "make test-versions  runs the tests and a short training with the oldest and the newest allowed versions; needs uv"
 	@echo "make lint        checks style, formatting and types"
 	@echo "make format      formats the code"
 	@echo "make docs        builds the documentation into site/"
@@ -48,6 +51,19 @@ car-demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+# The oldest and the newest versions that the bounds allow, on each Python of PYTHONS; the newest also without gymnax, which holds JAX back.
+VERSIONS := $(foreach python,$(PYTHONS),$(python)-oldest $(python)-newest $(python)-newest-without-gymnax)
+
+test-versions: $(VERSIONS:%=test-version-%)
+
+test-version-%:
+	uv venv --quiet --clear --python $(firstword $(subst -, ,$*)) .cache/versions/$*
+	uv pip install --quiet --python .cache/versions/$* --resolution $(if $(findstring oldest,$*),lowest-direct,highest) \
+		-e '.[benchmarks,dev,slurm,viz$(if $(findstring without,$*),,$(comma)gymnax)]'
+	export JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/versions/jax-$*; \
+	.cache/versions/$*/bin/python -m pytest -q -n auto --dist loadfile \
+	&& .cache/versions/$*/bin/hebbax train quadruped-demo --generations 2 --strategy.population-size 8 --run-dir "$$(mktemp -d)/run"
 
 lint: $(READY)
 	$(BIN)/ruff check .

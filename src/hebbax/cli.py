@@ -35,7 +35,10 @@ commands:
 
 @dataclasses.dataclass(frozen=True)
 class TrainOptions:
-    """Evolves a genome; the same command resumes an interrupted run. Ctrl-C ends it after the generation, twice at once."""
+    """Evolves a genome; the same command resumes an interrupted run. Ctrl-C ends it after the generation, twice at once.
+
+    SIGTERM ends it at once, with a checkpoint of the last whole generation.
+    """
 
     config: Annotated[Config, tyro.conf.arg(name="")]
     run_dir: Path
@@ -92,7 +95,7 @@ class RenderOptions:
 class SweepOptions:
     """Trains and scores every method with each variation held out and several seeds; the same command goes on with what is missing.
 
-    Ctrl-C ends it after the generation, twice at once.
+    Ctrl-C ends it after the generation, twice at once; SIGTERM ends it at once, with a checkpoint of the last whole generation.
     """
 
     methods: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD ...")]

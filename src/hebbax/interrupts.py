@@ -10,13 +10,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar, final
 
 import jax
 
 TERMINATED = 128 + signal.SIGTERM  # The exit code by which shells know a process that SIGTERM ended.
+STEP = 0.02  # s, for which a signal may go unheard.
 
 Answer = TypeVar("Answer")
 
@@ -90,7 +91,11 @@ def listen() -> Iterator[Interrupts]:
 
 def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
     """Calls a function in a thread, and waits for the arrays of its answer: in the compiler, or waiting for a device, the main thread hears no signal."""
-    return ThreadPoolExecutor(max_workers=1).submit(lambda: jax.block_until_ready(function(*arguments))).result()
+    future = ThreadPoolExecutor(max_workers=1).submit(lambda: jax.block_until_ready(function(*arguments)))
+    # In steps: a signal that comes just before the main thread falls asleep does not wake it.
+    while not future.done():
+        wait([future], timeout=STEP)
+    return future.result()
 
 
 def call(function: Any, *arguments: Any) -> Any:

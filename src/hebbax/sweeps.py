@@ -6,7 +6,9 @@ goes on follows from what the folders hold: a run that was evaluated is done, an
 
 import contextlib
 import dataclasses
+import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -252,6 +254,8 @@ def _work_elsewhere(group: Sequence[_Wanted]) -> None:
     with contextlib.suppress(RuntimeError):  # Where the executor is this very process, JAX has been started.
         devices.use_cpu_cores()
     devices.use_compilation_cache()
+    if "SUBMITIT_EXECUTOR" in os.environ:  # Its jobs pass over SIGTERM, which SLURM sends half a minute before it kills.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _work(group)
 
 

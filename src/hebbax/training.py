@@ -59,7 +59,9 @@ class DivergedError(ValueError):
 def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence[Callback] = ()) -> Result:
     """Evolves a genome; the same call goes on where an interrupted one was.
 
-    The first interrupt (Ctrl-C) ends the training after its generation, with a checkpoint and a result; a second one at once.
+    The first interrupt (Ctrl-C) ends the training after its generation, with a checkpoint and a result; a second one at once, and so does the first while
+    the program is compiled. SIGTERM ends the process at once, with a checkpoint of the last whole generation. In a thread that is not the main one, and
+    where these signals are ignored or have other handlers than Python's own, they are left alone.
 
     Args:
         config: what to evolve, and how.
