@@ -150,5 +150,5 @@ def having(*members: str, example: str) -> Rule:
 
 def _plain(value: Any) -> Any:
     """A number of NumPy or JAX as Python's."""
-    is_array = isinstance(value, np.ndarray | jax.Array) and not isinstance(value, jax.core.Tracer)
+    is_array = isinstance(value, np.ndarray | jax.Array)
     return value.item() if isinstance(value, np.generic) or (is_array and value.shape == ()) else value

@@ -30,11 +30,11 @@ def use_cpu_cores(count: int | None = None) -> None:
     Args:
         count: the number of devices; as many as the process may use cores if None.
     """
-    count = checks.optional(checks.integer(at_least=1))("count", count) or len(os.sched_getaffinity(0))
+    cores: int = len(os.sched_getaffinity(0)) if count is None else checks.integer(at_least=1)("count", count)
     # The programs of the devices occupy a thread each and wait for tasks within them. With as many threads as programs nobody is left to run the
     # tasks and all sleep for ever, so the pool is made larger; XLA reads its size from NPROC.
-    os.environ.setdefault("NPROC", str(2 * count))
-    jax.config.update("jax_num_cpu_devices", count)
+    os.environ.setdefault("NPROC", str(2 * cores))
+    jax.config.update("jax_num_cpu_devices", cores)
 
 
 def use_compilation_cache() -> None:

@@ -85,11 +85,11 @@ class Natural:
     def build(self) -> optax.GradientTransformation:
         """`optax.chain` of the scaling and the other."""
 
-        def scale(descent: PyTree, state: Any, learned: PyTree = None, *, genome: Genome | None = None, **_: Any) -> tuple[PyTree, Any]:
-            del learned  # Without what is not learned, such as the scale of noise, and masked where other parts have other optimisers.
-            return _scale(descent, genome), state
+        def scale(updates: Any, state: Any, params: Any = None, *, genome: Genome | None = None, **_: Any) -> tuple[Any, Any]:
+            del params  # Without what is not learned, such as the scale of noise, and masked where other parts have other optimisers.
+            return _scale(updates, genome), state
 
-        scaling = optax.GradientTransformationExtraArgs(lambda learned: optax.EmptyState(), scale)
+        scaling = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), scale)
         return optax.chain(scaling, self.optimizer.build())
 
 
@@ -120,7 +120,7 @@ class PerPart:
         return jax.tree_util.tree_map_with_path(lambda path, _: next((name for name in names if name in map(_name, path)), ""), genome)
 
 
-def _scale(descent: PyTree, genome: Genome | None) -> PyTree:
+def _scale(descent: PyTree, genome: Any) -> PyTree:
     """Scales a gradient by the genome's Fisher information; what `optax.partition` has masked, for another optimiser, stays masked."""
     if not hasattr(genome, "natural_gradient"):
         given = (
@@ -136,7 +136,7 @@ def _scale(descent: PyTree, genome: Genome | None) -> PyTree:
     whole = jax.tree.map(
         lambda part, leaf: jnp.zeros_like(leaf) if is_masked(part) else part, descent, learned_of(genome), is_leaf=is_masked
     )
-    scaled = cast(Any, genome).natural_gradient(whole)
+    scaled = genome.natural_gradient(whole)
     return jax.tree.map(lambda part, leaf: part if is_masked(part) else leaf, descent, scaled, is_leaf=is_masked)
 
 
