@@ -62,7 +62,8 @@ def test_half_written_checkpoints_are_ignored(finished: tuple[Result, Path], run
     Mutation: counting every folder that begins with a number takes generation 8 for the newest.
     """
     shutil.copytree(run_dir / "checkpoints" / "6", run_dir / "checkpoints" / "8.orbax-checkpoint-tmp")
-    os.remove(run_dir / "checkpoints" / "8.orbax-checkpoint-tmp" / "commit_success.txt")
+    # A mark that newer versions of orbax leave in what is complete.
+    (run_dir / "checkpoints" / "8.orbax-checkpoint-tmp" / "commit_success.txt").unlink(missing_ok=True)
     (run_dir / "checkpoints" / "10.orbax-checkpoint-tmp").mkdir()
     with (run_dir / "metrics.jsonl").open("a") as stream:
         stream.write('{"generation": 6, "fitness_me')
