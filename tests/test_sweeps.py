@@ -306,6 +306,21 @@ def test_runs_that_diverge_do_not_keep_the_others_waiting(tmp_path: Path, togeth
         assert [(run / "evaluation-samples.json").exists() for run in runs] == [False, True]
 
 
+def test_jobs_of_a_cluster_hear_termination(monkeypatch: pytest.MonkeyPatch):
+    """A job's training keeps its last whole generation at SIGTERM, which submitit would have it pass over.
+
+    Mutation: submitit's handler, if it stays in force, is one that a training leaves alone.
+    """
+    handlers = []
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    monkeypatch.setattr(sweeps.devices, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(sweeps, "_work", lambda group: handlers.append(signal.getsignal(signal.SIGTERM)))
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    sweeps._work_elsewhere([])
+    signal.signal(signal.SIGTERM, before)
+    assert handlers == [signal.SIG_DFL]
+
+
 def test_failed_jobs_are_told_when_the_others_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """One job's error ends neither the others nor in silence; any object that takes calls is an executor."""
     evaluate = sweeps.evaluate
