@@ -13,9 +13,14 @@ import pytest
 import hebbax
 from hebbax import devices, rollout
 from hebbax.evolution import alike, compile_generation, count_non_finite, generation, initial_state, is_fit_to_be_best, random_keys
+from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import NormalGenome
+from hebbax.genomes.shared import FixedRules, SharedRules
+from hebbax.policies.lstm import LSTM
 from hebbax.programs import shared
 from hebbax.run_dir import read_metrics
+from hebbax.strategies.evosax import Evosax
+from hebbax.strategies.optimizers import Natural, Sgd
 from hebbax.training import train_together
 from small_run import is_equal, newest_checkpoint, small_config, without_clock
 from small_task import Cart
@@ -194,3 +199,31 @@ def test_few_finite_fitnesses_make_no_best():
     for bad in (genome.replace(std=jnp.asarray(jnp.nan)), genome.replace(mean=genome.mean | {"a": jnp.asarray([0.0, jnp.inf, -jnp.inf])})):
         assert not bool(is_fit_to_be_best(bad, jnp.asarray(0), 8))
     assert [int(count_non_finite(bad)) for bad in (genome, bad)] == [0, 2]
+
+
+PLASTIC = hebbax.Hebbian((3,), has_evolved_weights=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=hebbax.Adam())},
+        {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=Natural(Sgd(momentum=0.9)))},
+        {"genome": SharedRules(num_rules=2, sharpness=1.0), "strategy": hebbax.ScoreFunction(population_size=4, is_mirrored=False)},
+        {"genome": Joint((("rules", FixedRules(rho=2)), ("weights", hebbax.Normal()))), "policy": PLASTIC},
+        {"policy": LSTM((3,))},
+        *({"strategy": Evosax(algorithm, population_size=4)} for algorithm in ("CMA_ES", "Sep_CMA_ES", "SNES", "xNES", "PGPE", "Open_ES")),
+    ],
+)
+def test_types_stay_with_x64(lenient_promotion: None, changes: dict[str, Any]):
+    """Where JAX's default is float64 a genome is float32 all the same, and no number of a state changes its type in a generation.
+
+    Mutation: an array that is made without a type, such as a genome's scale of noise, is float64 before the first generation and float32 after it.
+    """
+    config = small_config(**changes)
+    with jax.enable_x64(True):
+        state = initial_state(config)
+        data = (random_keys(config).generations, rollout.stack(config.training_variations), state, jnp.zeros((), jnp.int32))
+        after, _ = jax.eval_shape(partial(generation, config, devices.population_mesh(4)), *data)
+    assert [leaf.dtype for leaf in jax.tree.leaves(after)] == [leaf.dtype for leaf in jax.tree.leaves(state)]
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(state.search.genome)} <= {"float32", "int32"}

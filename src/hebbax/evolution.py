@@ -62,7 +62,7 @@ def initial_state(config: Config) -> TrainingState:
     genome_key, strategy_key = jax.random.split(random_keys(config).initial)
     genome = config.genome.init(genome_key, config.policy.genotype_shape(config.task))
     search = config.strategy.init(strategy_key, genome)
-    return TrainingState(search, best_genome=search.genome, best_fitness=jnp.asarray(-jnp.inf), best_generation=jnp.zeros((), jnp.int32))
+    return TrainingState(search, best_genome=search.genome, best_fitness=jnp.float32(-jnp.inf), best_generation=jnp.zeros((), jnp.int32))
 
 
 def alike(config: Config) -> Config:

@@ -70,9 +70,9 @@ def begin(task: Task, policy: Policy, key: PRNGKey, genotype: Genotype, variatio
     state, observation = interfaces.beginning(task, task.reset(task_key, variation))
     return Life(
         state=state,
-        observation=observation,
+        observation=observation.astype(jnp.float32),  # All numbers of ours are float32, whatever a task or JAX's default is.
         memory=policy.reset(policy_key, genotype),
-        fitness=jnp.zeros(()),
+        fitness=jnp.float32(0),
         num_steps=jnp.zeros((), jnp.int32),
         is_over=jnp.zeros((), bool),
     )
@@ -102,8 +102,8 @@ def step(task: Task, life: Life, action: Action, variation: Variation) -> Life:
     # State and observation of a lifetime that is over run on unseen: freezing them would only cost time.
     return life.replace(
         state=state,
-        observation=observation,
-        fitness=life.fitness + jnp.where(life.is_over, 0.0, reward),
+        observation=observation.astype(jnp.float32),
+        fitness=life.fitness + jnp.where(life.is_over, 0.0, reward.astype(jnp.float32)),
         num_steps=num_steps,
         is_over=life.is_over | is_end | ~jnp.isfinite(reward) | (num_steps >= task.max_steps),
     )
@@ -146,7 +146,7 @@ def trace(
         if lesion is not None:
             life = life.replace(memory=damage(lesion, life.memory, ~life.is_over & (life.num_steps == lesion.step)))
         # From zero the step's reward is all there is in the fitness, to the last digit.
-        after = advance(task, policy, life.replace(fitness=jnp.zeros(())), genotype, variation)
+        after = advance(task, policy, life.replace(fitness=jnp.float32(0)), genotype, variation)
         reward, after = after.fitness, after.replace(fitness=life.fitness + after.fitness)
         return after, Trajectory(kept=keep(after), rewards=reward, is_over=after.is_over)
 

@@ -10,7 +10,7 @@ from hebbax.types import Genotype
 def mean_square(genotype: Genotype) -> Float[Array, ""]:
     """The mean square over all numbers of a genotype: the weight penalty before its factor."""
     leaves = jax.tree.leaves(genotype)
-    return sum((jnp.sum(jnp.square(leaf)) for leaf in leaves), start=jnp.zeros(())) / sum(leaf.size for leaf in leaves)
+    return sum((jnp.sum(jnp.square(leaf)) for leaf in leaves), start=jnp.zeros((), jnp.float32)) / sum(leaf.size for leaf in leaves)
 
 
 def replace_non_finite(fitness: Float[Array, " population"]) -> tuple[Float[Array, " population"], Int[Array, ""]]:

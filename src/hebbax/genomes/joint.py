@@ -33,7 +33,7 @@ class JointGenome(Struct):
 
     def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
         """The sum of the parts' log-densities."""
-        return sum((part.log_prob(getattr(genotype, name)) for name, part in self.parts.items()), start=jnp.zeros(()))
+        return sum((part.log_prob(getattr(genotype, name)) for name, part in self.parts.items()), start=jnp.zeros((), jnp.float32))
 
     def log_probs(self, genotypes: Genotype) -> Float[Array, " population"]:
         """The sums of the parts' log-densities, for a population."""

@@ -37,7 +37,7 @@ class NormalGenome(Struct):
         def leaf_log_prob(value: Array, mean: Array) -> Array:
             return jnp.sum(-0.5 * jnp.square((value - mean) / std) - jnp.log(std) - 0.5 * jnp.log(2 * jnp.pi))
 
-        return sum(jax.tree.leaves(jax.tree.map(leaf_log_prob, genotype, self.mean)), start=jnp.zeros(()))
+        return sum(jax.tree.leaves(jax.tree.map(leaf_log_prob, genotype, self.mean)), start=jnp.zeros((), jnp.float32))
 
     def mode(self) -> Genotype:
         """The means."""
@@ -75,7 +75,7 @@ class Normal:
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> NormalGenome:
         """Draws the initial means; the strategy sets the scale of the noise. The key is consumed."""
         mean = jax.tree.map(lambda noise: self.init_scale * noise, _normal_like(key, genotype_shape))
-        return NormalGenome(mean=mean, std=jnp.ones(()))
+        return NormalGenome(mean=mean, std=jnp.float32(1))
 
 
 def _normal_like(key: PRNGKey, tree: PyTree) -> PyTree:

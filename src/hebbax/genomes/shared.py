@@ -47,7 +47,7 @@ class SharedRulesGenome(Struct):
         """
         rule_key, noise_key = jax.random.split(key)
         edges = jnp.cumsum(jax.nn.softmax(self.logits), axis=1)
-        draws = jax.random.uniform(rule_key, (edges.shape[0],))
+        draws = jax.random.uniform(rule_key, (edges.shape[0],), edges.dtype)
         chosen = jax.vmap(jnp.searchsorted)(edges, draws)
         # The last edge may be below one by a rounding.
         chosen = jnp.minimum(chosen, edges.shape[1] - 1)
@@ -133,8 +133,8 @@ class SharedRules:
         rules_key, assignment_key = jax.random.split(key)
         layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
         given = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
-        logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0])
-        return SharedRulesGenome(logits=logits, rules=rules, std=jnp.ones(()), layout=layout)
+        logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0], dtype=jnp.float32)
+        return SharedRulesGenome(logits=logits, rules=rules, std=jnp.float32(1), layout=layout)
 
 
 @final
@@ -180,7 +180,7 @@ class FixedRulesGenome(Struct):
 
     def natural_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
         """The gradient scaled as `SharedRulesGenome.natural_gradient` does, with each rule's number of synapses known."""
-        users = jnp.zeros(self.rules.shape[0]).at[self.assignment].add(1.0)
+        users = jnp.zeros(self.rules.shape[0], jnp.float32).at[self.assignment].add(1.0)
         scale = jnp.square(self.std) / jnp.sqrt(jnp.maximum(users, 1.0))
         return gradient.replace(rules=gradient.rules * scale[:, None])
 
@@ -214,7 +214,7 @@ class FixedRules:
         rules_key, assignment_key = jax.random.split(key)
         layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
         assignment = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
-        return FixedRulesGenome(rules=rules, assignment=assignment, std=jnp.ones(()), layout=layout)
+        return FixedRulesGenome(rules=rules, assignment=assignment, std=jnp.float32(1), layout=layout)
 
 
 def _check_one_given(rho: float | int | None, num_rules: int | None) -> None:
@@ -227,11 +227,11 @@ def _first_rules(
 ) -> tuple[Layout, Float[Array, "k 5"]]:
     layout = Layout.of(genotype_shape)
     shape = (num_rules_of(layout.num_synapses, rho, num_rules), layout.num_coefficients)
-    return layout, init_scale * jax.random.normal(key, shape)
+    return layout, init_scale * jax.random.normal(key, shape, jnp.float32)
 
 
 def _draw_assignment(key: PRNGKey, num_synapses: int, num_rules: int) -> Int[Array, " n"]:
-    return jax.random.randint(key, (num_synapses,), 0, num_rules)
+    return jax.random.randint(key, (num_synapses,), 0, num_rules, jnp.int32)
 
 
 def _spread(rules: Float[Array, "k 5"]) -> Float[Array, ""]:

@@ -72,7 +72,7 @@ class Hebbian:
             return genotype.weights
         keys = jax.random.split(key, len(genotype.rules))
         return tuple(
-            jax.random.uniform(layer_key, rules.shape[1:], minval=-self.initial_range, maxval=self.initial_range)
+            jax.random.uniform(layer_key, rules.shape[1:], rules.dtype, minval=-self.initial_range, maxval=self.initial_range)
             for layer_key, rules in zip(keys, genotype.rules, strict=True)
         )
 

@@ -73,7 +73,7 @@ class LSTM:
     def reset(self, key: PRNGKey, genotype: LSTMGenotype) -> LSTMMemory:
         """Nothing is remembered at birth. The key is consumed."""
         del key
-        empty = jnp.zeros(genotype.from_hidden.shape[0])
+        empty = jnp.zeros(genotype.from_hidden.shape[0], jnp.float32)
         return LSTMMemory(hidden=empty, cell=empty)
 
     def act(

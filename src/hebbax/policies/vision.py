@@ -104,7 +104,7 @@ def _convolve(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "
     num_places = (rows - height + 1) * columns
     lines = jnp.pad(channels.reshape(num_in, -1), ((0, 0), (0, width - 1)))
 
-    total = jnp.zeros(())
+    total = jnp.zeros((), jnp.float32)
     for channel in range(num_in):
         shifts = [(y, x, y * columns + x) for y in range(height) for x in range(width)]
         terms = [lines[None, channel, start : start + num_places] * kernel[y, x, channel][:, None] for y, x, start in shifts]
@@ -127,7 +127,7 @@ def _convolve_thinly(channels: Float[Array, "_in rows columns"], kernel: Float[A
             for x in range(width)
             for channel in range(num_in)
         ),
-        start=jnp.zeros(()),
+        start=jnp.zeros((), jnp.float32),
     )
 
 

@@ -80,7 +80,7 @@ class Evosax:
             std=checks.optional(schedule),
             common_random_numbers=checks.choice("nobody", "population"),
         )
-        algorithm = _make(self, jnp.zeros(2))
+        algorithm = _make(self, jnp.zeros(2, jnp.float32))
         allowed = [field.name for field in dataclasses.fields(_default_parameters(algorithm))]
         for name, _ in self.parameters:
             if name not in allowed:
@@ -94,7 +94,7 @@ class Evosax:
         with _evosax_rules():
             state = algorithm.init(init_key, mode, _parameters(self, algorithm))
         return EvosaxState(
-            genome=NormalGenome(mean=mode, std=jnp.zeros(())),
+            genome=NormalGenome(mean=mode, std=jnp.float32(0)),
             algorithm=_settle(state),
             key_data=jax.random.key_data(life_key),
             generation=jnp.zeros((), jnp.int32),
@@ -112,11 +112,11 @@ class Evosax:
         _, asked = self._ask(state)
         with _evosax_rules():
             told, _ = algorithm.tell(self._key(state, "tell"), genotypes, -fitness, asked, _parameters(self, algorithm))
-        told = jax.tree.map(partial(jnp.where, shaping.has_differences(fitness)), _settle(told), state.algorithm)
+        told = jax.tree.map(partial(jnp.where, shaping.has_differences(fitness)), _like(told, state.algorithm), state.algorithm)
         distances = jax.vmap(lambda genotype: ravel_pytree(genotype)[0] - state.algorithm.mean)(genotypes)
         spread = jnp.sqrt(jnp.mean(jnp.square(distances)))
         after = EvosaxState(
-            genome=NormalGenome(mean=algorithm.get_mean(told), std=spread),
+            genome=NormalGenome(mean=_like(algorithm.get_mean(told), state.genome.mode()), std=spread.astype(jnp.float32)),
             algorithm=told,
             key_data=state.key_data,
             generation=state.generation + 1,
@@ -129,9 +129,11 @@ class Evosax:
         return individuals if self.common_random_numbers == "nobody" else jnp.zeros_like(individuals)
 
     def _ask(self, state: EvosaxState) -> tuple[Genotype, Any]:
-        algorithm = _make(self, state.genome.mode())
+        mode = state.genome.mode()
+        algorithm = _make(self, mode)
         with _evosax_rules():
-            return algorithm.ask(self._key(state, "ask"), state.algorithm, _parameters(self, algorithm))
+            genotypes, asked = algorithm.ask(self._key(state, "ask"), state.algorithm, _parameters(self, algorithm))
+        return _like(genotypes, mode), asked
 
     def _key(self, state: EvosaxState, use: Literal["ask", "tell"]) -> PRNGKey:
         number = 2 * state.generation + (use == "tell")
@@ -175,6 +177,11 @@ def _default_parameters(algorithm: Any) -> Any:
     # Some are computed with Python's numbers, so they are settled before a program is compiled.
     with jax.ensure_compile_time_eval(), _evosax_rules():
         return algorithm.default_params
+
+
+def _like(tree: Any, other: Any) -> Any:
+    """Gives every number of a tree the type of another's, which evosax leaves to JAX's default."""
+    return jax.tree.map(lambda leaf, like: leaf.astype(like.dtype), tree, other)
 
 
 def _settle(state: Any) -> Any:
