@@ -21,7 +21,7 @@ from jaxtyping import install_import_hook
 # The hook sees only what is imported after it.
 install_import_hook("hebbax", "runtime_types.check")
 
-from hebbax import devices  # noqa: E402
+from hebbax import devices, programs  # noqa: E402
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
@@ -41,4 +41,18 @@ jax.config.update("jax_debug_key_reuse", True)
 def lenient_promotion() -> Iterator[None]:
     """Lets dtypes and ranks promote: Brax's physics relies on it, nothing of ours does."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_programs() -> Iterator[None]:
+    """Lets tests share compiled programs, as the runs of a sweep do: most train the same small networks."""
+    with programs.shared():
+        yield
+
+
+@pytest.fixture
+def unshared_programs() -> Iterator[None]:
+    """Compiles anew at every call, as it is outside of a sweep."""
+    with programs.shared(is_shared=False):
         yield

@@ -54,7 +54,7 @@ def test_seeds_and_folds_share_a_program():
         assert compile_generation(first, mesh) is not compile_generation(dataclasses.replace(first, penalty=1.0), mesh)
 
 
-def test_changed_code_is_heard_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_changed_code_is_heard_of(unshared_programs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A task or policy whose code is changed between two calls, as autoreload does it, has other numbers, in training and in an evaluation.
 
     Mutation: programs that are kept by their configuration give the old numbers.

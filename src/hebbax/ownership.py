@@ -40,10 +40,8 @@ def owned(folder: Path) -> Iterator[None]:
         stream.truncate(0)
         stream.write(_myself())
         stream.flush()
-        try:
-            yield
-        finally:
-            stream.truncate(0)  # The file stays: to remove it could take away the lock of the next owner.
+        # The file stays when the owner goes: to remove it could take away the lock of the next one.
+        yield
 
 
 def _owner(stream: TextIO) -> str:

@@ -14,9 +14,9 @@ _kept: ContextVar[dict[str, tuple[Hashable, Any]] | None] = ContextVar("kept", d
 
 
 @contextmanager
-def shared() -> Iterator[None]:
-    """Within it `compiled` keeps the last program of each kind."""
-    token = _kept.set({})
+def shared(*, is_shared: bool = True) -> Iterator[None]:
+    """Within it `compiled` keeps the last program of each kind, or none."""
+    token = _kept.set({} if is_shared else None)
     try:
         yield
     finally:

@@ -193,7 +193,10 @@ def _folds(folds: Any, config: Config) -> tuple[str, ...]:
 
 def _open_sweep(folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int) -> None:
     """Writes sweep.json, with the runs of an earlier call before those that are new; a folder that cannot be gone on with is left as it is."""
+    is_listed = (folder / "sweep.json").exists() and set(runs) <= set(read_sweep(folder)["runs"])
     _list_with_earlier(folder, methods, runs, episodes)
+    if is_listed:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with owned(folder):
         listed = _list_with_earlier(folder, methods, runs, episodes)

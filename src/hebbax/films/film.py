@@ -62,7 +62,7 @@ def render(
         ValueError: if the run, the variation, the format or the lesion is none that can be filmed.
     """
     seed, is_sampled = checks.integer(at_most=2**32 - 1)("seed", seed), checks.flag("is_sampled", is_sampled)
-    num_steps = checks.optional(checks.integer(at_least=1))("steps", num_steps)
+    num_steps = checks.optional(checks.integer())("steps", num_steps)
     result = run if isinstance(run, Result) else load_result(run, trust)
     _check(result.config, variation, format, num_steps, lesion)
     if output is None and isinstance(run, Result):
@@ -131,7 +131,7 @@ def _check(config: Config, variation: str, format: str, num_steps: int | None, l
     scene_of(task, variation)
     if format not in get_args(Format) or (format == "html" and not isinstance(task, Quadruped)):
         raise ValueError(f"format is {format!r}, but must be mp4 or gif, or for Quadruped html")
-    if num_steps is not None and num_steps > task.max_steps:
+    if num_steps is not None and not 1 <= num_steps <= task.max_steps:
         raise ValueError(f"steps is {num_steps}, but must be from 1 to the {task.max_steps} of a lifetime")
     if lesion is not None and not isinstance(lesion, Lesion):
         raise ValueError(f"lesion is {lesion!r}, but must be a Lesion or None")
