@@ -4,7 +4,11 @@ PYTHON ?= python3
 PYTHONS ?= 3.11 3.12
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.ready-for-runs
 READY := $(VENV)/.ready
+UV := $(shell command -v uv)
+# Without compiling what may never be imported.
+INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile)
 comma := ,
 
 .PHONY: help setup demo car-demo test test-versions lint format docs benchmarks lock clean
@@ -24,27 +28,27 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml
+# First what runs need, which is all that the demos wait for; then the tools of those who change the code.
+$(RUNS): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "hebbax needs Python 3.11 or newer: run make with PYTHON=/path/to/python" >&2; exit 2; }
 	@echo "Setting up $(VENV); this takes a minute or two ..."
-	@if command -v uv >/dev/null 2>&1; then \
-		uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) \
-		&& uv pip install --quiet --python $(BIN)/python -r requirements.lock \
-		&& uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
-	else \
-		"$(PYTHON)" -m venv $(VENV) \
-		&& $(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock \
-		&& $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
-	fi
+	@$(if $(UV),uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV),"$(PYTHON)" -m venv $(VENV))
+	@$(INSTALL) -c requirements.lock hatchling editables
+	@$(INSTALL) -c requirements.lock --no-build-isolation -e '.[viz]'
 	@touch $@
 
-demo: $(READY)
+$(READY): $(RUNS)
+	@echo "Adding the tools for tests and documentation ..."
+	@$(INSTALL) -r requirements.lock
+	@touch $@
+
+demo: $(RUNS)
 	$(BIN)/hebbax train quadruped-demo --run-dir runs/demo
 	$(BIN)/hebbax evaluate runs/demo
-	$(BIN)/hebbax report runs/demo
+	$(BIN)/hebbax report runs/demo --films 1
 
-car-demo: $(READY)
+car-demo: $(RUNS)
 	$(BIN)/hebbax train car-demo --run-dir runs/car-demo
 	$(BIN)/hebbax evaluate runs/car-demo
 	$(BIN)/hebbax report runs/car-demo

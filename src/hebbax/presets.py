@@ -99,11 +99,11 @@ def car_shared(rho: int) -> Callable[[], Config]:
 def quadruped_demo() -> Config:
     """Plasticity rules that visibly learn within minutes on two CPU cores. Not the paper's settings."""
     return Config(
-        task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0),
+        task=Quadruped(body="brax", episode_steps=120, burn_in_steps=0),
         policy=Hebbian(hidden_sizes=()),
         genome=Normal(init_scale=0.03),
-        strategy=ScoreFunction(population_size=256, std=Schedule(0.03), optimizer=Adam(Schedule(0.03)), common_random_numbers="pairs"),
-        generations=60,
+        strategy=ScoreFunction(population_size=64, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"),
+        generations=30,
         held_out="long_front_legs",
     )
 
