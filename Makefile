@@ -11,13 +11,14 @@ UV := $(shell command -v uv)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile)
 comma := ,
 
-.PHONY: help setup demo car-demo test test-versions lint format docs benchmarks lock clean
+.PHONY: help setup demo car-demo test test-all test-versions lint format docs benchmarks lock clean
 
 help:
 	@echo "make setup       installs everything into $(VENV)"
 	@echo "make demo        evolves a quadruped on four bodies, scores it on a fifth and writes a report"
 	@echo "make car-demo    evolves a driver that sees the road, and scores it with a grip it has not met"
-	@echo "make test        runs the tests"
+	@echo "make test        runs the tests, but for slow ones"
+	@echo "make test-all    runs all tests"
 	@echo "make test-versions  runs the tests and a short training with the oldest and the newest allowed versions; needs uv"
 	@echo "make lint        checks style, formatting and types"
 	@echo "make format      formats the code"
@@ -55,6 +56,9 @@ car-demo: $(RUNS)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m ""
 
 # The oldest and the newest versions that the bounds allow, on each Python of PYTHONS; the newest also without gymnax, which holds JAX back.
 VERSIONS := $(foreach python,$(PYTHONS),$(python)-oldest $(python)-newest $(python)-newest-without-gymnax)

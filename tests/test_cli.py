@@ -101,6 +101,7 @@ def test_sweep(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     assert "with strategy.population_size = 4, but this one has strategy.population_size = 8" in refusal(capsys, *asked)
 
 
+@pytest.mark.slow
 def test_experiment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A script's methods and defaults, with the options of its command line; all methods unless some are named."""
     default = cli.SweepOptions((), tmp_path / "default", folds=("heavy",), seeds=1, episodes=2, generations=1)

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import dataclasses
 import hebbax
@@ -18,6 +20,7 @@ assert result.history[0]["steps"] == 500 * 4 * 2, result.history
 LIMIT = 300  # s; it takes a tenth of that, most of it to compile. Without a pool larger than the cores it never ends.
 
 
+@pytest.mark.slow
 def test_one_generation_of_the_papers_population_ends():
     """A generation of 500 x 4 lifetimes on two devices of the CPU ends: their programs do not wait for each other for ever.
 

@@ -241,11 +241,12 @@ def test_scores_that_cannot_be_written_are_told(tmp_path: Path, monkeypatch: pyt
     assert "plastic, light held out, seed 0: mean return trained on" in capsys.readouterr().err
 
 
-def test_killed_sweep_goes_on(tmp_path: Path):
+@pytest.mark.parametrize("num_kills", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_killed_sweep_goes_on(tmp_path: Path, num_kills: int):
     """Killed again and again, a sweep loses at most an interval of checkpoints, repeats no finished run, and ends with the numbers of an undisturbed one."""
     kills = random.Random(1)
     runs = [tmp_path / f"runs/plastic/heavy/seed-{seed}" for seed in range(2)]
-    for _ in range(4):
+    for _ in range(num_kills):
         before = [newest_checkpoint(run) for run in runs]
         scored = {run: contents(run) for run in runs if (run / "evaluation-samples.json").exists()}
         process = start_python(SWEEP, tmp_path)

@@ -168,14 +168,15 @@ def test_runs_beside_one_that_diverges_go_on(tmp_path: Path):
     assert [f"the run with seed {seed} " in str(error.value) for seed in DIVERGING] == [True, False]
 
 
-def test_killed_run_gives_the_same_numbers(tmp_path: Path):
-    """Killed ten times at random instants and resumed, a run has the metrics of an undisturbed one; none is lost, none is there twice.
+@pytest.mark.parametrize("num_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
+    """Killed again and again at random instants and resumed, a run has the metrics of an undisturbed one; none is lost, none is there twice.
 
     Every process begins with the generation after the newest checkpoint. Mutations: `MetricsFile` that appends without cutting off what no checkpoint
     stands behind writes generations twice; a checkpoint before its metrics are written leaves some out; a `force=False`d save at an old number.
     """
     generations, kills = 60, random.Random(0)
-    for number in range(10):
+    for number in range(num_kills):
         begins_with = newest_checkpoint(tmp_path)
         process = start_python(TRAIN, tmp_path, generations)
         watchdog = threading.Timer(LIMIT, process.kill)

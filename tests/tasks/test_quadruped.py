@@ -47,6 +47,7 @@ def alone(reset: Callable[..., Any], step: Callable[..., Any]) -> Callable[..., 
     return functools.partial(live, reset, step)
 
 
+@pytest.mark.slow
 def test_lifetimes_in_a_batch_are_those_alone(
     task: Quadruped, reset: Callable[..., Any], step: Callable[..., Any], alone: Callable[..., Any]
 ):
