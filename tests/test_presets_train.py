@@ -88,7 +88,7 @@ def shrink_genome(genome: Any, num_synapses: int) -> Any:
 
 
 @pytest.mark.usefixtures("lenient_promotion")  # for Brax's physics
-@pytest.mark.parametrize("name", presets.PRESETS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == IN_ITS_OWN_WORLD)) for name in presets.PRESETS])
 def test_presets_train(name: str):
     """Five generations end with finite fitness, and the genome has moved. Mutation: a mirrored strategy for shared rules."""
     config = shrink(presets.PRESETS[name]())

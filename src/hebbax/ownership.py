@@ -1,18 +1,16 @@
 """Who works in a folder: one process, or one thread of it, at a time."""
 
 import contextlib
-import datetime
 import errno
 import fcntl
 import os
-import socket
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 LOCK = ".lock"
+LOCKS = Path("/proc/locks")  # Linux's list of who holds which lock on this machine.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # What file systems without locks say.
 
 
@@ -26,7 +24,8 @@ def owned(folder: Path) -> Iterator[None]:
     Raises:
         ValueError: if somebody else owns the folder; the error says who.
     """
-    with (folder / LOCK).open("a+", encoding="utf-8") as stream:
+    # The file is empty, and stays when the owner goes: to remove it could take away the lock of the next one.
+    with (folder / LOCK).open("ab") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,19 +36,15 @@ def owned(folder: Path) -> Iterator[None]:
             warnings.warn(
                 f"{folder} is on a file system without locks ({error}): see to it that no other process works in it", stacklevel=3
             )
-        stream.truncate(0)
-        stream.write(_myself())
-        stream.flush()
-        # The file stays when the owner goes: to remove it could take away the lock of the next one.
         yield
 
 
-def _owner(stream: TextIO) -> str:
-    stream.seek(0)
-    return stream.read().strip() or "another process"
-
-
-def _myself() -> str:
-    thread = threading.current_thread()
-    which = "" if thread is threading.main_thread() else f", thread {thread.name}"
-    return f"process {os.getpid()} on {socket.gethostname()}{which}, since {datetime.datetime.now().astimezone().isoformat(timespec='seconds')}"
+def _owner(stream: IO[bytes]) -> str:
+    """Who holds the lock of a file, in words."""
+    inode = str(os.fstat(stream.fileno()).st_ino)
+    # Such as "1: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF".
+    locks = [line.split() for line in LOCKS.read_text().splitlines()] if LOCKS.exists() else []
+    process = next((int(lock[4]) for lock in locks if lock[1] == "FLOCK" and lock[5].rpartition(":")[2] == inode), 0)
+    if process == os.getpid():
+        return f"another thread of this process, {process}"
+    return f"process {process}" if process > 0 else "another process, perhaps on another machine"

@@ -39,6 +39,7 @@ def moved(race: Race, way: jax.Array) -> Race:
     return race.replace(car=race.car.replace(center=race.car.center + way[None]))
 
 
+@pytest.mark.slow
 def test_task_conforms(task: CarRacing):
     """Shapes, data types, vmap and determinism; operation by operation and compiled it is the same race. Mutation: another step while it is traced."""
     testing.check_task(task)
