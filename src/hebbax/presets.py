@@ -102,7 +102,7 @@ def quadruped_demo() -> Config:
         task=Quadruped(body="brax", episode_steps=120, burn_in_steps=0),
         policy=Hebbian(hidden_sizes=()),
         genome=Normal(init_scale=0.03),
-        strategy=ScoreFunction(population_size=64, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"),
+        strategy=ScoreFunction(population_size=96, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"),
         generations=30,
         held_out="long_front_legs",
     )
