@@ -9,7 +9,6 @@ Without contact they do, which the tests hold: here is what contact makes of it.
 It writes `benchmarks/results/bullet_agreement.json` and prints tables for `docs/quadruped.md`.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hebbax import devices
+from hebbax.files import write_json
 from hebbax.run_dir import describe_environment
 from hebbax.tasks.quadruped import Quadruped
 from hebbax.tasks.quadruped.anatomy import Pose, place_limbs
@@ -40,7 +40,7 @@ def main() -> None:
     replays = [{"body": name, "gait": gait, **replay(name, gait)} for name in NAMES for gait in GAITS]
     lifetimes = [{"body": name, "gait": gait, **compare_lifetimes(name, gait)} for name in NAMES for gait in GAITS]
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps({"environment": describe_environment(), "replay": replays, "lifetimes": lifetimes}, indent=2) + "\n")
+    write_json(FILE, {"environment": describe_environment(), "replay": replays, "lifetimes": lifetimes})
     print_replays(replays)
     print_lifetimes(lifetimes)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hebbax
+from hebbax.files import write_json
 
 WINDOW = 5  # Generations at each end that are compared.
 
@@ -40,7 +41,7 @@ def write_results(name: str, results: dict[str, Any]) -> None:
             del score["returns"]
     file = Path(__file__).parent / "results" / f"{name}-{results['environment']['devices'][0]}.json"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(file, results)
     print(json.dumps({name: value for name, value in results.items() if name != "runs"}, indent=2))
 
 

@@ -203,7 +203,9 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
     results = {"environment": environments[-1], "ratios": ratios(rows), "cases": rows}
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"genomes-{environments[-1]['devices'][0].replace(' ', '-')}.json"
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    from hebbax.files import write_json  # Here: a peer's Python has no hebbax.
+
+    write_json(file, results)
     print(json.dumps(results["ratios"], indent=2), f"\nwritten to {file}")
 
 

@@ -26,6 +26,7 @@ import car_racing
 import quadruped
 
 import hebbax
+from hebbax.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 CORES = 2
@@ -87,7 +88,7 @@ def main() -> None:
     environment = describe_environment()
     results = {"environment": environment, "turns": options.turns, "ratios": ratios, "microseconds": microseconds}
     file = RESULTS / f"in-turn-{environment['devices'][0].replace(' ', '-')}.json"
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(file, results)
     print(json.dumps(ratios, indent=2), f"\nwritten to {file}")
 
 

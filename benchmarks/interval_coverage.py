@@ -3,13 +3,13 @@
 Scores are normal, equally distributed in five folds. Writes `benchmarks/results/interval-coverage.json`.
 """
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from hebbax.files import write_json
 from hebbax.statistics import improvement_interval, mean, stratified_interval
 
 FOLDS = 5
@@ -34,7 +34,7 @@ def main() -> None:
         "coverage": coverage,
     }
     file = Path(__file__).parent / "results" / "interval-coverage.json"
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(file, results)
     print(file.read_text())
 
 

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hebbax.files import write_json
 from hebbax.genomes.shared import SharedRules
 from hebbax.run_dir import describe_environment
 from hebbax.shaping import centred_ranks, standardize
@@ -33,7 +34,7 @@ def main() -> None:
     """Measures all numbers of rules."""
     rows = [measure(num_rules) for num_rules in NUM_RULES]
     results = {"environment": describe_environment(), "population": POPULATION, "std": STD, "rows": rows}
-    RESULT.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(RESULT, results)
     sys.stdout.write(json.dumps(rows, indent=2) + "\n")
 
 

@@ -4,7 +4,6 @@ Each of `THROWS` bodies begins `HEIGHT` above the ground, turned at random and t
 `STEPS` policy steps; with and without the bound on a body's rotation, `motion.MAX_TURN`. Writes `benchmarks/results/thrown-bodies.json`.
 """
 
-import json
 import math
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from hebbax.files import write_json
 from hebbax.rollout import stack
 from hebbax.run_dir import describe_environment
 from hebbax.tasks.quadruped import Quadruped, engine, motion
@@ -33,7 +33,7 @@ def main() -> None:
         "non_finite": {body: {name: count(body, turn) for name, turn in turns().items()} for body in ("brax", "bullet")},
     }
     file = Path(__file__).parent / "results" / "thrown-bodies.json"
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(file, results)
     print(file.read_text())
 
 
