@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -28,6 +29,8 @@ CONTACT_GAP = 0.01  # m, a lower leg this near to the ground touches it.
 GRACE_STEPS = 200  # Policy steps before a lifetime may end early.
 MIN_HEIGHT = 0.26  # m, of the torso.
 MAX_STEPS_BACKWARDS = 30
+
+LOADING = threading.Lock()
 
 
 class Life(Struct):
@@ -176,8 +179,10 @@ class Quadruped:
 
 @functools.cache
 def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
-    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives. They print that they did without warp, which nobody needs here.
-    with contextlib.redirect_stdout(io.StringIO()):
-        from hebbax.tasks.quadruped.engine import build_engine
+    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives. They print that they did without warp, which nobody needs here. One thread
+    # at a time: of two that redirect, the later would put back what the earlier had put there, and nothing would be seen any more.
+    with LOADING:
+        with contextlib.redirect_stdout(io.StringIO()):
+            from hebbax.tasks.quadruped.engine import build_engine
 
-    return build_engine(body, variation_set, pipeline)
+        return build_engine(body, variation_set, pipeline)
