@@ -47,6 +47,11 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path.home() / ".cache" / "hebbax"))
 
 
+def is_cpu() -> bool:
+    """Whether programs run on a CPU, where what is needed again should stay in a core's cache; elsewhere few large operations are fast."""
+    return jax.default_backend() == "cpu"
+
+
 def memory_bytes() -> int:
     """Bytes of memory that a device has: an accelerator's own, or what the cores of a CPU share."""
     statistics = jax.local_devices()[0].memory_stats() or {}
@@ -59,7 +64,7 @@ def chunk_size(num_bytes: int) -> int | None:
     Args:
         num_bytes: what one individual inherits and remembers in all its lifetimes.
     """
-    return min(CPU_CHUNK, max(1, CPU_CACHE // max(1, num_bytes))) if jax.default_backend() == "cpu" else None
+    return min(CPU_CHUNK, max(1, CPU_CACHE // max(1, num_bytes))) if is_cpu() else None
 
 
 def groups(num_individuals: int) -> list[slice]:
@@ -68,14 +73,14 @@ def groups(num_individuals: int) -> list[slice]:
     Alone, what an individual remembers and inherits stays in a core's cache for as long as it is needed, and XLA leaves it to one thread: it splits large
     operations over threads, and these wait for cores that are busy with other individuals. On a CPU there are no more than `CPU_CHUNK` groups.
     """
-    count = min(num_individuals, CPU_CHUNK) if jax.default_backend() == "cpu" else 1
+    count = min(num_individuals, CPU_CHUNK) if is_cpu() else 1
     size = -(-num_individuals // count)
     return [slice(start, start + size) for start in range(0, num_individuals, size)]
 
 
 def block_size() -> int:
     """How many numbers are worked on at a time where many more would be too many: on a CPU as many as its cores' caches hold with what is made of them."""
-    return CPU_BLOCK if jax.default_backend() == "cpu" else ACCELERATOR_BLOCK
+    return CPU_BLOCK if is_cpu() else ACCELERATOR_BLOCK
 
 
 def population_mesh(population_size: int) -> Mesh:

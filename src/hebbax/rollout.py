@@ -87,8 +87,12 @@ def advance(task: Task, policy: Policy, life: Life, genotype: Genotype, variatio
 def act(
     policy: Policy, genotype: Genotype, memory: Memory, observation: Float[Array, "..."], is_over: Bool[Array, ""]
 ) -> tuple[Action, Memory]:
-    """What an individual does, and what it remembers then; the memory of a lifetime that is over stays as it is."""
-    action, learnt = policy.act(genotype, memory, observation)
+    """What an individual does, and what it remembers then; the memory of a lifetime that is over stays as it is.
+
+    Products of matrices are of full float32, unless JAX is told otherwise: by itself it rounds to TF32 on GPUs, which plasticity adds up.
+    """
+    with jax.default_matmul_precision(jax.config.jax_default_matmul_precision or "highest"):
+        action, learnt = policy.act(genotype, memory, observation)
     return action, jax.tree.map(lambda old, new: jnp.where(is_over, old, new), memory, learnt)
 
 

@@ -88,7 +88,8 @@ def _backward(saved: tuple[Array, Array, Array, Array], weights: Float[Array, " 
             # A one beside the coefficients: its moment is the sum of the responsibilities.
             coefficients = jnp.concatenate([synapses, jnp.ones_like(synapses[:, :1])], axis=1)
             counted = coefficients * jnp.where(is_new, scale, 0.0)[:, None]
-            found = (responsibilities + shifted * scale[:, :, None], moments + counted @ shifted, jnp.minimum(least, jnp.min(sums, axis=1)))
+            added = jnp.matmul(counted, shifted, precision="highest")
+            found = (responsibilities + shifted * scale[:, :, None], moments + added, jnp.minimum(least, jnp.min(sums, axis=1)))
             return found, None
 
         none_yet = jnp.zeros((num_lanes, size, num_rules), logits.dtype)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+from hebbax import devices
 from hebbax.tasks.car_racing.dynamics import (
     UNIT,
     WHEEL_HALF_WIDTH,
@@ -93,8 +94,8 @@ def draw_frame(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: 
 
 def draw_view(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""], size: int) -> Float[Array, "size size 3"]:
     """Draws a frame and resizes it: each pixel of the view is the mean over its area of the frame, from 0 to 1."""
-    frame = _unpack(_draw(car, track, is_visited, time)).astype(jnp.float32) / 255
-    view = _resize(_resize(frame, size, axis=1), size, axis=2)
+    frame = _draw(car, track, is_visited, time)
+    view = resize_by_slices(frame, size) if devices.is_cpu() else resize_by_indices(frame, size)
     return jnp.moveaxis(view, 0, -1)
 
 
@@ -104,7 +105,7 @@ def _draw(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float
     return jnp.concatenate([field, _draw_panel(car)])
 
 
-def _unpack(colours: Int[Array, "96 96"]) -> Int[Array, "3 96 96"]:
+def _unpack(colours: Int[Array, "rows columns"]) -> Int[Array, "3 rows columns"]:
     return (colours[None] >> np.array([0, 8, 16], np.int32)[:, None, None]) & 255
 
 
@@ -296,18 +297,49 @@ def _draw_bar(panel: Int[Array, "panel 96"], across: tuple, upwards: tuple, colo
     return jnp.where(is_between(heights, upwards)[:, None] & is_between(columns, across)[None], colour, panel)
 
 
-def _resize(image: Float[Array, "..."], size: int, axis: int) -> Float[Array, "..."]:
-    """Resizes along an axis by means over areas.
+def resize_by_slices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 size size"]:
+    """Resizes by means over areas, axis by axis.
 
     The weights repeat with the greatest common divisor of both sizes; each place of the pattern is one weighted sum over all repeats.
     """
+    image = _unpack(frame).astype(jnp.float32) / 255
     repeats = math.gcd(size, FRAME)
     before, after = FRAME // repeats, size // repeats
+    weights = _overlaps(before, after)
+    for axis in (1, 2):
+        grouped = image.reshape(*image.shape[:axis], repeats, before, *image.shape[axis + 1 :])
+        parts = [jax.lax.index_in_dim(grouped, number, axis + 1, keepdims=False) for number in range(before)]
+        places = [sum(float(row[number]) * parts[number] for number in np.flatnonzero(row)) for row in weights]
+        image = jnp.stack(places, axis=axis + 1).reshape(*image.shape[:axis], size, *image.shape[axis + 1 :])
+    return image
+
+
+def resize_by_indices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 size size"]:
+    """Resizes by means over areas: each pixel of the view looks up the few of the frame that it covers.
+
+    One operation that reads and writes everything once; a CPU, which looks up one number at a time, takes longer with it.
+    """
+    weights = _overlaps(FRAME, size)
+    first = np.argmax(weights > 0, axis=1)
+    total = jnp.zeros((3, size, size), jnp.float32)
+    span = int(np.max(np.sum(weights > 0, axis=1)))
+    for down in range(span):
+        for right in range(span):
+            rows, columns = (np.minimum(first + step, FRAME - 1) for step in (down, right))
+            row_weights, column_weights = (_weights_at(weights, first + step) for step in (down, right))
+            pixels = _unpack(frame[rows[:, None], columns[None]]).astype(jnp.float32) / 255
+            total = total + (row_weights[:, None] * column_weights[None]).astype(np.float32) * pixels
+    return total
+
+
+def _weights_at(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Each row's weight in a column of its own; none beyond the last."""
+    padded = np.pad(weights, ((0, 0), (0, 1)))
+    return padded[np.arange(len(weights)), np.minimum(columns, weights.shape[1])]
+
+
+def _overlaps(before: int, after: int) -> np.ndarray:
+    """`[after, before]` which share of each pixel after comes from each pixel before."""
     ends = np.arange(after + 1) * before / after
     overlap = np.minimum(ends[1:, None], np.arange(1, before + 1)) - np.maximum(ends[:-1, None], np.arange(before))
-    weights = np.maximum(overlap, 0) * after / before
-
-    grouped = image.reshape(*image.shape[:axis], repeats, before, *image.shape[axis + 1 :])
-    parts = [jax.lax.index_in_dim(grouped, number, axis + 1, keepdims=False) for number in range(before)]
-    places = [sum(float(row[number]) * parts[number] for number in np.flatnonzero(row)) for row in weights]
-    return jnp.stack(places, axis=axis + 1).reshape(*image.shape[:axis], size, *image.shape[axis + 1 :])
+    return np.maximum(overlap, 0) * after / before
