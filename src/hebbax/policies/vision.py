@@ -143,7 +143,7 @@ def by_strips(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "
     return total
 
 
-CONVOLUTIONS = (functools.partial(by_lookup, stride=1), functools.partial(by_lookup, stride=STRIDE))
+CONVOLUTIONS = (functools.partial(by_strips, stride=1), functools.partial(by_strips, stride=STRIDE))
 
 
 def _convolve(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
