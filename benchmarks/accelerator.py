@@ -245,7 +245,7 @@ class Generations:
     def compile(self, options: argparse.Namespace) -> dict[str, Any]:
         """Makes the program of a generation."""
         started = time.perf_counter()
-        with jax.default_matmul_precision("highest" if "float32" in self.name else "default"):
+        with jax.default_matmul_precision("default" if "TF32" in self.name else None):
             self._config = self.config(options)
             self._mesh = devices.population_mesh(self._config.strategy.population_size)
             self._run = evolution.compile_generation(self._config, self._mesh)
@@ -462,8 +462,8 @@ JOBS: list[Job] = [
     Generations("quadruped", "quadruped-hebbian", 16384),
     Generations("car", "car-hebbian", 2048),
     Generations("quadruped, Brax's body", "quadruped-hebbian", 4096, body="brax"),
-    Generations("quadruped, products in float32", "quadruped-hebbian", 4096),
-    Generations("car, products in float32", "car-hebbian", 512),
+    Generations("quadruped, products in TF32", "quadruped-hebbian", 4096),
+    Generations("car, products in TF32", "car-hebbian", 512),
     Generations("quadruped, static", "quadruped-static", 4096),
 ]
 

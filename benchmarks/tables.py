@@ -7,6 +7,7 @@ the marks is written by hand.
 import json
 import math
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def main() -> None:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
-            table = make(json.loads((RESULTS / file).read_text())) if (RESULTS / file).exists() else NO_RESULT
+            table = make(read(RESULTS / file)) if (RESULTS / file).exists() else NO_RESULT
             text = re.sub(
                 rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
                 lambda found, table=table: found[1] + table + "\n" + found[2],
@@ -32,6 +33,12 @@ def main() -> None:
                 flags=re.S,
             )
         page.write_text(text)
+
+
+def read(file: Path) -> Any:
+    """A benchmark's results: of one JSON, or a list of one for each line."""
+    text = file.read_text()
+    return [json.loads(line) for line in text.splitlines()] if file.suffix == ".jsonl" else json.loads(text)
 
 
 def demo(results: dict[str, Any]) -> str:
@@ -248,6 +255,43 @@ def box2d(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", " ".join(counts)])
 
 
+def device(lines: list[dict[str, Any]]) -> str:
+    """Generations on an accelerator, beside the first record of it."""
+    about = next(line for line in lines if line["name"] == "device")
+    first = {(line["name"], line.get("population")): line for line in read(RESULTS / "device-nvidia-h200-first.jsonl")}
+    rows = [
+        f"On one {about['devices'][0]}, Python {about['python']}, jax {about['packages']['jax']}; {about['started'][:10]}. Four variations, 200 steps.",
+        "",
+        "| | population | steps per second | at first | seconds of a generation | memory of its program |",
+        "|---|---|---|---|---|---|",
+    ]
+    for line in lines:
+        if line.get("episode_steps") == 200:
+            before = first[line["name"], line["population"]]["steps_per_second"]
+            rows.append(
+                f"| {line['name']} | {line['population']:,} | {line['steps_per_second']:,} | {before:,} | "
+                f"{statistics.median(line['generation_seconds']):.2f} | {line['program_bytes'] / 1e9:.1f} GB |"
+            )
+    rows += ["", "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), 10 (world) |", "|---|---|---|---|"]
+    for line in lines:
+        if line["name"].startswith("agreement"):
+            what = "observation" if "observation_1" in line else "action" if "action_1" in line else None
+            if what:
+                last = line["action_20"] if what == "action" else line["observation_10"]
+                rows.append(f"| {line['name'][11:]} | {line[f'{what}_1']:.0e} | {line[f'{what}_5']:.0e} | {last:.0e} |")
+    return "\n".join(rows)
+
+
+def device_speed(lines: list[dict[str, Any]]) -> str:
+    """An accelerator's speed in a sentence."""
+    speeds = {(line["name"], line.get("population")): line.get("steps_per_second") for line in lines}
+    device = next(line for line in lines if line["name"] == "device")["devices"][0]
+    return (
+        f"On one {device}, with the paper's networks: {speeds['quadruped, products in float32', 4096]:,} quadruped steps a second (4,096 individuals in four "
+        f"bodies), {speeds['car, products in float32', 512]:,} racer steps from pixels (512 drivers in four variations, most of whom end early)."
+    )
+
+
 def thrown(results: dict[str, Any]) -> str:
     """How many thrown bodies of all variations left the finite numbers, by their spin."""
     rows = [
@@ -289,6 +333,8 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),
     "car-parts": ("car-racing-cpu.json", car_parts),
+    "device-speed": ("device-nvidia-h200.jsonl", device_speed),
+    "device": ("device-nvidia-h200.jsonl", device),
     "thrown": ("thrown-bodies.json", thrown),
     "small-quadruped": (f"{EXPERIMENTS}/small-genomic-bottleneck-quadruped/results.json", experiment),
     "small-car": (f"{EXPERIMENTS}/small-genomic-bottleneck-car/results.json", experiment),

@@ -56,3 +56,9 @@ def unshared_programs() -> Iterator[None]:
     """Compiles anew at every call, as it is outside of a sweep."""
     with programs.shared(is_shared=False):
         yield
+
+
+@pytest.fixture
+def forms_of_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has programs take the forms that they have where there is no CPU, on this CPU."""
+    monkeypatch.setattr(devices, "is_cpu", lambda: False)

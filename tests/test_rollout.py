@@ -173,3 +173,21 @@ def test_a_batch_ends_with_its_last_lifetime():
         jax.effects_barrier()
         assert int(jnp.max(outcomes.num_steps)) == last_step
         assert task.num_steps == num_segments * rollout.SEGMENT * POPULATION * 3
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, "highest"), ("default", "default")])
+def test_policies_multiply_in_full_float32(asked, given):
+    """On GPUs JAX rounds to TF32 by itself; whoever asks for that gets it."""
+    seen = []
+
+    class Observant(Hebbian):
+        def act(self, genotype, memory, observation):
+            seen.append(jax.config.jax_default_matmul_precision)
+            return super().act(genotype, memory, observation)
+
+    def live(keys, genotypes):
+        return rollout.live(TASK, Observant(hidden_sizes=(3,)), keys, genotypes, stacked(TASK))
+
+    with jax.default_matmul_precision(asked):
+        jax.eval_shape(live, keys(), genotypes())
+    assert set(seen) == {given}

@@ -41,6 +41,13 @@ def test_features_are_those_of_flax(shape):
     np.testing.assert_allclose(look(filters(), picture), jnp.ravel(features), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(84, 84, 3), (33, 20, 3)])
+@pytest.mark.usefixtures("forms_of_accelerators")
+def test_features_are_those_of_flax_on_accelerators(shape):
+    """Mutation: rows and columns of the strips exchanged."""
+    test_features_are_those_of_flax(shape)
+
+
 def test_the_papers_size():
     """648 features, 91,328 plastic synapses, and 162 + 1,200 numbers of filters."""
     shape = Vision().genotype_shape(Picture())

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax.tasks.car_racing.render import PANEL, draw_frame, draw_view
+from hebbax.tasks.car_racing.render import PANEL, draw_frame, draw_view, resize_by_indices, resize_by_slices
 from hebbax.tasks.car_racing.track import pave
 from tasks.car_golden import RUNS, SEEDS, drive_all, golden_lap, load
 
@@ -61,3 +61,10 @@ def test_view_is_the_mean_over_areas(size: int):
     each = parts // size
     expected = split.reshape(size, each, size, each, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(view, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [96, 84, 50, 32, 24])
+def test_both_ways_to_resize_agree(size: int):
+    """Random colours; to the last digits, for the order of sums differs. Mutation: an axis' weights moved by one."""
+    frame = jax.random.randint(jax.random.key(0), (96, 96), 0, 2**24)
+    np.testing.assert_allclose(resize_by_indices(frame, size), resize_by_slices(frame, size), rtol=0, atol=1e-6)

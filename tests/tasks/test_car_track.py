@@ -37,6 +37,14 @@ def test_tiles_and_borders_are_the_recorded_ones(seed: str):
     np.testing.assert_allclose(np.stack(drawn), golden[f"{seed}/road_poly"], rtol=0, atol=1e-3)
 
 
+@pytest.mark.usefixtures("forms_of_accelerators")
+def test_several_attempts_at_once_give_the_same_tracks(tracks: Track):
+    """An accelerator draws several and keeps the first that closes. Mutation: the last of them kept."""
+    drawn = jax.jit(jax.vmap(draw_track))(jax.random.split(jax.random.key(0), NUM_TRACKS)[:64])
+    np.testing.assert_array_equal(drawn.length, tracks.length[:64])
+    np.testing.assert_allclose(drawn.point, tracks.point[:64], rtol=0, atol=1e-3)
+
+
 def test_every_track_is_closed(tracks: Track):
     """Neighbouring points are one stride apart; where the ends meet the original allows one stride to either side of its way, as it measures it."""
     last = jax.vmap(lambda points, length: points[length - 1])(tracks.point, tracks.length)

@@ -1,6 +1,8 @@
 """The quadruped as a task: what it promises to a rollout, how lifetimes start and end, and which configurations it refuses."""
 
 import functools
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -159,3 +161,19 @@ def test_bad_configurations_are_refused(field: str, value: Any, allowed: str):
     """Errors name the field, what was given and what is allowed."""
     with pytest.raises(ValueError, match=rf"{field}.*{value}.*{allowed}"):
         Quadruped(**{field: value})
+
+
+def test_threads_that_load_the_physics_leave_stdout_alone():
+    """In a process of its own, which has not loaded it yet: what one redirects meanwhile the other must not put back for good."""
+    program = """
+import threading
+import hebbax
+threads = [threading.Thread(target=lambda body=body: hebbax.Quadruped(body=body).variations) for body in ("bullet", "brax")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("heard")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout == "heard\n"

@@ -91,62 +91,32 @@ def look(filters: tuple[Array, ...], picture: Float[Array, "rows columns 3"]) ->
 
     The maximum comes before the tanh, which is the same and spares three of four.
     """
-    convolutions = (_convolve, _convolve_thinly) if devices.is_cpu() else CONVOLUTIONS
+    on_cpu = (convolve_by_shifts, convolve_thinly)
+    elsewhere = (convolve_by_strips, functools.partial(convolve_by_strips, stride=STRIDE))
     features = jnp.moveaxis(picture, -1, 0)
-    for convolve, kernel in zip(convolutions, filters, strict=True):
+    for convolve, kernel in zip(on_cpu if devices.is_cpu() else elsewhere, filters, strict=True):
         features = jnp.tanh(_pool(convolve(features, kernel)))
     return jnp.ravel(jnp.moveaxis(features, 0, -1))
 
 
-def by_lookup(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int) -> Float[Array, "_out _ _"]:
-    """A convolution as one sum over what each place looks up."""
-    height, width, num_in, num_out = kernel.shape
-    _, rows, columns = channels.shape
-    rows_out, columns_out = (rows - height) // stride + 1, (columns - width) // stride + 1
-    shape = (height * width * num_in, rows_out * columns_out)
-    tap, place = (jax.lax.broadcasted_iota(jnp.int32, shape, axis) for axis in (0, 1))
-    channel, x, y = tap % num_in, tap // num_in % width, tap // num_in // width
-    row, column = place // columns_out, place % columns_out
-    index = (channel * rows + stride * row + y) * columns + stride * column + x
-    seen = channels.reshape(-1).at[index].get(mode="promise_in_bounds")
-    total = jnp.sum(kernel.reshape(-1, num_out)[:, :, None] * seen[:, None], axis=0)
-    return total.reshape(num_out, rows_out, columns_out)
+# XLA's own convolution with a kernel for each individual takes many times as long on a CPU, and longer than strips on a GPU.
 
 
-def by_product(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int) -> Float[Array, "_out _ _"]:
-    """A convolution as a product of matrices."""
-    height, width, num_in, num_out = kernel.shape
-    _, rows, columns = channels.shape
-    rows_out, columns_out = (rows - height) // stride + 1, (columns - width) // stride + 1
-    rows_end, columns_end = stride * (rows_out - 1) + 1, stride * (columns_out - 1) + 1
-    seen = [channels[:, y : y + rows_end : stride, x : x + columns_end : stride] for y in range(height) for x in range(width)]
-    seen = jnp.concatenate(seen).reshape(height * width * num_in, -1)
-    return (kernel.reshape(-1, num_out).T @ seen).reshape(num_out, rows_out, columns_out)
-
-
-def by_library(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int) -> Float[Array, "_out _ _"]:
-    """A convolution by XLA's own."""
-    return jax.lax.conv_general_dilated(channels[None], kernel, (stride, stride), "VALID", dimension_numbers=("NCHW", "HWIO", "NCHW"))[0]
-
-
-def by_strips(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int) -> Float[Array, "_out _ _"]:
-    """A convolution as one product of matrices for each row of the kernel."""
-    height, width, num_in, num_out = kernel.shape
-    _, rows, columns = channels.shape
-    rows_out, columns_out = (rows - height) // stride + 1, (columns - width) // stride + 1
-    columns_end = stride * (columns_out - 1) + 1
-    strips = jnp.concatenate([channels[:, :, x : x + columns_end : stride] for x in range(width)])
-    total = jnp.zeros((num_out, rows_out, columns_out), jnp.float32)
+def convolve_by_strips(
+    channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int = 1
+) -> Float[Array, "_out _ _"]:
+    """A convolution as a product of matrices for each row of the kernel: few large operations, as accelerators like them."""
+    height, width, _, num_out = kernel.shape
+    rows, columns = ((size - extent) // stride + 1 for size, extent in zip(channels.shape[1:], (height, width), strict=True))
+    strips = jnp.concatenate([channels[:, :, x : x + stride * (columns - 1) + 1 : stride] for x in range(width)])
+    total = jnp.zeros((num_out, rows, columns), jnp.float32)
     for y in range(height):
-        seen = strips[:, y : y + stride * (rows_out - 1) + 1 : stride]
+        seen = strips[:, y : y + stride * (rows - 1) + 1 : stride]
         total = total + jnp.einsum("krc,ko->orc", seen, kernel[y].reshape(-1, num_out))
     return total
 
 
-CONVOLUTIONS = (functools.partial(by_strips, stride=1), functools.partial(by_strips, stride=STRIDE))
-
-
-def _convolve(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
+def convolve_by_shifts(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
     """A convolution over pictures whose rows lie behind one another: a shift is one slice, and the loops are long."""
     height, width, num_in, num_out = kernel.shape
     _, rows, columns = channels.shape
@@ -163,7 +133,7 @@ def _convolve(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "
     return total.reshape(num_out, -1, columns)[:, :, : columns - width + 1]
 
 
-def _convolve_thinly(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
+def convolve_thinly(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
     """A convolution at every `STRIDE`-th pixel, over pictures thinned beforehand, so that loops go over neighbouring numbers."""
     height, width, num_in, _ = kernel.shape
     rows, columns = (channels.shape[1] - height) // STRIDE + 1, (channels.shape[2] - width) // STRIDE + 1

@@ -95,7 +95,8 @@ def draw_frame(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: 
 def draw_view(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""], size: int) -> Float[Array, "size size 3"]:
     """Draws a frame and resizes it: each pixel of the view is the mean over its area of the frame, from 0 to 1."""
     frame = _draw(car, track, is_visited, time)
-    view = resize_by_slices(frame, size) if devices.is_cpu() else resize_by_indices(frame, size)
+    # A small view covers so many pixels with each of its own that looking them up one by one would be a long program.
+    view = resize_by_slices(frame, size) if devices.is_cpu() or size < FRAME // 4 else resize_by_indices(frame, size)
     return jnp.moveaxis(view, 0, -1)
 
 
@@ -319,23 +320,20 @@ def resize_by_indices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 
 
     One operation that reads and writes everything once; a CPU, which looks up one number at a time, takes longer with it.
     """
-    weights = _overlaps(FRAME, size)
-    first = np.argmax(weights > 0, axis=1)
+    overlaps = _overlaps(FRAME, size)
+    is_covered = overlaps > 1e-9
+    first, span = np.argmax(is_covered, axis=1), int(np.max(np.sum(is_covered, axis=1)))
+    # Beyond the frame there are places of no weight.
+    overlaps = np.pad(overlaps, ((0, 0), (0, span)))
+    weights = [overlaps[np.arange(size), first + step] for step in range(span)]
+    places = [np.minimum(first + step, FRAME - 1) for step in range(span)]
+
     total = jnp.zeros((3, size, size), jnp.float32)
-    span = int(np.max(np.sum(weights > 0, axis=1)))
-    for down in range(span):
-        for right in range(span):
-            rows, columns = (np.minimum(first + step, FRAME - 1) for step in (down, right))
-            row_weights, column_weights = (_weights_at(weights, first + step) for step in (down, right))
-            pixels = _unpack(frame[rows[:, None], columns[None]]).astype(jnp.float32) / 255
-            total = total + (row_weights[:, None] * column_weights[None]).astype(np.float32) * pixels
+    for row, row_weight in zip(places, weights, strict=True):
+        for column, column_weight in zip(places, weights, strict=True):
+            pixels = _unpack(frame[row[:, None], column[None]]).astype(jnp.float32) / 255
+            total = total + (row_weight[:, None] * column_weight[None]).astype(np.float32)[None] * pixels
     return total
-
-
-def _weights_at(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Each row's weight in a column of its own; none beyond the last."""
-    padded = np.pad(weights, ((0, 0), (0, 1)))
-    return padded[np.arange(len(weights)), np.minimum(columns, weights.shape[1])]
 
 
 def _overlaps(before: int, after: int) -> np.ndarray:
