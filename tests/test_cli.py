@@ -287,6 +287,7 @@ cli.main(["train", "quadruped-demo", "--cores", "3", "--held-out", "default"])
 """
 
 
+@pytest.mark.slow
 def test_cores_are_settled_before_jax_starts():
     """The number of devices is the one asked for, though a preset's bodies are arrays, which start JAX.
 

@@ -32,7 +32,7 @@ POLICIES = [
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
     LSTM(hidden_sizes=(3, 4)),
     LSTM(hidden_sizes=(3,), is_output_linear=True),
-    *(Vision(head(hidden_sizes=(3,), is_output_linear=True)) for head in (Hebbian, Static, LSTM)),
+    *(pytest.param(Vision(head(hidden_sizes=(3,), is_output_linear=True)), marks=pytest.mark.slow) for head in (Hebbian, Static, LSTM)),
 ]
 GENOMES = [
     Normal(),
@@ -46,7 +46,8 @@ STRATEGIES = [
     ScoreFunction(population_size=3, is_mirrored=False, common_random_numbers="population"),
     ScoreFunction(population_size=4, optimizer=Adam(), common_random_numbers="pairs"),
     ScoreFunction(population_size=4, optimizer=Natural(PerPart((("mean", Sgd()),), rest=Adam()))),
-    *(Evosax(algorithm, population_size=4) for algorithm in ("CMA_ES", "Sep_CMA_ES", "SNES", "xNES", "PGPE", "Open_ES")),
+    *(Evosax(algorithm, population_size=4) for algorithm in ("SNES", "PGPE", "Open_ES")),
+    *(pytest.param(Evosax(algorithm, population_size=4), marks=pytest.mark.slow) for algorithm in ("CMA_ES", "Sep_CMA_ES", "xNES")),
 ]
 SEEDS = [jnp.asarray(seed) for seed in range(3)]  # Keys are made of them anew, for a key may be used once.
 GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).genotype_shape(Cart())

@@ -77,6 +77,7 @@ def test_own_task_is_small(files: dict[str, str]):
     assert sum(len(code.splitlines()) for code in files.values()) < 60
 
 
+@pytest.mark.slow
 def test_own_task_learns(files: dict[str, str], tmp_path: Path):
     """The page's code runs as it stands, scores three variations, one held out, and fitness rises by more than four standard errors.
 

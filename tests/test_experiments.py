@@ -18,6 +18,7 @@ def test_all_experiments_are_seen():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_experiment_is_described_and_its_methods_can_be_made(script: Path):
     """A reader finds what a file is to show and how; all methods share their task, and stand for different things."""

@@ -152,6 +152,7 @@ def test_class_of_a_function_is_told():
         from_plain(to_plain(Local()))
 
 
+@pytest.mark.slow
 def test_class_of_a_script_is_told_when_the_run_starts(tmp_path: Path):
     """A script's own task is warned of at the start, by which words it is read back; another process reads it with them alone.
 

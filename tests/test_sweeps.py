@@ -98,6 +98,7 @@ def test_finished_sweep_is_left_alone(finished: Path, trained: list[list[Path]],
     assert capsys.readouterr().err == f"4 runs in {finished}, 4 of them done\n"
 
 
+@pytest.mark.slow
 def test_sweep_grows(tmp_path: Path, trained: list[list[Path]]):
     """Methods, folds, seeds and generations can be added, only what is missing is made, and the list keeps what is no longer asked for.
 
@@ -282,6 +283,7 @@ def test_interrupt_ends_the_sweep_with_a_checkpoint(tmp_path: Path):
     assert not (tmp_path / "runs/plastic/heavy/seed-1").exists()
 
 
+@pytest.mark.slow
 def test_jobs_run_through_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Each missing run is a job in a process of its own, and the folder is as if this process had made it."""
     monkeypatch.setenv("PYTHONPATH", ":".join([str(Path(__file__).parent), str(Path(hebbax.__file__).parents[1])]))

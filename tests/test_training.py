@@ -1,13 +1,16 @@
 """The training loop: what it returns, that it repeats itself, and that it survives being stopped at any instant."""
 
+import dataclasses
 import json
 import random
 import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -168,7 +171,28 @@ def test_runs_beside_one_that_diverges_go_on(tmp_path: Path):
     assert [f"the run with seed {seed} " in str(error.value) for seed in DIVERGING] == [True, False]
 
 
-@pytest.mark.parametrize("num_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+@dataclasses.dataclass(frozen=True)
+class Misfit:
+    """A cart that says with a number whether it is over."""
+
+    cart: Cart = dataclasses.field(default_factory=Cart)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cart, name)
+
+    def step(self, state: Any, action: Any, variation: Any) -> Any:
+        state, observation, reward, is_end = self.cart.step(state, action, variation)
+        return state, observation, reward, is_end.astype(jnp.float32)
+
+
+def test_task_that_does_not_fit_leaves_no_folder(tmp_path: Path):
+    """Otherwise the mended task, of another configuration, would be refused there. Mutation: the refusal by the rollout alone."""
+    with pytest.raises(ValueError, match="the end of the lifetime has dtype float32"):
+        hebbax.train(dataclasses.replace(small_config(), task=Misfit()), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("num_kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
     """Killed again and again at random instants and resumed, a run has the metrics of an undisturbed one; none is lost, none is there twice.
 

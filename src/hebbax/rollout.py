@@ -91,7 +91,8 @@ def act(
 
     Products of matrices are of full float32, unless JAX is told otherwise: by itself it rounds to TF32 on GPUs, which plasticity adds up.
     """
-    with jax.default_matmul_precision(jax.config.jax_default_matmul_precision or "highest"):
+    asked: Any = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    with jax.default_matmul_precision(asked or "highest"):
         action, learnt = policy.act(genotype, memory, observation)
     return action, jax.tree.map(lambda old, new: jnp.where(is_over, old, new), memory, learnt)
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-from hebbax import devices, interrupts, rollout
+from hebbax import devices, interfaces, interrupts, rollout
 from hebbax.checkpoint import Checkpoints
 from hebbax.config import Config
 from hebbax.evolution import TrainingState, alike, compile_generation, initial_state, random_keys
@@ -22,6 +22,7 @@ from hebbax.genomes.base import Genome
 from hebbax.ownership import owned
 from hebbax.plain import unreadable_parts
 from hebbax.run_dir import MetricsFile, check_run_dir, note_start, open_run, read_metrics
+from hebbax.tasks.base import Task
 
 Metrics = dict[str, Any]
 Callback = Callable[[Metrics], None]
@@ -98,6 +99,7 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
     configs = [config for config, _ in runs]
     _check_arguments(runs, callbacks)
     _check_together(configs)
+    _check_task(configs[0].task)
     mesh = devices.population_mesh(configs[0].strategy.population_size)
     with ExitStack() as stack:
         making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
@@ -275,6 +277,12 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
     for callback in callbacks if isinstance(callbacks, Sequence) else [callbacks]:
         if not isinstance(callbacks, Sequence) or not callable(callback):
             raise ValueError(f"callbacks is {callbacks!r}, but must be a list of functions of a generation's metrics")
+
+
+def _check_task(task: Task) -> None:
+    """Refuses a task whose functions return what no rollout can use, before a folder is made. Our own are tested, and take seconds to trace."""
+    if not type(task).__module__.startswith("hebbax."):
+        interfaces.fit_task(task)
 
 
 def _check_together(configs: Sequence[Config]) -> None:

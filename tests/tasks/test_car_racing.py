@@ -62,6 +62,7 @@ def test_rewards_are_the_recorded_ones(run: str):
     np.testing.assert_allclose(rewards[1:], load("car_trajectories.npz")[f"{run}/reward"][1:], rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_races_do_not_depend_on_the_batch(task: CarRacing):
     """Fifty steps of a key alone, and among three keys in all five variations under two maps."""
     actions = jnp.stack([0.3 * jnp.sin(jnp.arange(50.0)), jnp.full(50, 0.4), jnp.zeros(50)], axis=1)

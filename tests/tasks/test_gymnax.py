@@ -39,6 +39,7 @@ def test_steps_are_the_tasks(made: tuple[Any, Any]):
     assert int(state.time) == 30
 
 
+@pytest.mark.slow
 def test_episodes_follow_each_other(made: tuple[Any, Any]):
     """In a batch of two, one is lost beyond the playfield and one is truncated later: each starts again, on a new track."""
     env, params = made
