@@ -121,7 +121,7 @@ def test_two_devices_give_the_numbers_of_one(who):
     for mesh in (one_device(), devices.population_mesh(6)):
         task = TracedCart()
         results.append(evolve(config(task, population_size=6, common_random_numbers=who), mesh))
-        assert task.num_traces == 1
+        assert task.num_traces == 2
     assert int(results[0][1]["steps"]) == int(results[1][1]["steps"])
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
         # Fitness is a sum of 13 rewards, a step one of six individuals divided by sigma = 0.1: some ten roundings of numbers of order one to ten.
@@ -166,11 +166,11 @@ def test_an_odd_population_evolves():
 
 
 def test_a_training_traces_its_task_once():
-    """A whole run traces the step of its task once, and all its generations use that program. Mutation: compile inside of the loop."""
+    """A whole run traces the step of its task once to see that it fits, and once for the program of all its generations. Mutation: compile inside of the loop."""
     task = TracedCart()
     result = training.train(config(task, population_size=2))
     assert len(result.history) == 3
-    assert task.num_traces == 1
+    assert task.num_traces == 2
 
 
 def test_a_task_may_compute_its_constants_while_it_is_traced():
