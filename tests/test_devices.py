@@ -166,7 +166,7 @@ def test_an_odd_population_evolves():
 
 
 def test_a_training_traces_its_task_once():
-    """A whole run traces the step of its task once to see that it fits, and once for the program of all its generations. Mutation: compile inside of the loop."""
+    """A whole run traces the step of its task to see that it fits, and once more for all generations. Mutation: compile inside of the loop."""
     task = TracedCart()
     result = training.train(config(task, population_size=2))
     assert len(result.history) == 3
