@@ -121,7 +121,7 @@ def test_two_devices_give_the_numbers_of_one(who):
     for mesh in (one_device(), devices.population_mesh(6)):
         task = TracedCart()
         results.append(evolve(config(task, population_size=6, common_random_numbers=who), mesh))
-        assert task.num_traces == 2
+        assert task.num_traces == 1
     assert int(results[0][1]["steps"]) == int(results[1][1]["steps"])
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
         # Fitness is a sum of 13 rewards, a step one of six individuals divided by sigma = 0.1: some ten roundings of numbers of order one to ten.

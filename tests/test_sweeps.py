@@ -133,7 +133,7 @@ def test_missing_scores_are_made_without_training(finished: Path, tmp_path: Path
         assert before[name] == contents(finished / "runs/plastic/light/seed-0")[name] or name == "metrics.jsonl"
 
 
-@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("together", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_together_is_one_call_for_each_method(tmp_path: Path, trained: list[list[Path]], together: bool):
     """All folds and seeds of a method go through `train_together` at once, otherwise each by itself; the files are the same."""
     hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, TWO_FOLDS, 2, 2, together=together)

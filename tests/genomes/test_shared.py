@@ -203,7 +203,7 @@ def test_joint_is_its_parts():
     np.testing.assert_array_equal(genome.mode().weights[0], genome.parts["weights"].mean[0])
 
 
-@pytest.mark.parametrize("num_rules", [pytest.param(1, marks=pytest.mark.slow), 16, 96, 768])
+@pytest.mark.parametrize("num_rules", [pytest.param(1, marks=pytest.mark.slow), 16, 96, pytest.param(768, marks=pytest.mark.slow)])
 def test_natural_steps_are_as_long_for_any_number_of_rules(num_rules: int):
     """Under random fitness a rule's coefficient moves by std^2 / P in the mean square, and a synapse's probabilities by (1 - 1 / M) / P in sum, to 20%.
 
