@@ -119,13 +119,14 @@ class Worker:
         self.answer = self._read()
 
     def measure(self) -> dict[str, Any]:
-        """Has it measure. After a failure the answer is the error."""
-        if "error" not in self.answer:
+        """Has it measure, the first time. After a failure the answer is the error."""
+        if self._process.poll() is None and "error" not in self.answer:
             assert self._process.stdin
             self._process.stdin.write("go\n")
             self._process.stdin.flush()
             self.answer |= self._read()
         self._process.kill()
+        self._process.wait()
         return self.answer
 
     def _read(self) -> dict[str, Any]:
@@ -134,6 +135,14 @@ class Worker:
             if line.startswith("{"):
                 return json.loads(line)
         return {"error": f"the process ended with code {self._process.wait()}"}
+
+
+def start_worker(number: int, options: argparse.Namespace) -> Worker:
+    """Starts a worker. A rehearsal needs no quiet, but memory for few processes: there it measures at once."""
+    worker = Worker(number, options)
+    if options.tiny:
+        worker.measure()
+    return worker
 
 
 def main() -> None:
@@ -153,7 +162,7 @@ def main() -> None:
     lines = Lines(options.out, options.seconds)
     chosen = [number for number, job in enumerate(JOBS) if not options.only or job.name in options.only.split(";")]
     with concurrent.futures.ThreadPoolExecutor(options.processes) as pool:
-        compiling = {number: pool.submit(Worker, number, options) for number in chosen}
+        compiling = {number: pool.submit(start_worker, number, options) for number in chosen}
         # Nothing is measured while others compile.
         concurrent.futures.wait(compiling.values(), timeout=max(1.0, 0.6 * options.seconds))
         lines.write("compiled", done=sum(worker.done() for worker in compiling.values()), of=len(compiling))
