@@ -24,13 +24,21 @@ def _missing(results: Results, records: Sequence[Record]) -> list[str]:
         unscored = set()  # The page of a single run says so in the place of its scores.
     unfinished = sum(record.generations < record.wanted for record in records)
     stale = sum(record.evaluated is not None and record.evaluated < record.generations for record in records)
-    return [
-        f"{count(total - begun, 'run')} of {total} {_have(total - begun)} not begun." if begun < total else "",
-        f"{count(unfinished, 'run')} of {total} {_have(unfinished)} begun but {_have(unfinished)} not come to the last generation." if unfinished else "",
-        f"{count(len(unscored), 'run')} of {total} {_have(len(unscored))} no scores, or not both kinds of them, and {_is(len(unscored))} missing from the "
-        "tables of scores; while runs are missing, methods may be compared over different folds and seeds." if unscored else "",
-        f"{count(stale, 'run')} went on after {'it was' if stale == 1 else 'they were'} scored: the scores are of an earlier genome." if stale else "",
-    ]  # fmt: skip
+    sentences = {
+        f"{count(total - begun, 'run')} of {total} {_have(total - begun)} not begun.": total - begun,
+        (
+            f"{count(unfinished, 'run')} of {total} {_have(unfinished)} begun but {_have(unfinished)} not come to the last generation."
+        ): unfinished,
+        (
+            f"{count(len(unscored), 'run')} of {total} {_have(len(unscored))} no scores, or not both "
+            f"kinds of them, and {_is(len(unscored))} missing from the tables of scores; while runs "
+            "are missing, methods may be compared over different folds and seeds."
+        ): len(unscored),
+        (
+            f"{count(stale, 'run')} went on after {'it was' if stale == 1 else 'they were'} scored: the scores are of an earlier genome."
+        ): stale,
+    }
+    return [sentence if number else "" for sentence, number in sentences.items()]
 
 
 def _small(results: Results, records: Sequence[Record]) -> list[str]:

@@ -74,7 +74,7 @@ class CarRacingEnvironment(environment.Environment):
         self.obs_shape = task.observation_shape
 
     @property
-    def default_params(self) -> EnvParams:  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+    def default_params(self) -> EnvParams:  # pyright: ignore
         """The default variation, for at most 1,000 steps."""
         return EnvParams(variation=self.variations["default"], max_steps_in_episode=1000)
 
