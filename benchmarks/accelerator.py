@@ -1,14 +1,20 @@
-"""What hebbax does on one accelerator: are its numbers right, how fast is a generation, and where does the time go.
+"""What hebbax does on one accelerator.
 
-Each figure is a line of JSON, written as soon as it is known, the most important first: a time limit loses only what was left. Every figure has a process
-of its own. All compile side by side at the start, and measure one after another when all have compiled. `--tiny` rehearses on a CPU.
+Are its numbers right, how fast is a generation, and where does the time go.
+
+Each figure is a line of JSON, written as soon as it is known, the most important first: a time
+limit loses only what was left. Every figure has a process of its own. All compile side by side at
+the start, and measure one after another when all have compiled. `--tiny` rehearses on a CPU.
 
 Figures
-    device: bytes a second of a large copy, read and written; operations a second of a product of float32 matrices; seconds that a trip of a loop takes,
-        with one operation in it and with 33 that cannot be fused.
-    generations: seconds of whole generations, the strategy's part included, in the paper's networks; steps are the lifetimes', of all individuals and
-        variations. `plasticity` has no physics, `physics` no network.
-    agreement: the largest differences from the CPU in the same process: worlds, views, networks with their plasticity, the mixture's gradient.
+    device: bytes a second of a large copy, read and written; operations a second of a product of
+        float32 matrices; seconds that a trip of a loop takes, with one operation in it and with 33
+        that cannot be fused.
+    generations: seconds of whole generations, the strategy's part included, in the paper's
+        networks; steps are the lifetimes', of all individuals and variations. `plasticity` has no
+        physics, `physics` no network.
+    agreement: the largest differences from the CPU in the same process: worlds, views, networks
+        with their plasticity, the mixture's gradient.
     profile: the kernels of ten policy steps, and how long none ran.
 """
 
@@ -59,7 +65,9 @@ class Repeat:
         del key, genotype
         return ()
 
-    def act(self, genotype: jax.Array, memory: tuple[()], observation: jax.Array) -> tuple[jax.Array, tuple[()]]:
+    def act(
+        self, genotype: jax.Array, memory: tuple[()], observation: jax.Array
+    ) -> tuple[jax.Array, tuple[()]]:
         """The inherited action."""
         del observation
         return jnp.tanh(genotype), memory
@@ -67,14 +75,19 @@ class Repeat:
 
 @dataclasses.dataclass(frozen=True)
 class NoPhysics:
-    """The quadruped's senses and motors without its physics: what is sensed depends on the last action."""
+    """The quadruped's senses and motors without its physics.
+
+    What is sensed depends on the last action.
+    """
 
     max_steps: int
 
     @property
     def variations(self) -> dict[str, Any]:
         """As many as the quadruped has, all alike."""
-        return {name: jnp.float32(number) for number, name in enumerate(hebbax.Quadruped().variations)}
+        return {
+            name: jnp.float32(number) for number, name in enumerate(hebbax.Quadruped().variations)
+        }
 
     observation_shape = (28,)
     action_size = 8
@@ -84,7 +97,9 @@ class NoPhysics:
         observation = jax.random.normal(key, self.observation_shape)
         return observation + variation, observation
 
-    def step(self, state: jax.Array, action: jax.Array, variation: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    def step(
+        self, state: jax.Array, action: jax.Array, variation: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """Senses moved by the action."""
         state = 0.9 * state + jnp.tile(action, 4)[:28] + 0.01 * variation
         return state, jnp.tanh(state), jnp.sum(action), jnp.zeros((), bool)
@@ -103,7 +118,9 @@ class Lines:
 
     def write(self, name: str, **figures: Any) -> None:
         """Writes a line."""
-        line = json.dumps({"name": name, "at_seconds": round(time.perf_counter() - self._begin, 1), **figures})
+        line = json.dumps(
+            {"name": name, "at_seconds": round(time.perf_counter() - self._begin, 1), **figures}
+        )
         print(line, flush=True)
         with self._path.open("a") as stream:
             stream.write(line + "\n")
@@ -114,8 +131,18 @@ class Worker:
 
     def __init__(self, number: int, options: argparse.Namespace) -> None:
         """Starts it, and waits until it has compiled."""
-        command = [sys.executable, __file__, "--worker", str(number), "--out", str(options.out), *(["--tiny"] if options.tiny else [])]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            __file__,
+            "--worker",
+            str(number),
+            "--out",
+            str(options.out),
+            *(["--tiny"] if options.tiny else []),
+        ]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.answer = self._read()
 
     def measure(self) -> dict[str, Any]:
@@ -138,7 +165,10 @@ class Worker:
 
 
 def start_worker(number: int, options: argparse.Namespace) -> Worker:
-    """Starts a worker. A rehearsal needs no quiet, but memory for few processes: there it measures at once."""
+    """Starts a worker.
+
+    A rehearsal needs no quiet, but memory for few processes: there it measures at once.
+    """
     worker = Worker(number, options)
     if options.tiny:
         worker.measure()
@@ -147,11 +177,25 @@ def start_worker(number: int, options: argparse.Namespace) -> Worker:
 
 def main() -> None:
     """Measures everything, until the time is over."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("device.jsonl"), help="the lines; compiled programs are written beside it")
-    parser.add_argument("--seconds", type=float, default=480.0, help="after which nothing new is begun")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("device.jsonl"),
+        help="the lines; compiled programs are written beside it",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=480.0, help="after which nothing new is begun"
+    )
     parser.add_argument("--only", default="", help="names, separated by semicolons; all if empty")
-    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="how many compile at a time")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="how many compile at a time",
+    )
     parser.add_argument("--tiny", action="store_true", help="sizes for a rehearsal on a CPU")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -160,12 +204,18 @@ def main() -> None:
         return
 
     lines = Lines(options.out, options.seconds)
-    chosen = [number for number, job in enumerate(JOBS) if not options.only or job.name in options.only.split(";")]
+    chosen = [
+        number
+        for number, job in enumerate(JOBS)
+        if not options.only or job.name in options.only.split(";")
+    ]
     with concurrent.futures.ThreadPoolExecutor(options.processes) as pool:
         compiling = {number: pool.submit(start_worker, number, options) for number in chosen}
         # Nothing is measured while others compile.
         concurrent.futures.wait(compiling.values(), timeout=max(1.0, 0.6 * options.seconds))
-        lines.write("compiled", done=sum(worker.done() for worker in compiling.values()), of=len(compiling))
+        lines.write(
+            "compiled", done=sum(worker.done() for worker in compiling.values()), of=len(compiling)
+        )
         for number, worker in compiling.items():
             name, sizes = JOBS[number].name, JOBS[number].sizes(options)
             if not worker.done() or lines.left() < 5:
@@ -212,23 +262,42 @@ class Device:
     def measure(self, options: argparse.Namespace) -> dict[str, Any]:
         """Copies, multiplies, loops."""
         size, side = (2**20, 512) if options.tiny else (2**30, 8192)
-        copied, matrix = jnp.ones(size, jnp.float32), jax.random.normal(jax.random.key(0), (side, side))
-        found = {"copy_bytes_per_second": 8 * size / _fastest(functools.partial(jax.jit(jnp.add), copied, 1.0))}
+        copied, matrix = (
+            jnp.ones(size, jnp.float32),
+            jax.random.normal(jax.random.key(0), (side, side)),
+        )
+        found = {
+            "copy_bytes_per_second": 8
+            * size
+            / _fastest(functools.partial(jax.jit(jnp.add), copied, 1.0))
+        }
         for precision in ("default", "highest"):
             product = jax.jit(functools.partial(jnp.matmul, precision=precision))
-            found[f"matrix_operations_per_second_{precision}"] = 2 * side**3 / _fastest(functools.partial(product, matrix, matrix))
+            found[f"matrix_operations_per_second_{precision}"] = (
+                2 * side**3 / _fastest(functools.partial(product, matrix, matrix))
+            )
         for operations in (1, 33):
             looped = jax.jit(functools.partial(_loop, operations))
-            found[f"loop_trip_seconds_{operations}"] = _fastest(functools.partial(looped, jnp.ones(1024))) / 1000
+            found[f"loop_trip_seconds_{operations}"] = (
+                _fastest(functools.partial(looped, jnp.ones(1024))) / 1000
+            )
         return found
 
 
 class Generations:
     """Whole generations of a preset at a size."""
 
-    def __init__(self, name: str, preset: str, population: int, steps: int = 200, **task: Any) -> None:
+    def __init__(
+        self, name: str, preset: str, population: int, steps: int = 200, **task: Any
+    ) -> None:
         """Names it; `task` holds fields of the task that differ from the preset's."""
-        self.name, self._preset, self._population, self._steps, self._task = name, preset, population, steps, task
+        self.name, self._preset, self._population, self._steps, self._task = (
+            name,
+            preset,
+            population,
+            steps,
+            task,
+        )
 
     def sizes(self, options: argparse.Namespace) -> dict[str, Any]:
         """Of the population and its lifetimes."""
@@ -245,7 +314,9 @@ class Generations:
         sizes = self.sizes(options)
         strategy = dataclasses.replace(config.strategy, population_size=sizes["population"])
         burn_in = {"burn_in_steps": 0} if "quadruped" in self._preset else {}
-        task: Any = dataclasses.replace(config.task, episode_steps=sizes["episode_steps"], **burn_in, **self._task)
+        task: Any = dataclasses.replace(
+            config.task, episode_steps=sizes["episode_steps"], **burn_in, **self._task
+        )
         if self.name == "plasticity":
             task = NoPhysics(sizes["episode_steps"])
         policy = Repeat() if self.name == "physics" else config.policy
@@ -261,7 +332,10 @@ class Generations:
         memory: Any = self._run.memory_analysis()  # pyright: ignore[reportFunctionMemberAccess]
         return {
             "compile_seconds": time.perf_counter() - started,
-            "program_bytes": memory and memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes,
+            "program_bytes": memory
+            and memory.temp_size_in_bytes
+            + memory.argument_size_in_bytes
+            + memory.output_size_in_bytes,
         }
 
     def measure(self, options: argparse.Namespace) -> dict[str, Any]:
@@ -291,11 +365,14 @@ class Generations:
             "peak_bytes": (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
         }
         if self.name == "plasticity":
-            least = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2)  # The rules once for all variations, weights read and written.
+            # The rules once for all variations, weights read and written.
+            least = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2)
             found["least_bytes_per_second"] = least * steps_per_second
         if "profile" in self.name:
             text: str = self._run.as_text()  # pyright: ignore[reportFunctionMemberAccess]
-            (options.out.parent / f"{self._preset}.hlo.gz").write_bytes(gzip.compress(text.encode()))
+            (options.out.parent / f"{self._preset}.hlo.gz").write_bytes(
+                gzip.compress(text.encode())
+            )
             found |= profile(lambda: self._run(key, variations, state, number))
         return found
 
@@ -343,14 +420,20 @@ def profile(call: Callable[[], Any]) -> dict[str, Any]:
     busy: dict[str, list[float]] = collections.defaultdict(list)
     for name, _, duration in events:
         busy[re.sub(r"[._]\d+$", "", name)].append(duration)
-    begin, end = min(start for _, start, _ in events), max(start + duration for _, start, duration in events)
+    begin, end = (
+        min(start for _, start, _ in events),
+        max(start + duration for _, start, duration in events),
+    )
     largest = sorted(busy.items(), key=lambda item: -sum(item[1]))[:25]
     return {
         "kernels": len(events),
         "span_seconds": (end - begin) / 1e9,
         "busy_seconds": sum(duration for *_, duration in events) / 1e9,
         "kernel_median_seconds": statistics.median(duration for *_, duration in events) / 1e9,
-        "largest": [{"name": name, "count": len(times), "seconds": sum(times) / 1e9} for name, times in largest],
+        "largest": [
+            {"name": name, "count": len(times), "seconds": sum(times) / 1e9}
+            for name, times in largest
+        ],
     }
 
 
@@ -374,8 +457,13 @@ def _fastest(call: Callable[[], Any], repeats: int = 5) -> float:
 
 
 def compare_world(task: Any, steps: int) -> dict[str, Any]:
-    """Differences of states and rewards between this device and the CPU, one lifetime of random actions in the default variation."""
-    actions = jax.random.uniform(jax.random.key(1), (steps, task.action_size), minval=-0.5, maxval=0.5)
+    """Differences of states and rewards between this device and the CPU.
+
+    Over one lifetime of random actions in the default variation.
+    """
+    actions = jax.random.uniform(
+        jax.random.key(1), (steps, task.action_size), minval=-0.5, maxval=0.5
+    )
 
     def live(actions: jax.Array, variation: Any) -> Any:
         state, observation = task.reset(jax.random.key(0), variation)
@@ -386,7 +474,9 @@ def compare_world(task: Any, steps: int) -> dict[str, Any]:
 
         return observation, jax.lax.scan(step, state, actions)[1]
 
-    (first, (seen, rewards)), (first_cpu, (seen_cpu, rewards_cpu)) = _on_both(live, actions, task.variations["default"])
+    (first, (seen, rewards)), (first_cpu, (seen_cpu, rewards_cpu)) = _on_both(
+        live, actions, task.variations["default"]
+    )
     differences = np.abs(seen - seen_cpu).reshape(steps, -1).max(axis=1)
     found: dict[str, Any] = {"first_observation": float(np.abs(first - first_cpu).max())}
     for step in (0, 4, 9, steps - 1):
@@ -397,12 +487,17 @@ def compare_world(task: Any, steps: int) -> dict[str, Any]:
 
 
 def compare_policy(policy: Any, precision: str) -> dict[str, Any]:
-    """Differences of actions between this device and the CPU, in one plastic lifetime of random observations."""
+    """Differences of actions between this device and the CPU.
+
+    Over one plastic lifetime of random observations.
+    """
     task = NoPhysics(100) if not isinstance(policy, Vision) else hebbax.CarRacing()
     shape = policy.genotype_shape(task)
     leaves, structure = jax.tree.flatten(shape)
     keys = jax.random.split(jax.random.key(2), len(leaves))
-    genotype = structure.unflatten([0.1 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)])
+    genotype = structure.unflatten(
+        [0.1 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    )
     observations = jax.random.uniform(jax.random.key(3), (20, *task.observation_shape))
 
     def live(genotype: Any, observations: jax.Array) -> jax.Array:
@@ -420,13 +515,20 @@ def compare_policy(policy: Any, precision: str) -> dict[str, Any]:
 
 def compare_mixture() -> dict[str, Any]:
     """The relative error of the mixture's gradient on this device, to the same on the CPU."""
-    config = dataclasses.replace(PRESETS["quadruped-shared-rho128"](), strategy=hebbax.ScoreFunction(population_size=32, is_mirrored=False))
-    genome = config.genome.init(jax.random.key(5), config.policy.genotype_shape(config.task)).with_std(jnp.float32(0.1))
+    config = dataclasses.replace(
+        PRESETS["quadruped-shared-rho128"](),
+        strategy=hebbax.ScoreFunction(population_size=32, is_mirrored=False),
+    )
+    genome = config.genome.init(
+        jax.random.key(5), config.policy.genotype_shape(config.task)
+    ).with_std(jnp.float32(0.1))
     genotypes = jax.vmap(genome.sample)(jax.random.split(jax.random.key(6), 32))
     weights = jax.random.normal(jax.random.key(7), (32,))
 
     def gradient(genome: Any, genotypes: Any, weights: jax.Array) -> Any:
-        slope = jax.grad(lambda genome: jnp.sum(weights * genome.log_probs(genotypes)), allow_int=True)(genome)
+        slope = jax.grad(
+            lambda genome: jnp.sum(weights * genome.log_probs(genotypes)), allow_int=True
+        )(genome)
         return slope.logits, slope.rules
 
     (logits, rules), (logits_cpu, rules_cpu) = _on_both(gradient, genome, genotypes, weights)
@@ -452,7 +554,9 @@ JOBS: list[Job] = [
     Device(),
     Generations("quadruped", "quadruped-hebbian", 512),
     Generations("quadruped", "quadruped-hebbian", 4096),
-    Agreement("quadruped", lambda: compare_world(hebbax.Quadruped(episode_steps=100, burn_in_steps=0), 50)),
+    Agreement(
+        "quadruped", lambda: compare_world(hebbax.Quadruped(episode_steps=100, burn_in_steps=0), 50)
+    ),
     Agreement("plastic network", lambda: compare_policy(hebbax.Hebbian(), "default")),
     Agreement("car's pixels", lambda: compare_world(hebbax.CarRacing(), 10)),
     Agreement("network with a view", lambda: compare_policy(Vision(), "default")),
@@ -465,9 +569,18 @@ JOBS: list[Job] = [
     Generations("physics", "quadruped-hebbian", 4096),
     Generations("quadruped, shared rho 128", "quadruped-shared-rho128", 500),
     Agreement("car", lambda: compare_world(hebbax.CarRacing(view="state"), 50)),
-    Agreement("quadruped, Brax's body", lambda: compare_world(hebbax.Quadruped(body="brax", episode_steps=100, burn_in_steps=0), 50)),
-    Agreement("plastic network, products in float32", lambda: compare_policy(hebbax.Hebbian(), "highest")),
-    Agreement("network with a view, products in float32", lambda: compare_policy(Vision(), "highest")),
+    Agreement(
+        "quadruped, Brax's body",
+        lambda: compare_world(
+            hebbax.Quadruped(body="brax", episode_steps=100, burn_in_steps=0), 50
+        ),
+    ),
+    Agreement(
+        "plastic network, products in float32", lambda: compare_policy(hebbax.Hebbian(), "highest")
+    ),
+    Agreement(
+        "network with a view, products in float32", lambda: compare_policy(Vision(), "highest")
+    ),
     Generations("quadruped", "quadruped-hebbian", 16384),
     Generations("car", "car-hebbian", 2048),
     Generations("quadruped, Brax's body", "quadruped-hebbian", 4096, body="brax"),

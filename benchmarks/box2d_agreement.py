@@ -1,8 +1,9 @@
 """How near the racer's physics comes to Box2D's, live, on random tracks under random driving.
 
-The same uniform draws make the same track in gymnasium's CarRacing-v3 and here, both are driven by the same actions in the same variation, one of the paper's
-five after the other, and every step is compared. It needs `gymnasium[box2d]` beside hebbax, which is no dependency; it prints a table and writes
-`benchmarks/results/box2d-agreement.json`.
+The same uniform draws make the same track in gymnasium's CarRacing-v3 and here, both are driven by
+the same actions in the same variation, one of the paper's five after the other, and every step is
+compared. It needs `gymnasium[box2d]` beside hebbax, which is no dependency; it prints a table and
+writes `benchmarks/results/box2d-agreement.json`.
 """
 
 import argparse
@@ -36,7 +37,9 @@ class Draws:
 
 def main() -> None:
     """Drives and compares."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--races", type=int, default=200)
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
@@ -48,7 +51,8 @@ def main() -> None:
     env._render = lambda mode: None
     random = np.random.default_rng(0)
     compared = [
-        compare(car_racing, env, random, options.steps, list(TASK.variations.values())[number % 5]) for number in range(options.races)
+        compare(car_racing, env, random, options.steps, list(TASK.variations.values())[number % 5])
+        for number in range(options.races)
     ]
     errors = np.stack([race["errors"] for race in compared])
     is_spinning = np.array([race["is_spinning"] for race in compared])
@@ -56,10 +60,18 @@ def main() -> None:
         "gymnasium": gymnasium.__version__,
         "races": options.races,
         "after 50 steps": summarise(errors[:, :50]),
-        f"after {options.steps} steps, never spinning ({int(np.sum(~is_spinning))})": summarise(errors[~is_spinning]),
-        f"after {options.steps} steps, spinning ({int(np.sum(is_spinning))})": summarise(errors[is_spinning]),
-        "races with another number of tiles visited": int(sum(race["is_visited_other"] for race in compared)),
-        "steps of a wheel on the road here and not there, or the reverse": int(sum(race["num_road_other"] for race in compared)),
+        f"after {options.steps} steps, never spinning ({int(np.sum(~is_spinning))})": summarise(
+            errors[~is_spinning]
+        ),
+        f"after {options.steps} steps, spinning ({int(np.sum(is_spinning))})": summarise(
+            errors[is_spinning]
+        ),
+        "races with another number of tiles visited": int(
+            sum(race["is_visited_other"] for race in compared)
+        ),
+        "steps of a wheel on the road here and not there, or the reverse": int(
+            sum(race["num_road_other"] for race in compared)
+        ),
     }
     file = Path(__file__).parent / "results" / "box2d-agreement.json"
     file.parent.mkdir(exist_ok=True)
@@ -72,17 +84,30 @@ TASK = CarRacing(view="state", patience=None)
 
 @jax.jit
 def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array, variation: Any) -> Any:
-    """Our own race: positions, angles, joints, wheels, rewards, wheels on the road, tiles visited."""
+    """Our own race.
+
+    Positions, angles, joints, wheels, rewards, wheels on the road, tiles visited.
+    """
 
     def step(race: Any, action: jax.Array) -> tuple[Any, tuple]:
         race, _, reward, _ = TASK.step(race, action, variation)
         car = race.car
-        return race, (car.center[0], car.angle[0], joint_angles(car), car.rolling, reward, race.is_on_road, race.num_paid)
+        return race, (
+            car.center[0],
+            car.angle[0],
+            joint_angles(car),
+            car.rolling,
+            reward,
+            race.is_on_road,
+            race.num_paid,
+        )
 
     return jax.lax.scan(step, start_race(pave(draw_lap(noise, radius)), variation), actions)[1]
 
 
-def compare(car_racing: Any, env: Any, random: np.random.Generator, steps: int, variation: Any) -> dict[str, Any]:
+def compare(
+    car_racing: Any, env: Any, random: np.random.Generator, steps: int, variation: Any
+) -> dict[str, Any]:
     """Drives one race in both."""
     draws = start_in_box2d(car_racing, env, random, variation)
     actions = draw_actions(random, steps)
@@ -116,7 +141,9 @@ def step_in_box2d(env: Any, action: np.ndarray | None, variation: Any) -> float:
     return env.step(action)[1]
 
 
-def start_in_box2d(car_racing: Any, env: Any, random: np.random.Generator, variation: Any) -> np.ndarray:
+def start_in_box2d(
+    car_racing: Any, env: Any, random: np.random.Generator, variation: Any
+) -> np.ndarray:
     """Starts a race on a track that closes, and returns what it was drawn from."""
     from gymnasium.envs.box2d import car_dynamics
 
@@ -125,7 +152,9 @@ def start_in_box2d(car_racing: Any, env: Any, random: np.random.Generator, varia
         env._destroy()
     env.reward = env.prev_reward = env.t = 0.0
     env.tile_visited_count, env.new_lap = 0, False
-    env.world.contactListener_bug_workaround = car_racing.FrictionDetector(env, env.lap_complete_percent)
+    env.world.contactListener_bug_workaround = car_racing.FrictionDetector(
+        env, env.lap_complete_percent
+    )
     env.world.contactListener = env.world.contactListener_bug_workaround
     while True:
         noise = random.uniform(0, SECTOR, NUM_CHECKPOINTS)
@@ -152,10 +181,17 @@ def draw_actions(random: np.random.Generator, steps: int) -> np.ndarray:
 
 
 def summarise(errors: np.ndarray) -> dict[str, dict[str, float]]:
-    """Each race by its largest error; of the races the median, the 95th percentile and the largest."""
+    """Each race by its largest error.
+
+    Of the races the median, the 95th percentile and the largest.
+    """
     largest = np.max(errors, axis=1)
     return {
-        name: {"median": float(np.median(column)), "95%": float(np.percentile(column, 95)), "largest": float(np.max(column))}
+        name: {
+            "median": float(np.median(column)),
+            "95%": float(np.percentile(column, 95)),
+            "largest": float(np.max(column)),
+        }
         for name, column in zip(COLUMNS, largest.T, strict=True)
     }
 

@@ -1,10 +1,13 @@
-"""How near the quadruped's physics comes to the physics that was recorded from PyBullet, where two engines cannot agree.
+"""How near the quadruped's physics comes to PyBullet's, where two engines cannot agree.
 
-Without contact they do, which the tests hold: here is what contact makes of it. Two comparisons on each of the five bodies of the reference set:
+Without contact they do, which the tests hold: here is what contact makes of it. Two comparisons on
+each of the five bodies of the reference set:
 
-    replay: from every tenth recorded state the next recorded actions are repeated; the figure is how far torso and joints are from the recorded ones
-        after some steps. Contact is chaotic, so errors grow.
-    lifetimes: lifetimes of the task under the recorded actions, from starts of their own, against the one that was recorded: distance, height, speeds.
+    replay: from every tenth recorded state the next recorded actions are repeated; the figure is
+        how far torso and joints are from the recorded ones after some steps. Contact is chaotic, so
+        errors grow.
+    lifetimes: lifetimes of the task under the recorded actions, from starts of their own, against
+        the one that was recorded: distance, height, speeds.
 
 It writes `benchmarks/results/bullet_agreement.json` and prints tables for `docs/quadruped.md`.
 """
@@ -37,10 +40,18 @@ FILE = Path(__file__).parent / "results" / "bullet_agreement.json"
 def main() -> None:
     """Measures and writes both comparisons."""
     devices.use_compilation_cache()
-    replays = [{"body": name, "gait": gait, **replay(name, gait)} for name in NAMES for gait in GAITS]
-    lifetimes = [{"body": name, "gait": gait, **compare_lifetimes(name, gait)} for name in NAMES for gait in GAITS]
+    replays = [
+        {"body": name, "gait": gait, **replay(name, gait)} for name in NAMES for gait in GAITS
+    ]
+    lifetimes = [
+        {"body": name, "gait": gait, **compare_lifetimes(name, gait)}
+        for name in NAMES
+        for gait in GAITS
+    ]
     FILE.parent.mkdir(exist_ok=True)
-    write_json(FILE, {"environment": describe_environment(), "replay": replays, "lifetimes": lifetimes})
+    write_json(
+        FILE, {"environment": describe_environment(), "replay": replays, "lifetimes": lifetimes}
+    )
     print_replays(replays)
     print_lifetimes(lifetimes)
 
@@ -48,7 +59,10 @@ def main() -> None:
 def replay(name: str, gait: str) -> dict[str, list[float]]:
     """Median errors over recorded starts, for each horizon."""
     engine = build_engine("bullet", "reference", "mjx")
-    recording, actions = load_run("quadruped_trajectories.npz", f"{name}/{gait}"), load_actions(gait)
+    recording, actions = (
+        load_run("quadruped_trajectories.npz", f"{name}/{gait}"),
+        load_actions(gait),
+    )
     starts = np.arange(0, len(actions) - max(HORIZONS), 10)
     body = engine.variation(name)
 
@@ -95,13 +109,19 @@ def compare_lifetimes(name: str, gait: str) -> dict[str, dict[str, float]]:
     recorded = summarize(jnp.asarray(data["progress"][BURN_IN + 1 :]), past.q, past.qd, touches)
     ours = live(jax.random.split(jax.random.key(0), LIFETIMES))
     return {
-        what: {"recorded": float(recorded[what]), "mean": float(jnp.mean(ours[what])), "std": float(jnp.std(ours[what]))}
+        what: {
+            "recorded": float(recorded[what]),
+            "mean": float(jnp.mean(ours[what])),
+            "std": float(jnp.std(ours[what])),
+        }
         for what in recorded
     }
 
 
-def summarize(rewards: jax.Array, q: jax.Array, qd: jax.Array, touches: jax.Array) -> dict[str, jax.Array]:
-    """Distance, mean height of the torso, mean joint speed and the share of legs on the ground, over a lifetime."""
+def summarize(
+    rewards: jax.Array, q: jax.Array, qd: jax.Array, touches: jax.Array
+) -> dict[str, jax.Array]:
+    """Distance, height of the torso, joint speed and share of legs on the ground, all means."""
     return {
         "distance_m": jnp.sum(rewards) * STEP,
         "height_m": jnp.mean(q[:, 2]),
@@ -112,9 +132,17 @@ def summarize(rewards: jax.Array, q: jax.Array, qd: jax.Array, touches: jax.Arra
 
 def print_replays(replays: list[dict[str, Any]]) -> None:
     """Prints a Markdown table of the replays."""
-    print("| body | gait | " + " | ".join(f"after {horizon}" for horizon in HORIZONS) + " |\n|" + "---|" * (2 + len(HORIZONS)))
+    print(
+        "| body | gait | "
+        + " | ".join(f"after {horizon}" for horizon in HORIZONS)
+        + " |\n|"
+        + "---|" * (2 + len(HORIZONS))
+    )
     for row in replays:
-        cells = [f"{m:.3f} m, {rad:.2f} rad" for m, rad in zip(row["torso_m"], row["joints_rad"], strict=True)]
+        cells = [
+            f"{m:.3f} m, {rad:.2f} rad"
+            for m, rad in zip(row["torso_m"], row["joints_rad"], strict=True)
+        ]
         print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
 
 
@@ -123,7 +151,10 @@ def print_lifetimes(lifetimes: list[dict[str, Any]]) -> None:
     figures = ("distance_m", "height_m", "joint_speed_rad_per_s", "legs_on_ground")
     print("\n| body | gait | " + " | ".join(figures) + " |\n|" + "---|" * (2 + len(figures)))
     for row in lifetimes:
-        cells = [f"{row[what]['recorded']:.2f} / {row[what]['mean']:.2f} +- {row[what]['std']:.2f}" for what in figures]
+        cells = [
+            f"{row[what]['recorded']:.2f} / {row[what]['mean']:.2f} +- {row[what]['std']:.2f}"
+            for what in figures
+        ]
         print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
 
 

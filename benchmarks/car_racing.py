@@ -1,18 +1,23 @@
 """How fast the racer's steps are, and where their time goes.
 
-Every case runs in a process of its own, several times in turn with the others, so that a noisy machine disturbs all alike; the figures are medians. It
-writes `benchmarks/results/car-racing-DEVICE.json` and prints a table. Ratios are what travels between machines. The peers, EnvPool and gymnasium, are no
-dependencies: name a Python that has `envpool` and `gymnasium[box2d]` by `--peer-python`, or their cases are left out.
+Every case runs in a process of its own, several times in turn with the others, so that a noisy
+machine disturbs all alike; the figures are medians. It writes
+`benchmarks/results/car-racing-DEVICE.json` and prints a table. Ratios are what travels between
+machines. The peers, EnvPool and gymnasium, are no dependencies: name a Python that has `envpool`
+and `gymnasium[box2d]` by `--peer-python`, or their cases are left out.
 
 Cases
-    loop: whole generations of the paper's plastic policy, search included, in four variations; `batch` is the population. Every lifetime has all its
-        steps, half of them in the first second, which is the dearest.
+    loop: whole generations of the paper's plastic policy, search included, in four variations;
+        `batch` is the population. Every lifetime has all its steps, half of them in the first
+        second, which is the dearest.
     physics: steps without a view. The actions are a tape.
-    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, the latter 16 races at a time on each core. The car follows
-        the road, as tiles in view cost time. The first second, when the whole field is in view, is measured apart.
-    view at once: the same without a limit to the races at a time. What larger batches cost `in_turn.py` measures.
-    parts: what draws a view, part by part, and what the paper's policy does with it, in microseconds for one view on one core.
-    envpool, gymnasium: CarRacing-v3 with its 96 x 96 pixels under random actions; gymnasium also without them.
+    state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, the latter
+        16 races at a time on each core. The car follows the road, as tiles in view cost time. The
+        first second, when the whole field is in view, is measured apart.
+    view at once: the same without a limit to the races at a time. What larger batches cost
+    `in_turn.py` measures. parts: what draws a view, part by part, and what the paper's policy does
+    with it, in microseconds for one view on one core. envpool, gymnasium: CarRacing-v3 with its 96
+    x 96 pixels under random actions; gymnasium also without them.
 
 The floors are written down in `docs/benchmarks.md`.
 """
@@ -33,9 +38,13 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 ZOOM_STEPS = 50  # In the first second the view zooms in.
-TOGETHER = 16  # Races at a time on each core, as `hebbax.devices.CPU_CHUNK` individuals in four variations make them.
+# Races at a time on each core, as `hebbax.devices.CPU_CHUNK` individuals in four variations make
+# them.
+TOGETHER = 16
 NUM_VARIATIONS = 4  # That the loop trains on.
-PAPER_MICROSECONDS = 10_214  # Of the paper's own code for a step of policy and environment on one core: torch 2.13, Box2D 2.3.10.
+# Of the paper's own code for a step of policy and environment on one core: torch 2.13, Box2D
+# 2.3.10.
+PAPER_MICROSECONDS = 10_214
 PEERS = ("envpool", "gymnasium")
 
 
@@ -66,32 +75,49 @@ CASES = [
 
 def main() -> None:
     """Measures all cases, or in a child process one."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3, help="processes per case")
-    parser.add_argument("--only", default="", help="names of cases, separated by commas; all if empty")
-    parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has the peers")
+    parser.add_argument(
+        "--only", default="", help="names of cases, separated by commas; all if empty"
+    )
+    parser.add_argument(
+        "--peer-python", default=sys.executable, help="an interpreter that has the peers"
+    )
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
         case = Case(**json.loads(options.case))
-        measured = {"loop": measure_loop, "envpool": measure_envpool, "gymnasium": measure_gymnasium, "parts": measure_parts}.get(
-            case.name, measure
-        )
+        measured = {
+            "loop": measure_loop,
+            "envpool": measure_envpool,
+            "gymnasium": measure_gymnasium,
+            "parts": measure_parts,
+        }.get(case.name, measure)
         sys.stdout.write("\n" + json.dumps(measured(case)) + "\n")
         return
 
     chosen = [case for case in CASES if not options.only or case.name in options.only.split(",")]
-    chosen = [case for case in chosen if case.name not in PEERS or _has(options.peer_python, case.name)]
+    chosen = [
+        case for case in chosen if case.name not in PEERS or _has(options.peer_python, case.name)
+    ]
     runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in chosen}
     for _ in range(options.rounds):
         for case in chosen:
-            runs[case].append(_in_a_process(case, options.peer_python if case.name in PEERS else sys.executable))
-            print(case, {name: value for name, value in runs[case][-1].items() if name != "environment"}, flush=True)
+            runs[case].append(
+                _in_a_process(case, options.peer_python if case.name in PEERS else sys.executable)
+            )
+            print(
+                case,
+                {name: value for name, value in runs[case][-1].items() if name != "environment"},
+                flush=True,
+            )
     write_results(runs)
 
 
 def measure_loop(case: Case) -> dict[str, Any]:
-    """Measures generations of the paper's policy, in which no lifetime ends before its last step."""
+    """Measures generations of the paper's policy; no lifetime ends early."""
     import hebbax
 
     hebbax.use_cpu_cores(case.cores)
@@ -128,7 +154,9 @@ def compile_loop(case: Case) -> Callable[[], Any]:
         evolution.initial_state(config),
         jnp.zeros((), jnp.int32),
     )
-    run_generation = functools.partial(evolution.compile_generation(config, mesh), *devices.put_everywhere(data, mesh))
+    run_generation = functools.partial(
+        evolution.compile_generation(config, mesh), *devices.put_everywhere(data, mesh)
+    )
     num_steps = case.batch * NUM_VARIATIONS * case.steps
     if (lived := int(run_generation()[1]["steps"])) != num_steps:
         raise RuntimeError(f"{lived} steps were lived, but {num_steps} were meant to be measured")
@@ -167,7 +195,10 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def make_races(case: Case) -> tuple[Callable[[], Any], Callable[[Any, int], Callable[[], Any]]]:
-    """What starts a batch of races, and what compiles a number of steps of them; the steps give the races after them and what was seen last."""
+    """What starts a batch of races, and what compiles a number of steps of them.
+
+    The steps give the races after them and what was seen last.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -188,29 +219,40 @@ def make_races(case: Case) -> tuple[Callable[[], Any], Callable[[Any, int], Call
             races, _ = carry
             actions = jax.vmap(follow_road)(races) if is_view else tape(races)
             races, observation, reward, _ = jax.vmap(task.step)(races, actions, variations)
-            # Carried on, as a rollout carries it, an observation is made; elsewhere XLA leaves it out.
+            # Carried on, as a rollout carries it, an observation is made; elsewhere XLA leaves it
+            # out.
             return (races, reward if case.name == "physics" else observation), None
 
         shape = () if case.name == "physics" else task.observation_shape
-        return jax.lax.scan(advance, (races, jnp.zeros((races.num_steps.shape[0], *shape))), None, length=steps)[0]
+        return jax.lax.scan(
+            advance, (races, jnp.zeros((races.num_steps.shape[0], *shape))), None, length=steps
+        )[0]
 
     def tape(races: Any) -> Any:
         times = 0.05 * races.num_steps.astype(jnp.float32) + jnp.arange(races.num_steps.shape[0])
-        return jnp.stack([0.3 * jnp.sin(times), 0.2 + 0.2 * jnp.sin(0.3 * times), jnp.zeros_like(times)], axis=1)
+        return jnp.stack(
+            [0.3 * jnp.sin(times), 0.2 + 0.2 * jnp.sin(0.3 * times), jnp.zeros_like(times)], axis=1
+        )
 
     def drive_share(races: Any, variations: Any, steps: int) -> Any:
         share = races.num_steps.shape[0]
         size = min(share, TOGETHER) if case.name == "view" else share
-        chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), (races, variations))
+        chunks = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), (races, variations)
+        )
         driven = jax.lax.map(lambda chunk: drive(*chunk, steps), chunks)
         return jax.tree.map(lambda leaf: leaf.reshape(share, *leaf.shape[2:]), driven)
 
     def compile_drive(races: Any, steps: int) -> Callable[[], Any]:
-        run = devices.over_population(lambda races, variations: drive_share(races, variations, steps), mesh)
+        run = devices.over_population(
+            lambda races, variations: drive_share(races, variations, steps), mesh
+        )
         return functools.partial(jax.jit(run).lower(races, variations).compile(), races, variations)
 
     keys = jax.random.split(jax.random.key(0), case.batch)
-    return functools.partial(jax.jit(devices.over_population(reset, mesh)), keys, variations), compile_drive
+    return functools.partial(
+        jax.jit(devices.over_population(reset, mesh)), keys, variations
+    ), compile_drive
 
 
 def seconds_of(run: Callable[[], Any]) -> float:
@@ -246,7 +288,9 @@ def measure_parts(case: Case) -> dict[str, Any]:
 
     task = CarRacing(view="state")
     variation = task.variations["default"]
-    races = jax.jit(jax.vmap(lambda key: task.reset(key, variation)[0]))(jax.random.split(jax.random.key(0), case.batch))
+    races = jax.jit(jax.vmap(lambda key: task.reset(key, variation)[0]))(
+        jax.random.split(jax.random.key(0), case.batch)
+    )
 
     def advance(races: Any, _: None) -> tuple[Any, None]:
         return jax.vmap(lambda race: task.step(race, follow_road(race), variation)[0])(races), None
@@ -262,15 +306,27 @@ def measure_parts(case: Case) -> dict[str, Any]:
         "car": (render._draw_car, (fields, races.car, cameras)),
         "panel": (render._draw_panel, (races.car,)),
         "frame": (render.draw_frame, (races.car, races.track, races.is_visited, time_of(races))),
-        "view": (lambda *scene: render.draw_view(*scene, 84), (races.car, races.track, races.is_visited, time_of(races))),
-        "step": (lambda race: task.step(race, jnp.zeros(3), variation)[0].replace(track=None), (races,)),
+        "view": (
+            lambda *scene: render.draw_view(*scene, 84),
+            (races.car, races.track, races.is_visited, time_of(races)),
+        ),
+        "step": (
+            lambda race: task.step(race, jnp.zeros(3), variation)[0].replace(track=None),
+            (races,),
+        ),
     }
-    times = {name: _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch) for name, (part, arguments) in parts.items()}
+    times = {
+        name: _microseconds(jax.jit(jax.vmap(part)), arguments, case.batch)
+        for name, (part, arguments) in parts.items()
+    }
     return {f"{name}_microseconds": time for name, time in {**times, **_time_policy()}.items()}
 
 
 def _time_policy() -> dict[str, float]:
-    """Times the paper's plastic policy: two individuals, which a core lives at a time, in four lifetimes each."""
+    """Times the paper's plastic policy.
+
+    Two individuals, which a core lives at a time, in four lifetimes each.
+    """
     import jax
 
     from hebbax.policies.vision import look
@@ -279,8 +335,14 @@ def _time_policy() -> dict[str, float]:
     config = PRESETS["car-hebbian"]()
     policy: Any = config.policy
     keys = jax.random.split(jax.random.key(0), 2)
-    genotypes = jax.vmap(lambda key: config.genome.init(key, policy.genotype_shape(config.task)).mean)(keys)
-    memories = jax.vmap(lambda key, genotype: jax.vmap(lambda key: policy.reset(key, genotype))(jax.random.split(key, 4)))(keys, genotypes)
+    genotypes = jax.vmap(
+        lambda key: config.genome.init(key, policy.genotype_shape(config.task)).mean
+    )(keys)
+    memories = jax.vmap(
+        lambda key, genotype: jax.vmap(lambda key: policy.reset(key, genotype))(
+            jax.random.split(key, 4)
+        )
+    )(keys, genotypes)
     pictures = jax.random.uniform(jax.random.key(1), (2, 4, *config.task.observation_shape))
 
     def for_all(function: Any) -> Any:
@@ -319,7 +381,11 @@ def measure_envpool(case: Case) -> dict[str, Any]:
     def drive(steps: int) -> float:
         started = time.perf_counter()
         for _ in range(steps):
-            envs.step(random.uniform([-0.3, 0.0, 0.0], [0.3, 0.4, 0.0], (case.batch, 3)).astype(np.float32))
+            envs.step(
+                random.uniform([-0.3, 0.0, 0.0], [0.3, 0.4, 0.0], (case.batch, 3)).astype(
+                    np.float32
+                )
+            )
         return time.perf_counter() - started
 
     drive(20)
@@ -359,13 +425,25 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
     rows = []
     for case, measured in runs.items():
         numbers = {
-            name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
+            name: statistics.median(run[name] for run in measured)
+            for name, value in measured[0].items()
+            if isinstance(value, int | float)
         }
         texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
-        speeds = {"all_steps_per_second": [run["steps_per_second"] for run in measured]} if "steps_per_second" in numbers else {}
+        speeds = (
+            {"all_steps_per_second": [run["steps_per_second"] for run in measured]}
+            if "steps_per_second" in numbers
+            else {}
+        )
         rows.append({**dataclasses.asdict(case), **numbers, **texts, **speeds})
-    environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
-    results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
+    environments = [
+        run["environment"] for measured in runs.values() for run in measured if "environment" in run
+    ]
+    results = {
+        "environment": environments[-1] if environments else None,
+        "ratios": ratios(rows),
+        "cases": rows,
+    }
     device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"car-racing-{device}.json"
@@ -377,7 +455,11 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
-    speed = {(row["name"], row["batch"], row["cores"]): row["steps_per_second"] for row in rows if "steps_per_second" in row}
+    speed = {
+        (row["name"], row["batch"], row["cores"]): row["steps_per_second"]
+        for row in rows
+        if "steps_per_second" in row
+    }
     pairs = {
         "loop: two cores to one": (("loop", 16, 2), ("loop", 16, 1)),
         "view to EnvPool, two cores": (("view", 64, 2), ("envpool", 64, 2)),
@@ -387,10 +469,16 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
         "physics: two cores to one": (("physics", 64, 2), ("physics", 32, 1)),
         "physics to view": (("physics", 64, 2), ("view", 64, 2)),
     }
-    found = {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
+    found = {
+        name: speed[first] / speed[second]
+        for name, (first, second) in pairs.items()
+        if first in speed and second in speed
+    }
     for row in rows:
         if row["name"] == "loop":
-            name = f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"
+            name = (
+                f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"
+            )
             found[name] = PAPER_MICROSECONDS / row["microseconds_per_step_and_core"]
     return found
 
@@ -400,7 +488,12 @@ def _peak_memory() -> int:
 
 
 def _has(python: str, module: str) -> bool:
-    found = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+    found = (
+        subprocess.run(
+            [python, "-c", f"import {module}"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
     if not found:
         print(f"{python} has no {module}: its cases are left out", flush=True)
     return found

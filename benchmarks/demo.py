@@ -1,7 +1,8 @@
 """Whether the demo learns, and in what time: `quadruped-demo` over three seeds.
 
-Writes `benchmarks/results/demo-DEVICE.json`: every generation's fitness, the scores of all five bodies, and by how many standard errors the mean fitness of
-the last five generations exceeds that of the first five, over generations and over seeds.
+Writes `benchmarks/results/demo-DEVICE.json`: every generation's fitness, the scores of all five
+bodies, and by how many standard errors the mean fitness of the last five generations exceeds that
+of the first five, over generations and over seeds.
 """
 
 import argparse
@@ -21,7 +22,9 @@ WINDOW = 5  # Generations at each end that are compared.
 
 def main() -> None:
     """Trains and evaluates every seed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--episodes", type=int, default=100)
     options = parser.parse_args()
@@ -35,7 +38,7 @@ def main() -> None:
 
 
 def write_results(name: str, results: dict[str, Any]) -> None:
-    """Writes the results into a file of the device, without the single returns, and prints what they come to."""
+    """Writes the results, without the single returns, and prints what they come to."""
     for run in results["runs"]:
         for score in run["scores"]:
             del score["returns"]
@@ -69,14 +72,23 @@ def compare(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Compares the last generations with the first."""
     first = [fitness for run in runs for fitness in run["fitness_mean"][:WINDOW]]
     last = [fitness for run in runs for fitness in run["fitness_mean"][-WINDOW:]]
-    gains = [statistics.mean(run["fitness_mean"][-WINDOW:]) - statistics.mean(run["fitness_mean"][:WINDOW]) for run in runs]
+    gains = [
+        statistics.mean(run["fitness_mean"][-WINDOW:])
+        - statistics.mean(run["fitness_mean"][:WINDOW])
+        for run in runs
+    ]
     gain = statistics.mean(gains)
-    error = math.sqrt(statistics.variance(first) / len(first) + statistics.variance(last) / len(last))
+    error = math.sqrt(
+        statistics.variance(first) / len(first) + statistics.variance(last) / len(last)
+    )
     return {
         "first": statistics.mean(first),
         "last": statistics.mean(last),
         "gain_in_standard_errors_over_generations": gain / error,
-        "gain_in_standard_errors_over_seeds": gain / (statistics.stdev(gains) / math.sqrt(len(gains))) if len(gains) > 1 else None,
+        "gain_in_standard_errors_over_seeds": gain
+        / (statistics.stdev(gains) / math.sqrt(len(gains)))
+        if len(gains) > 1
+        else None,
     }
 
 

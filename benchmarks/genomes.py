@@ -1,18 +1,22 @@
 """How long shared rules take a search: the population's score gradient, and its samples.
 
-Every case runs in a process of its own, in turn with the others; the figures are medians, in seconds per individual. It writes
-`benchmarks/results/genomes-DEVICE.json` and prints the ratios. The peer, evostrat, is no dependency: name a Python that has `evostrat` and `torch` by
+Every case runs in a process of its own, in turn with the others; the figures are medians, in
+seconds per individual. It writes `benchmarks/results/genomes-DEVICE.json` and prints the ratios.
+The peer, evostrat, is no dependency: name a Python that has `evostrat` and `torch` by
 `--peer-python`, or its cases are left out.
 
 Cases
-    gradient: `score_gradient` of a population that lies split over the cores, as it does when its lifetimes have ended;
-        the result is left split over them too.
+    gradient: `score_gradient` of a population that lies split over the cores, as it does when its
+        lifetimes have ended; the result is left split over them too.
     sampling: drawing the population, each core its share.
-    evostrat: a sample of evostrat's `GaussianMixturePopulation` and the gradient of its log-density, on one core.
+    evostrat: a sample of evostrat's `GaussianMixturePopulation` and the gradient of its
+        log-density, on one core.
 
 Floor
-    The gradient needs an exponential for each synapse, rule and individual, and at least 25 operations: a difference, a product and a sum for each of five
-    coefficients, and ten for weights and moments. Over one core's rates for exponentials and in a matrix product that is the least time it can take.
+    The gradient needs an exponential for each synapse, rule and individual, and at least 25
+    operations: a difference, a product and a sum for each of five coefficients, and ten for weights
+    and moments. Over one core's rates for exponentials and in a matrix product that is the least
+    time it can take.
 """
 
 import argparse
@@ -49,7 +53,12 @@ class Case:
 
 SIZES = (("quadruped", 96), ("quadruped", 768), ("car", 713))
 CASES = [
-    *(Case(name, *size, cores=cores) for size in SIZES for name in ("gradient", "sampling") for cores in (1, 2)),
+    *(
+        Case(name, *size, cores=cores)
+        for size in SIZES
+        for name in ("gradient", "sampling")
+        for cores in (1, 2)
+    ),
     Case("gradient", "car", 5708, cores=2, population=200, repeats=1, rounds=1),
     *(Case("evostrat", *size, cores=1, population=1, repeats=1) for size in SIZES),
 ]
@@ -57,10 +66,16 @@ CASES = [
 
 def main() -> None:
     """Measures all cases, or in a child process one."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3, help="processes per case, at most 3")
-    parser.add_argument("--only", default="", help="names of cases, separated by commas; all if empty")
-    parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has the peer")
+    parser.add_argument(
+        "--only", default="", help="names of cases, separated by commas; all if empty"
+    )
+    parser.add_argument(
+        "--peer-python", default=sys.executable, help="an interpreter that has the peer"
+    )
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
@@ -75,7 +90,11 @@ def main() -> None:
     runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in chosen}
     for number in range(options.rounds):
         for case in [case for case in chosen if number < case.rounds]:
-            runs[case].append(_in_a_process(case, options.peer_python if case.name == "evostrat" else sys.executable))
+            runs[case].append(
+                _in_a_process(
+                    case, options.peer_python if case.name == "evostrat" else sys.executable
+                )
+            )
             print(f"{case}: {1e3 * runs[case][-1]['seconds_per_individual']:.2f} ms", flush=True)
     write_results(runs)
 
@@ -94,11 +113,17 @@ def measure(case: Case) -> dict[str, Any]:
     from hebbax.strategies.score_function import score_gradient
 
     mesh = devices.population_mesh(case.population)
-    shape = tuple(jax.ShapeDtypeStruct((5, pre, post), jnp.float32) for pre, post in LAYERS[case.network])
-    strategy = hebbax.ScoreFunction(population_size=case.population, is_mirrored=False, std=hebbax.Schedule(STD))
+    shape = tuple(
+        jax.ShapeDtypeStruct((5, pre, post), jnp.float32) for pre, post in LAYERS[case.network]
+    )
+    strategy = hebbax.ScoreFunction(
+        population_size=case.population, is_mirrored=False, std=hebbax.Schedule(STD)
+    )
 
     def start(key: Any) -> Any:
-        return strategy.init(key, SharedRules(num_rules=case.num_rules, sharpness=1.0).init(jax.random.key(1), shape))
+        return strategy.init(
+            key, SharedRules(num_rules=case.num_rules, sharpness=1.0).init(jax.random.key(1), shape)
+        )
 
     def draw(key: Any, rules: Any) -> Any:
         """Samples of the mixture, as if every rule were as likely."""
@@ -108,7 +133,10 @@ def measure(case: Case) -> dict[str, Any]:
             for keys, leaf in zip(layer_keys, shape, strict=True)
         ]
         own = [jnp.moveaxis(rules[rule], -1, 1) for rule in chosen]
-        return tuple(rule + STD * jax.random.normal(keys[1], rule.shape) for keys, rule in zip(layer_keys, own, strict=True))
+        return tuple(
+            rule + STD * jax.random.normal(keys[1], rule.shape)
+            for keys, rule in zip(layer_keys, own, strict=True)
+        )
 
     def spread(genotypes: Any) -> Any:
         """Splits a population over the cores."""
@@ -118,7 +146,10 @@ def measure(case: Case) -> dict[str, Any]:
     state = jax.jit(start, out_shardings=devices.everywhere(mesh))(jax.random.key(0))
     key = devices.put_everywhere(jax.random.key(2), mesh)
     if case.name == "sampling":
-        function, arguments = jax.jit(lambda key, state: spread(strategy.ask(key, state))), (key, state)
+        function, arguments = (
+            jax.jit(lambda key, state: spread(strategy.ask(key, state))),
+            (key, state),
+        )
     else:
         # Not by `ask`: what that needs would count as the gradient's memory.
         genotypes = jax.jit(lambda key, rules: spread(draw(key, rules)))(key, state.genome.rules)
@@ -145,8 +176,12 @@ def measure(case: Case) -> dict[str, Any]:
         "seconds_per_individual": statistics.median(seconds) / case.population,
         "compile_seconds": compile_seconds,
         "peak_memory_bytes": peak,
-        # What the process takes besides what it took before, each device's copy of the genome, and the gradient, of which each device has its share.
-        "memory_above_bytes": peak - before - genome_bytes * mesh.size - (0 if case.name == "sampling" else genome_bytes),
+        # What the process takes besides what it took before, each device's copy of the genome, and
+        # the gradient, of which each device has its share.
+        "memory_above_bytes": peak
+        - before
+        - genome_bytes * mesh.size
+        - (0 if case.name == "sampling" else genome_bytes),
         "environment": describe_environment(),
         **measure_rates(),
     }
@@ -159,10 +194,14 @@ def measure_rates() -> dict[str, float]:
     import numpy as np
 
     repeats, values = 200, jnp.linspace(-5.0, 0.0, 2**14)
-    decay = jax.jit(lambda values: jax.lax.fori_loop(0, repeats, lambda _, now: jnp.exp(now) - 1.0, values))
+    decay = jax.jit(
+        lambda values: jax.lax.fori_loop(0, repeats, lambda _, now: jnp.exp(now) - 1.0, values)
+    )
     matrix = np.ones((512, 512), np.float32)
     return {
-        "exponentials_per_second": repeats * values.size / _least_seconds(lambda: jax.block_until_ready(decay(values))),
+        "exponentials_per_second": repeats
+        * values.size
+        / _least_seconds(lambda: jax.block_until_ready(decay(values))),
         "operations_per_second": 2 * 512**3 / _least_seconds(lambda: matrix @ matrix),
     }
 
@@ -176,7 +215,10 @@ def measure_evostrat(case: Case) -> dict[str, Any]:
 
     torch.set_num_threads(case.cores)
     population = GaussianMixturePopulation(
-        {"rules": torch.Size((NUM_SYNAPSES[case.network],))}, torch.Size((case.num_rules, 5)), lambda individual: individual, std=STD
+        {"rules": torch.Size((NUM_SYNAPSES[case.network],))},
+        torch.Size((case.num_rules, 5)),
+        lambda individual: individual,
+        std=STD,
     )
     started = time.perf_counter()
     for _, log_prob in population.sample(case.population):
@@ -194,12 +236,18 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
     rows = []
     for case, measured in runs.items():
         numbers = {
-            name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
+            name: statistics.median(run[name] for run in measured)
+            for name, value in measured[0].items()
+            if isinstance(value, int | float)
         }
         texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
         every = [run["seconds_per_individual"] for run in measured]
-        rows.append({**dataclasses.asdict(case), **numbers, **texts, "all_seconds_per_individual": every})
-    environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
+        rows.append(
+            {**dataclasses.asdict(case), **numbers, **texts, "all_seconds_per_individual": every}
+        )
+    environments = [
+        run["environment"] for measured in runs.values() for run in measured if "environment" in run
+    ]
     results = {"environment": environments[-1], "ratios": ratios(rows), "cases": rows}
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"genomes-{environments[-1]['devices'][0].replace(' ', '-')}.json"
@@ -211,11 +259,15 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
-    seconds = {(row["name"], row["network"], row["num_rules"], row["cores"]): row["seconds_per_individual"] for row in rows}
+    seconds = {
+        (row["name"], row["network"], row["num_rules"], row["cores"]): row["seconds_per_individual"]
+        for row in rows
+    }
     found: dict[str, float] = {}
     for network, num_rules in SIZES:
         gradient, sampling, peer = (
-            {cores: seconds.get((name, network, num_rules, cores)) for cores in (1, 2)} for name in ("gradient", "sampling", "evostrat")
+            {cores: seconds.get((name, network, num_rules, cores)) for cores in (1, 2)}
+            for name in ("gradient", "sampling", "evostrat")
         )
         size = f"{network}, {num_rules} rules"
         if gradient[1] and gradient[2]:
@@ -223,16 +275,21 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
         if gradient[2] and sampling[2]:
             found[f"{size}: sampling to gradient, two cores"] = sampling[2] / gradient[2]
         if gradient[1] and sampling[1] and peer[1]:
-            found[f"{size}: evostrat to sampling and gradient, one core"] = peer[1] / (gradient[1] + sampling[1])
+            found[f"{size}: evostrat to sampling and gradient, one core"] = peer[1] / (
+                gradient[1] + sampling[1]
+            )
         if gradient[1]:
-            found[f"{size}: gradient to its floor, one core"] = gradient[1] / floor_seconds(network, num_rules, rows)
+            found[f"{size}: gradient to its floor, one core"] = gradient[1] / floor_seconds(
+                network, num_rules, rows
+            )
     return found
 
 
 def floor_seconds(network: str, num_rules: int, rows: list[dict[str, Any]]) -> float:
-    """The least time that one individual's gradient takes a core, at the highest rates that were seen."""
+    """The least time that one individual's gradient takes a core at its highest rates."""
     exponentials, operations = (
-        max(row[rate] for row in rows if rate in row) for rate in ("exponentials_per_second", "operations_per_second")
+        max(row[rate] for row in rows if rate in row)
+        for rate in ("exponentials_per_second", "operations_per_second")
     )
     return NUM_SYNAPSES[network] * num_rules * (1 / exponentials + OPERATIONS / operations)
 
@@ -256,7 +313,12 @@ def _resident_memory() -> int:
 
 
 def _has(python: str, module: str) -> bool:
-    found = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+    found = (
+        subprocess.run(
+            [python, "-c", f"import {module}"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
     if not found:
         print(f"{python} has no {module}: its cases are left out", flush=True)
     return found

@@ -1,17 +1,22 @@
 """What a step costs more in one program than in another: ratios that hold on a noisy machine.
 
-The programs that are compared run one after the other in the same process, again and again, in the reverse order every other turn. A ratio is the median
-of each turn's own, with its quartiles. It writes `benchmarks/results/in-turn-DEVICE.json`.
+The programs that are compared run one after the other in the same process, again and again, in the
+reverse order every other turn. A ratio is the median of each turn's own, with its quartiles. It
+writes `benchmarks/results/in-turn-DEVICE.json`.
 
 Programs
-    quadruped: lifetimes of the paper's 1,000 steps without the search around them, none of which ends early; of the paper's plastic policy, of a policy that
-        only repeats an inherited action, which is physics alone, and of the plastic policy in four times the default body instead of four bodies.
-    car: generations of the paper's plastic driver, search included, in several populations; races whose 84 x 84 pixels are drawn, 16 at a time on each core
-        or all at once; and races without a view.
+    quadruped: lifetimes of the paper's 1,000 steps without the search around them, none of which
+        ends early; of the paper's plastic policy, of a policy that only repeats an inherited
+        action, which is physics alone, and of the plastic policy in four times the default body
+        instead of four bodies.
+    car: generations of the paper's plastic driver, search included, in several populations; races
+        whose 84 x 84 pixels are drawn, 16 at a time on each core or all at once; and races without
+        a view.
 
 Floor
-    Plasticity moves 4 bytes for each coefficient of a rule once for all variations, and reads and writes each weight once: over the measured bandwidth of
-    one core that is the least time a step of network and plasticity can take.
+    Plasticity moves 4 bytes for each coefficient of a rule once for all variations, and reads and
+    writes each weight once: over the measured bandwidth of one core that is the least time a step
+    of network and plasticity can take.
 """
 
 import argparse
@@ -64,7 +69,9 @@ class Program:
 
 def main() -> None:
     """Measures all ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--turns", type=int, default=12)
     options = parser.parse_args()
     hebbax.use_cpu_cores(CORES)
@@ -76,7 +83,9 @@ def main() -> None:
         programs = make_drivers() if group == "car" else make_quadrupeds(group)
         microseconds[group] = turns = take_turns(programs, options.turns)
         for name, (first, second) in pairs.items():
-            ratios[f"{group}: {name}"] = quartiles([one / other for one, other in zip(turns[first], turns[second], strict=True)])
+            ratios[f"{group}: {name}"] = quartiles(
+                [one / other for one, other in zip(turns[first], turns[second], strict=True)]
+            )
             print(f"{group}: {name}: {ratios[f'{group}: {name}']}", flush=True)
     floor = 1e6 * quadruped.plasticity_bytes() / quadruped.measure_rates()["copy_bytes_per_second"]
     for body in ("bullet", "brax"):
@@ -86,7 +95,12 @@ def main() -> None:
             [CORES * (one - other) / floor for one, other in zip(both, alone, strict=True)]
         )
     environment = describe_environment()
-    results = {"environment": environment, "turns": options.turns, "ratios": ratios, "microseconds": microseconds}
+    results = {
+        "environment": environment,
+        "turns": options.turns,
+        "ratios": ratios,
+        "microseconds": microseconds,
+    }
     file = RESULTS / f"in-turn-{environment['devices'][0].replace(' ', '-')}.json"
     write_json(file, results)
     print(json.dumps(ratios, indent=2), f"\nwritten to {file}")
@@ -107,11 +121,21 @@ def make_drivers() -> dict[str, Program]:
     programs = {}
     for population in (16, 64, 200):
         run = car_racing.compile_loop(car_racing.Case("loop", batch=population, steps=LOOP_STEPS))
-        programs[f"loop {population}"] = Program(run, population * car_racing.NUM_VARIATIONS * LOOP_STEPS)
-    for name, batch in (("view", 64), ("view", 256), ("view at once", 256), ("physics", 64), ("physics", 256)):
+        programs[f"loop {population}"] = Program(
+            run, population * car_racing.NUM_VARIATIONS * LOOP_STEPS
+        )
+    for name, batch in (
+        ("view", 64),
+        ("view", 256),
+        ("view at once", 256),
+        ("physics", 64),
+        ("physics", 256),
+    ):
         reset, compile_drive = car_racing.make_races(car_racing.Case(name, batch=batch))
         races, _ = compile_drive(reset(), car_racing.ZOOM_STEPS)()
-        programs[f"{name} {batch}"] = Program(compile_drive(races, RACE_STEPS[name]), batch * RACE_STEPS[name])
+        programs[f"{name} {batch}"] = Program(
+            compile_drive(races, RACE_STEPS[name]), batch * RACE_STEPS[name]
+        )
     return programs
 
 

@@ -1,6 +1,9 @@
-"""How often a 95% interval contains the truth, by how many runs a fold has: made-up scores, for which the truth is known.
+"""How often a 95% interval contains the truth, by how many runs a fold has.
 
-Scores are normal, equally distributed in five folds. Writes `benchmarks/results/interval-coverage.json`.
+Made-up scores, for which the truth is known.
+
+Scores are normal, equally distributed in five folds. Writes
+`benchmarks/results/interval-coverage.json`.
 """
 
 import math
@@ -21,11 +24,25 @@ RESAMPLES = 999
 def main() -> None:
     """Simulates every figure with every number of runs."""
     figures: dict[str, tuple[float, Callable[[np.ndarray], tuple[float, float]]]] = {
-        "mean": (0.0, lambda scores: stratified_interval(list(scores[0]), mean, resamples=RESAMPLES)),
-        "interquartile mean": (0.0, lambda scores: stratified_interval(list(scores[0]), resamples=RESAMPLES)),
-        "probability of improvement": (0.5, lambda scores: improvement_interval(list(scores[0]), list(scores[1]), resamples=RESAMPLES)),
+        "mean": (
+            0.0,
+            lambda scores: stratified_interval(list(scores[0]), mean, resamples=RESAMPLES),
+        ),
+        "interquartile mean": (
+            0.0,
+            lambda scores: stratified_interval(list(scores[0]), resamples=RESAMPLES),
+        ),
+        "probability of improvement": (
+            0.5,
+            lambda scores: improvement_interval(
+                list(scores[0]), list(scores[1]), resamples=RESAMPLES
+            ),
+        ),
     }
-    coverage = {name: {str(runs): covered(truth, interval, runs) for runs in RUNS} for name, (truth, interval) in figures.items()}
+    coverage = {
+        name: {str(runs): covered(truth, interval, runs) for runs in RUNS}
+        for name, (truth, interval) in figures.items()
+    }
     results = {
         "folds": FOLDS,
         "simulations": SIMULATIONS,
@@ -38,8 +55,13 @@ def main() -> None:
     print(file.read_text())
 
 
-def covered(truth: float, interval: Callable[[np.ndarray], tuple[float, float]], runs: int) -> float:
-    """The share of the simulations whose interval contains the truth; each has two methods that do not differ."""
+def covered(
+    truth: float, interval: Callable[[np.ndarray], tuple[float, float]], runs: int
+) -> float:
+    """The share of the simulations whose interval contains the truth.
+
+    Each has two methods that do not differ.
+    """
     scores = np.random.default_rng(runs).normal(size=(SIMULATIONS, 2, FOLDS, runs))
     return float(np.mean([low <= truth <= high for low, high in map(interval, scores)]))
 

@@ -1,11 +1,15 @@
-"""How far noise moves shared rules and their assignment, along the plain gradient and along the natural one, by the number of rules.
+"""How far noise moves shared rules and their assignment, by the number of rules.
 
-Fitness is random, so every step is noise: what differs between the numbers of rules is the scale of the steps. Sizes are those of the paper's quadruped,
-with undecided logits. It writes `benchmarks/results/natural-steps.json`, which `tables.py` makes a table of.
+Along the plain gradient and along the natural one.
+
+Fitness is random, so every step is noise: what differs between the numbers of rules is the scale of
+the steps. Sizes are those of the paper's quadruped, with undecided logits. It writes
+`benchmarks/results/natural-steps.json`, which `tables.py` makes a table of.
 
 Figures, at a learning rate of one, times the population
     rules: mean square of the step of a rule's coefficient, over std^2.
-    assignment: sum over the rules of the squared steps of a synapse's probabilities, mean over the synapses.
+    assignment: sum over the rules of the squared steps of a synapse's probabilities, mean over the
+        synapses.
 """
 
 import json
@@ -24,7 +28,10 @@ from hebbax.shaping import centred_ranks, standardize
 from hebbax.strategies.score_function import score_gradient
 
 RESULT = Path(__file__).parent / "results" / "natural-steps.json"
-SHAPE = tuple(jax.ShapeDtypeStruct((5, pre, post), jnp.float32) for pre, post in ((28, 128), (128, 64), (64, 8)))
+SHAPE = tuple(
+    jax.ShapeDtypeStruct((5, pre, post), jnp.float32)
+    for pre, post in ((28, 128), (128, 64), (64, 8))
+)
 NUM_RULES = (1, 16, 96, 768)
 POPULATION = 16
 STD = 0.01  # The paper's last, at which samples tell the rules apart.
@@ -33,17 +40,26 @@ STD = 0.01  # The paper's last, at which samples tell the rules apart.
 def main() -> None:
     """Measures all numbers of rules."""
     rows = [measure(num_rules) for num_rules in NUM_RULES]
-    results = {"environment": describe_environment(), "population": POPULATION, "std": STD, "rows": rows}
+    results = {
+        "environment": describe_environment(),
+        "population": POPULATION,
+        "std": STD,
+        "rows": rows,
+    }
     write_json(RESULT, results)
     sys.stdout.write(json.dumps(rows, indent=2) + "\n")
 
 
 def measure(num_rules: int) -> dict[str, Any]:
     """Measures as many populations as make the figures of a few rules as sure as those of many."""
-    genome = SharedRules(num_rules=num_rules).init(jax.random.key(0), SHAPE).with_std(jnp.asarray(STD))
+    genome = (
+        SharedRules(num_rules=num_rules).init(jax.random.key(0), SHAPE).with_std(jnp.asarray(STD))
+    )
     repeats = max(3, 300 // num_rules)
     figures = [step_squares(genome, key) for key in jax.random.split(jax.random.key(1), repeats)]
-    means = {name: POPULATION * float(np.mean([each[name] for each in figures])) for name in figures[0]}
+    means = {
+        name: POPULATION * float(np.mean([each[name] for each in figures])) for name in figures[0]
+    }
     return {"num_rules": num_rules, "repeats": repeats, **means}
 
 

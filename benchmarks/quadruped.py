@@ -1,17 +1,22 @@
 """How fast the quadruped's lifetimes are, and where their time goes.
 
-Every case runs in a process of its own, three times in turn with the others but the largest, which runs once, so that a noisy machine disturbs all alike;
-the figures are medians. Run it by `make benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are what travels between
-machines.
+Every case runs in a process of its own, three times in turn with the others but the largest, which
+runs once, so that a noisy machine disturbs all alike; the figures are medians. Run it by `make
+benchmarks`; it writes `benchmarks/results/quadruped-DEVICE.json` and prints a table. Ratios are
+what travels between machines.
 
 Cases
-    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a policy that only repeats an inherited action. No lifetime
-        ends early. At a population of 500 and 1,000 steps the peak memory is what matters. What the policy adds to physics `in_turn.py` measures.
-    gymnasium: a loop over gymnasium's Ant-v5 in one process, with the plastic policy in NumPy, and without it.
+    hebbian, physics: a generation with the paper's plastic policy (12,288 synapses), and with a
+        policy that only repeats an inherited action. No lifetime ends early. At a population of 500
+        and 1,000 steps the peak memory is what matters. What the policy adds to physics
+        `in_turn.py` measures.
+    gymnasium: a loop over gymnasium's Ant-v5 in one process, with the plastic policy in NumPy, and
+        without it.
 
 Floor
-    Physics is bounded by its operations, as XLA counts them in one lifetime's step, over the core's rate in a matrix product. XLA counts a loop's body once:
-    we multiply by the substeps, and leave out the solver's line search.
+    Physics is bounded by its operations, as XLA counts them in one lifetime's step, over the core's
+    rate in a matrix product. XLA counts a loop's body once: we multiply by the substeps, and leave
+    out the solver's line search.
 """
 
 import argparse
@@ -49,7 +54,12 @@ class Case:
 
 
 CASES = [
-    *(Case(name, body=body, cores=cores) for body in ("bullet", "brax") for name in ("hebbian", "physics") for cores in (1, 2)),
+    *(
+        Case(name, body=body, cores=cores)
+        for body in ("bullet", "brax")
+        for name in ("hebbian", "physics")
+        for cores in (1, 2)
+    ),
     Case("hebbian", body="bullet", population=512),
     Case("hebbian", body="brax", population=512),
     Case("hebbian", population=500, steps=1000, repeats=1, rounds=1),
@@ -59,9 +69,13 @@ CASES = [
 
 def main() -> None:
     """Measures all cases, or in a child process one."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3, help="processes per case, at most 3")
-    parser.add_argument("--only", default="", help="names of cases, separated by commas; all if empty")
+    parser.add_argument(
+        "--only", default="", help="names of cases, separated by commas; all if empty"
+    )
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
@@ -95,7 +109,11 @@ def measure(case: Case) -> dict[str, Any]:
     config = configure(case)
     mesh = devices.population_mesh(case.population)
     state = devices.put_everywhere(evolution.initial_state(config), mesh)
-    data = (evolution.random_keys(config)[1], rollout.stack(config.training_variations), jnp.zeros((), jnp.int32))
+    data = (
+        evolution.random_keys(config)[1],
+        rollout.stack(config.training_variations),
+        jnp.zeros((), jnp.int32),
+    )
     key, variations, number = devices.put_everywhere(data, mesh)
     jax.block_until_ready(state)
 
@@ -109,7 +127,10 @@ def measure(case: Case) -> dict[str, Any]:
         seconds.append(time.perf_counter() - started)
     steps = int(metrics["steps"])
     if steps != case.population * NUM_VARIATIONS * case.steps:
-        raise RuntimeError(f"{steps} steps were lived, but {case.population * NUM_VARIATIONS * case.steps} were meant to be measured")
+        raise RuntimeError(
+            f"{steps} steps were lived, but {case.population * NUM_VARIATIONS * case.steps} were "
+            "meant to be measured"
+        )
     return {
         "steps_per_second": steps / statistics.median(seconds),
         "compile_seconds": compile_seconds,
@@ -131,12 +152,19 @@ def compile_lifetimes(case: Case) -> Callable[[], Any]:
     variations = rollout.stack(config.training_variations)
 
     def live(keys: Any, genotypes: Any) -> Any:
-        return rollout.live(config.task, config.policy, keys, genotypes, variations, config.individuals_at_a_time)
+        return rollout.live(
+            config.task, config.policy, keys, genotypes, variations, config.individuals_at_a_time
+        )
 
     genotypes = config.strategy.ask(jax.random.key(1), evolution.initial_state(config).search)
-    population = devices.put_everywhere((jax.random.split(jax.random.key(0), case.population), genotypes), mesh)
+    population = devices.put_everywhere(
+        (jax.random.split(jax.random.key(0), case.population), genotypes), mesh
+    )
     compiled = jax.jit(devices.over_population(live, mesh)).lower(*population).compile()
-    lived, meant = int(compiled(*population).num_steps.sum()), case.population * NUM_VARIATIONS * case.steps
+    lived, meant = (
+        int(compiled(*population).num_steps.sum()),
+        case.population * NUM_VARIATIONS * case.steps,
+    )
     if lived != meant:
         raise RuntimeError(f"{lived} steps were lived, but {meant} were meant to be measured")
     return functools.partial(compiled, *population)
@@ -205,7 +233,10 @@ def configure(case: Case) -> Any:
 
 
 def count_operations(task: Any) -> float:
-    """Floating-point operations of one lifetime's step: XLA's count for one substep, times the substeps."""
+    """Floating-point operations of one lifetime's step.
+
+    XLA's count for one substep, times the substeps.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -218,15 +249,19 @@ def count_operations(task: Any) -> float:
 
 
 def plasticity_bytes() -> float:
-    """What a step of one lifetime moves at least: its share of an individual's rules, and its weights read and written."""
+    """What a step of one lifetime moves at least.
+
+    Its share of an individual's rules, and its weights read and written.
+    """
     return 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2)
 
 
 def measure_rates() -> dict[str, float]:
-    """Bandwidth and arithmetic of one core, as NumPy reaches them on arrays of a core's share of the cache."""
+    """One core's bandwidth and arithmetic, as NumPy reaches them within its cache."""
     import numpy as np
 
-    source, target = np.ones(2**19, np.float32), np.ones(2**19, np.float32)  # 2 MiB each, as rules and weights of a dozen lifetimes.
+    # 2 MiB each, as rules and weights of a dozen lifetimes.
+    source, target = np.ones(2**19, np.float32), np.ones(2**19, np.float32)
     copies = []
     for _ in range(50):
         started = time.perf_counter()
@@ -238,7 +273,10 @@ def measure_rates() -> dict[str, float]:
         started = time.perf_counter()
         matrix @ matrix
         products.append(time.perf_counter() - started)
-    return {"copy_bytes_per_second": 2 * source.nbytes / min(copies), "operations_per_second": 2 * 512**3 / min(products)}
+    return {
+        "copy_bytes_per_second": 2 * source.nbytes / min(copies),
+        "operations_per_second": 2 * 512**3 / min(products),
+    }
 
 
 def measure_gymnasium(case: Case) -> dict[str, Any]:
@@ -249,14 +287,19 @@ def measure_gymnasium(case: Case) -> dict[str, Any]:
     env = gymnasium.make("Ant-v5")
     random = np.random.default_rng(0)
     sizes = [env.observation_space.shape[0], 128, 64, 8]
-    rules = [0.01 * random.standard_normal((5, pre, post)).astype(np.float32) for pre, post in itertools.pairwise(sizes)]
+    rules = [
+        0.01 * random.standard_normal((5, pre, post)).astype(np.float32)
+        for pre, post in itertools.pairwise(sizes)
+    ]
     weights = [random.uniform(-0.1, 0.1, rule.shape[1:]).astype(np.float32) for rule in rules]
 
     def act(observation: Any) -> Any:
         said = [observation.astype(np.float32)]
         for layer in weights:
             said.append(np.tanh(said[-1] @ layer))
-        for layer, (eta, a, b, c, d), pre, post in zip(weights, rules, said[:-1], said[1:], strict=True):
+        for layer, (eta, a, b, c, d), pre, post in zip(
+            weights, rules, said[:-1], said[1:], strict=True
+        ):
             layer += eta * (a * np.outer(pre, post) + b * pre[:, None] + c * post[None, :] + d)
         return said[-1]
 
@@ -283,12 +326,30 @@ def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
     rows = []
     for case, measured in runs.items():
         numbers = {
-            name: statistics.median(run[name] for run in measured) for name, value in measured[0].items() if isinstance(value, int | float)
+            name: statistics.median(run[name] for run in measured)
+            for name, value in measured[0].items()
+            if isinstance(value, int | float)
         }
-        numbers |= {"compile_seconds": measured[0]["compile_seconds"]} if "compile_seconds" in numbers else {}
-        rows.append({**dataclasses.asdict(case), **numbers, "all_steps_per_second": [run["steps_per_second"] for run in measured]})
-    environments = [run["environment"] for measured in runs.values() for run in measured if "environment" in run]
-    results = {"environment": environments[-1] if environments else None, "ratios": ratios(rows), "cases": rows}
+        numbers |= (
+            {"compile_seconds": measured[0]["compile_seconds"]}
+            if "compile_seconds" in numbers
+            else {}
+        )
+        rows.append(
+            {
+                **dataclasses.asdict(case),
+                **numbers,
+                "all_steps_per_second": [run["steps_per_second"] for run in measured],
+            }
+        )
+    environments = [
+        run["environment"] for measured in runs.values() for run in measured if "environment" in run
+    ]
+    results = {
+        "environment": environments[-1] if environments else None,
+        "ratios": ratios(rows),
+        "cases": rows,
+    }
     device = environments[-1]["devices"][0].replace(" ", "-") if environments else "none"
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"quadruped-{device}.json"
@@ -308,19 +369,30 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
             f"{body}: two cores to one": (("hebbian", body, 64, 2), ("hebbian", body, 64, 1)),
             f"{body}: population 512 to 64": (("hebbian", body, 512, 2), ("hebbian", body, 64, 2)),
         }
-        found |= {name: speed[first] / speed[second] for name, (first, second) in pairs.items() if first in speed and second in speed}
+        found |= {
+            name: speed[first] / speed[second]
+            for name, (first, second) in pairs.items()
+            if first in speed and second in speed
+        }
         if row := by_case.get(("physics", body, 64, 1)):
             least = row["physics_operations_per_step"] / row["operations_per_second"]
             found[f"{body}: physics to its floor"] = 1 / row["steps_per_second"] / least
         peer = ("gymnasium", "gymnasium's", 1, 1)
         if peer in speed and ("hebbian", body, 64, 1) in speed:
-            found[f"{body}: one core to gymnasium with NumPy on one core"] = speed[("hebbian", body, 64, 1)] / speed[peer]
+            found[f"{body}: one core to gymnasium with NumPy on one core"] = (
+                speed[("hebbian", body, 64, 1)] / speed[peer]
+            )
     return found
 
 
 def _in_a_process(case: Case, cache: str) -> dict[str, Any]:
     """Measures a case in a new process, and returns what it printed last."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_COMPILATION_CACHE_DIR": cache}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "JAX_COMPILATION_CACHE_DIR": cache,
+    }
     command = [sys.executable, __file__, "--case", json.dumps(dataclasses.asdict(case))]
     if case.cores == 1:
         command = ["taskset", "-c", "0", *command]

@@ -1,7 +1,10 @@
-"""How often the quadruped's physics leaves the finite numbers: bodies that are thrown into the air with a spin and then driven at random.
+"""How often the quadruped's physics leaves the finite numbers.
 
-Each of `THROWS` bodies begins `HEIGHT` above the ground, turned at random and turning about a random axis, and has full torque in random directions for
-`STEPS` policy steps; with and without the bound on a body's rotation, `motion.MAX_TURN`. Writes `benchmarks/results/thrown-bodies.json`.
+Bodies that are thrown into the air with a spin and then driven at random.
+
+Each of `THROWS` bodies begins `HEIGHT` above the ground, turned at random and turning about a
+random axis, and has full torque in random directions for `STEPS` policy steps; with and without the
+bound on a body's rotation, `motion.MAX_TURN`. Writes `benchmarks/results/thrown-bodies.json`.
 """
 
 import math
@@ -30,7 +33,10 @@ def main() -> None:
         "environment": describe_environment(),
         "throws": THROWS,
         "steps": STEPS,
-        "non_finite": {body: {name: count(body, turn) for name, turn in turns().items()} for body in ("brax", "bullet")},
+        "non_finite": {
+            body: {name: count(body, turn) for name, turn in turns().items()}
+            for body in ("brax", "bullet")
+        },
     }
     file = Path(__file__).parent / "results" / "thrown-bodies.json"
     write_json(file, results)
@@ -56,12 +62,17 @@ def count(body: engine.BodyName, max_turn: float) -> dict[str, dict[str, int]]:
         qd = jnp.zeros(14).at[3:6].set(spin * axis / jnp.linalg.norm(axis))
         actions = jnp.sign(jax.random.normal(action_key, (STEPS, 8)))
         thrown = physics.start(Pose(q=q, qd=qd), variation)
-        end, _ = jax.lax.scan(lambda state, action: (physics.advance(state, action, variation), None), thrown, actions)
+        end, _ = jax.lax.scan(
+            lambda state, action: (physics.advance(state, action, variation), None), thrown, actions
+        )
         return ~jnp.all(jnp.isfinite(end.q))
 
     keys = jax.random.split(jax.random.key(0), THROWS)
     throws = jax.jit(jax.vmap(jax.vmap(throw, in_axes=(0, None, None)), in_axes=(None, None, 0)))
-    failures = [jnp.sum(throws(keys, jnp.asarray(spin), stack(task.variations)), axis=1).tolist() for spin in SPINS]
+    failures = [
+        jnp.sum(throws(keys, jnp.asarray(spin), stack(task.variations)), axis=1).tolist()
+        for spin in SPINS
+    ]
     return {
         name: dict(zip(map(str, SPINS), by_spin, strict=True))
         for name, by_spin in zip(task.variations, zip(*failures, strict=True), strict=True)

@@ -1,17 +1,22 @@
-"""Every test runs strictly: annotations are checked, promotions of dtype and rank and the second use of a key are errors."""
+"""Every test runs strictly.
+
+Annotations are checked, promotions of dtype and rank and the second use of a key are errors.
+"""
 
 import importlib.metadata
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# Most of the time goes into compiling what runs once. Without LLVM's optimisation that is two to four times as fast, and without the detour of fusions over
-# MLIR, which jaxlib 0.11 and later always take, it is nearly twice as fast again: a flag that XLA does not know ends the process. `XLA_FLAGS= make test`
-# tests the programs that users run. It comes before JAX reads it.
+# Most of the time goes into compiling what runs once. Without LLVM's optimisation that is two to
+# four times as fast, and without the detour of fusions over MLIR, which jaxlib 0.11 and later
+# always take, it is nearly twice as fast again: a flag that XLA does not know ends the process.
+# `XLA_FLAGS= make test` tests the programs that users run. It comes before JAX reads it.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0"
-    + " --xla_cpu_use_fusion_emitters=false" * importlib.metadata.version("jaxlib").startswith("0.10."),
+    + " --xla_cpu_use_fusion_emitters=false"
+    * importlib.metadata.version("jaxlib").startswith("0.10."),
 )
 
 import jax
@@ -25,13 +30,17 @@ from hebbax import devices, programs  # noqa: E402
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
-# Two devices on any machine, so that a population is really split. This comes before anything starts JAX's backend.
+# Two devices on any machine, so that a population is really split. This comes before anything
+# starts JAX's backend.
 devices.use_cpu_cores(2)
 # Variables reach the processes that tests start as well.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"]))
+jax.config.update(
+    "jax_persistent_cache_min_compile_time_secs",
+    float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"]),
+)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
@@ -46,7 +55,10 @@ def lenient_promotion() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_programs() -> Iterator[None]:
-    """Lets tests share compiled programs, as the runs of a sweep do: most train the same small networks."""
+    """Lets tests share compiled programs, as the runs of a sweep do.
+
+    Most train the same small networks.
+    """
     with programs.shared():
         yield
 

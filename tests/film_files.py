@@ -10,7 +10,10 @@ import numpy as np
 
 
 def decode(path: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """The pictures of a film, and what its file says of itself. imageio leaves the pipes of its ffmpeg to the garbage collector."""
+    """The pictures of a film, and what its file says of itself.
+
+    imageio leaves the pipes of its ffmpeg to the garbage collector.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with imageio.get_reader(path) as reader:

@@ -1,4 +1,7 @@
-"""A report read back: its parts, and what is wrong with it for a reader without scripts, a network or a picture."""
+"""A report read back.
+
+Its parts, and what is wrong with it for a reader without scripts, a network or a picture.
+"""
 
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -64,7 +67,9 @@ def faults_of(html: str) -> list[str]:
     for element in page.elements:
         for name in ("src", "href", "poster", "srcset"):
             address = element.attributes.get(name, "data:")
-            if not address.startswith(("data:", "#")) or (address.startswith("#") and address[1:] not in names):
+            if not address.startswith(("data:", "#")) or (
+                address.startswith("#") and address[1:] not in names
+            ):
                 faults.append(f"<{element.tag}> leads to {address[:60]}")
         if element.tag == "img" and not element.attributes.get("alt"):
             faults.append("a picture has no words")

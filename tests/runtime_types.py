@@ -9,13 +9,23 @@ from beartype import BeartypeConf, FrozenDict, beartype
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns the function with its annotations checked at every call.
 
-    Constructors are left alone: JAX calls them whenever it rebuilds a `Struct`, with a population's leaves, with axes, with None. Interfaces are left
-    to pyright and to `hebbax.testing`, and `Self`, which has a meaning in whole classes only, to pyright.
+    Constructors are left alone: JAX calls them whenever it rebuilds a `Struct`, with a population's
+    leaves, with axes, with None. Interfaces are left to pyright and to `hebbax.testing`, and
+    `Self`, which has a meaning in whole classes only, to pyright.
     """
     if function.__name__ == "__init__":
         return function
-    unchecked = {Self, *(interface for hint in function.__annotations__.values() for interface in interfaces_in(hint))}
-    return beartype(function, conf=BeartypeConf(hint_overrides=FrozenDict(dict.fromkeys(unchecked, object))))
+    unchecked = {
+        Self,
+        *(
+            interface
+            for hint in function.__annotations__.values()
+            for interface in interfaces_in(hint)
+        ),
+    }
+    return beartype(
+        function, conf=BeartypeConf(hint_overrides=FrozenDict(dict.fromkeys(unchecked, object)))
+    )
 
 
 def interfaces_in(hint: Any) -> Iterator[type]:

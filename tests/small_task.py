@@ -58,8 +58,12 @@ class Cart:
     def variations(self) -> dict[str, Variation]:
         masses = {"light": 0.5, "medium": 1.0, "heavy": 2.0}
         return {
-            name: Variation(mass=jnp.asarray(mass), last_step=jnp.asarray(last), broken_step=jnp.asarray(broken))
-            for (name, mass), last, broken in zip(masses.items(), self.last_steps, self.broken_steps, strict=True)
+            name: Variation(
+                mass=jnp.asarray(mass), last_step=jnp.asarray(last), broken_step=jnp.asarray(broken)
+            )
+            for (name, mass), last, broken in zip(
+                masses.items(), self.last_steps, self.broken_steps, strict=True
+            )
         }
 
     @property
@@ -81,7 +85,9 @@ class Cart:
     ) -> tuple[State, Float[Array, "2"], Float[Array, ""], Bool[Array, ""]]:
         speed = state.speed + TIME_STEP * action[0] / variation.mass
         state = State(position=state.position + TIME_STEP * speed, speed=speed, step=state.step + 1)
-        reward = jnp.where(state.step == variation.broken_step, jnp.nan, 1 - jnp.abs(state.position) / TRACK)
+        reward = jnp.where(
+            state.step == variation.broken_step, jnp.nan, 1 - jnp.abs(state.position) / TRACK
+        )
         is_end = (jnp.abs(state.position) > TRACK) | (state.step >= variation.last_step)
         return state, _observation(state), reward, is_end
 

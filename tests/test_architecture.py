@@ -7,7 +7,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "hebbax"
 
-# From the ground up. A room sees the floors below its own, never its neighbours on the same floor, never what is above.
+# From the ground up. A room sees the floors below its own, never its neighbours on the same floor,
+# never what is above.
 FLOORS = [
     ("checks", "files", "ownership", "plain", "programs", "types"),
     ("devices", "interrupts", "lesion", "plasticity", "shaping", "statistics"),
@@ -50,13 +51,19 @@ HOMES = {
 
 
 def module_name(path: Path) -> str:
-    """The module's dotted name inside the package: `tasks.quadruped` for `tasks/quadruped/__init__.py`, `__init__` for the front door."""
+    """The module's dotted name inside the package.
+
+    `tasks.quadruped` for `tasks/quadruped/__init__.py`, `__init__` for the front door.
+    """
     parts = path.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def imported_modules(tree: ast.AST) -> list[str]:
-    """The dotted names of all that a module imports, wherever in it and for whatever purpose; `a.b` for `from a import b`."""
+    """The dotted names of all that a module imports, wherever in it and for whatever purpose.
+
+    `a.b` for `from a import b`.
+    """
     modules = []
     for node in ast.walk(tree):
         match node:
@@ -65,7 +72,8 @@ def imported_modules(tree: ast.AST) -> list[str]:
             case ast.ImportFrom(module=module, names=names, level=level):
                 modules += ["." * level + f"{module or ''}.{alias.name}" for alias in names]
             case ast.Call(
-                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+                func=ast.Name(id="import_module" | "__import__")
+                | ast.Attribute(attr="import_module"),
                 args=[ast.Constant(value=str(module)), *_],
             ):
                 modules.append(module)
@@ -73,7 +81,10 @@ def imported_modules(tree: ast.AST) -> list[str]:
 
 
 def room_of(imported: str) -> str | None:
-    """The room that an imported name belongs to: None outside the package, `__init__` for names of the front door."""
+    """The room that an imported name belongs to.
+
+    None outside the package, `__init__` for names of the front door.
+    """
     package, _, rest = imported.partition(".")
     if package != "hebbax":
         return None
@@ -108,7 +119,11 @@ def home_violations(module: str, tree: ast.AST) -> list[str]:
 
 def outside_violations(module: str, tree: ast.AST) -> list[str]:
     """Paths that lead out of the project; the package stands alone."""
-    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
     return [f"{module} mentions {text!r}" for text in texts if "../" in text]
 
 
@@ -122,7 +137,9 @@ def test_package_keeps_to_its_rooms(check):
     violations = [
         violation
         for path in paths
-        for violation in check(module_name(path.relative_to(SOURCE)), ast.parse(path.read_text(encoding="utf-8")))
+        for violation in check(
+            module_name(path.relative_to(SOURCE)), ast.parse(path.read_text(encoding="utf-8"))
+        )
     ]
     assert not violations, "\n".join(violations)
 
@@ -158,7 +175,8 @@ def test_planted_violation_is_found(check, module, code):
     [
         (
             "tasks.quadruped.body",
-            "import mujoco\nfrom brax.mjx import pipeline\nfrom hebbax.tasks import base\nfrom hebbax.types import Struct",
+            "import mujoco\nfrom brax.mjx import pipeline\nfrom hebbax.tasks import base\nfrom "
+            "hebbax.types import Struct",
         ),
         ("cli", "import tyro\nimport hebbax.training\nfrom hebbax import presets"),
         ("__init__", "from hebbax.training import train"),

@@ -57,13 +57,17 @@ def test_reading_writes_nothing(tmp_path: Path):
 
 
 def test_half_written_checkpoints_are_ignored(finished: tuple[Result, Path], run_dir: Path):
-    """What a killed process left under another name is neither loaded nor in the way of the next checkpoint of that number.
+    """What a killed process left under another name is not loaded, nor in the way.
 
     Mutation: counting every folder that begins with a number takes generation 8 for the newest.
     """
-    shutil.copytree(run_dir / "checkpoints" / "6", run_dir / "checkpoints" / "8.orbax-checkpoint-tmp")
+    shutil.copytree(
+        run_dir / "checkpoints" / "6", run_dir / "checkpoints" / "8.orbax-checkpoint-tmp"
+    )
     # A mark that newer versions of orbax leave in what is complete.
-    (run_dir / "checkpoints" / "8.orbax-checkpoint-tmp" / "commit_success.txt").unlink(missing_ok=True)
+    (run_dir / "checkpoints" / "8.orbax-checkpoint-tmp" / "commit_success.txt").unlink(
+        missing_ok=True
+    )
     (run_dir / "checkpoints" / "10.orbax-checkpoint-tmp").mkdir()
     with (run_dir / "metrics.jsonl").open("a") as stream:
         stream.write('{"generation": 6, "fitness_me')
@@ -88,15 +92,23 @@ def flip(file: Path) -> None:
 @pytest.mark.parametrize("damage", [cut, flip, os.remove])
 @pytest.mark.parametrize("place", ["default/d/*", "default/manifest.ocdbt", "default/_METADATA"])
 def test_damaged_checkpoint_is_named_and_nothing_is_overwritten(run_dir: Path, damage, place: str):
-    """A checkpoint whose data, index or description is cut, changed or gone ends in an error with its path; the folder stays as it is.
+    """A damaged checkpoint ends in an error with its path; the folder stays as it is.
 
-    Mutation: noting the start of the process before the checkpoint is read writes config.json and environment.json.
+    Its data, index or description is cut, changed or gone.
+
+    Mutation: noting the start of the process before the checkpoint is read writes config.json and
+        environment.json.
     """
     [file] = (run_dir / "checkpoints" / "6").glob(place)
     damage(file)
     before = contents(run_dir)
-    for use in (lambda: hebbax.train(small_config(generations=8), run_dir), lambda: hebbax.evaluate(run_dir)):
-        with pytest.raises(ValueError, match="is damaged or from another version of hebbax") as error:
+    for use in (
+        lambda: hebbax.train(small_config(generations=8), run_dir),
+        lambda: hebbax.evaluate(run_dir),
+    ):
+        with pytest.raises(
+            ValueError, match="is damaged or from another version of hebbax"
+        ) as error:
             use()
         assert str(run_dir / "checkpoints" / "6") in str(error.value)
         assert len(str(error.value)) < 700, "the reason is told, not the whole specification"
@@ -104,7 +116,10 @@ def test_damaged_checkpoint_is_named_and_nothing_is_overwritten(run_dir: Path, d
 
 
 def test_older_checkpoint_replaces_a_damaged_one(finished: tuple[Result, Path], run_dir: Path):
-    """As the error says: with the damaged checkpoint removed the run goes on from the one before, to the same numbers."""
+    """As the error says.
+
+    With the damaged checkpoint removed the run goes on from the one before, to the same numbers.
+    """
     shutil.rmtree(run_dir / "checkpoints" / "6")
     seen = []
     again = hebbax.train(small_config(generations=6), run_dir, callbacks=[seen.append])
@@ -114,7 +129,10 @@ def test_older_checkpoint_replaces_a_damaged_one(finished: tuple[Result, Path], 
 
 
 def test_checkpoint_of_another_shape_is_refused(tmp_path: Path):
-    """A checkpoint whose arrays have other shapes than the run's, as another version might write them, is not bent into place."""
+    """A checkpoint of arrays of other shapes is not bent into place.
+
+    Another version might write them.
+    """
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(2, state_of(1.0))
     other = {**state_of(0.0), "means": jnp.zeros((2, 4))}
@@ -126,12 +144,25 @@ def test_checkpoint_of_another_shape_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "name", ["lr[0.1]", "a*", "what?", "größe 3 %s", "{a,b}", "a\\b", "#'$HOME\"\n", b"\xff".decode(errors="surrogateescape")]
+    "name",
+    [
+        "lr[0.1]",
+        "a*",
+        "what?",
+        "größe 3 %s",
+        "{a,b}",
+        "a\\b",
+        "#'$HOME\"\n",
+        b"\xff".decode(errors="surrogateescape"),
+    ],
 )
 def test_any_path_will_do(tmp_path: Path, name: str):
-    """A checkpoint in a folder of any legal name comes back, also beside folders that the name matches as a pattern.
+    """A checkpoint in a folder of any legal name comes back.
 
-    Mutation: orbax given the path itself cannot read the first, and reads numbers of `ab` for those of `a*`.
+    Also beside folders that the name matches as a pattern.
+
+    Mutation: orbax given the path itself cannot read the first, and reads numbers of `ab` for those
+        of `a*`.
     """
     beside = Checkpoints(tmp_path / "ab" / "checkpoints")
     beside.save(2, state_of(1.0))
@@ -150,9 +181,12 @@ def test_any_path_will_do(tmp_path: Path, name: str):
 
 
 def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A checkpoint that cannot be read back, or holds other numbers, is an error; the older ones stay, and the newest of them counts.
+    """A checkpoint that cannot be read back, or holds other numbers, is an error.
 
-    Mutation: without reading back, generations 2 and 4 are gone in the end and only broken ones are left.
+    The older ones stay, and the newest of them counts.
+
+    Mutation: without reading back, generations 2 and 4 are gone in the end and only broken ones are
+        left.
     """
     checkpoints = Checkpoints(tmp_path)
     for generation in (2, 4):
@@ -168,7 +202,11 @@ def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pyt
     for _ in range(2):
         with pytest.raises(OSError, match="6 was written, but cannot be read: "):
             checkpoints.save(6, state_of(6.0))
-    monkeypatch.setattr(checkpoints._manager, "save", lambda generation, **_: save(generation, args=StandardSave(state_of(0.0))))
+    monkeypatch.setattr(
+        checkpoints._manager,
+        "save",
+        lambda generation, **_: save(generation, args=StandardSave(state_of(0.0))),
+    )
     with pytest.raises(OSError, match="6 was written, but holds other numbers"):
         checkpoints.save(6, state_of(6.0))
     assert {path.name for path in tmp_path.iterdir()} == {"2", "4"}
@@ -177,7 +215,9 @@ def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_run_is_read_while_it_goes_on(tmp_path: Path):
-    """A checkpoint that its run replaces while it is about to be read is no damage: the newest is read.
+    """A checkpoint that its run replaces while it is about to be read is no damage.
+
+    The newest is read.
 
     Mutation: a reader that keeps the list of its beginning says that generation 2 is damaged.
     """
@@ -196,6 +236,8 @@ def test_file_in_place_of_the_folder_is_named(finished: tuple[Result, Path], run
     shutil.rmtree(run_dir / "checkpoints")
     (run_dir / "checkpoints").touch()
     before = contents(run_dir)
-    with pytest.raises(ValueError, match="checkpoints is a file, but must be the folder of the checkpoints"):
+    with pytest.raises(
+        ValueError, match="checkpoints is a file, but must be the folder of the checkpoints"
+    ):
         hebbax.train(finished[0].config, run_dir)
     assert contents(run_dir) == before

@@ -7,7 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import submitit  # noqa: F401  (Its first import closes the streams that others log to, so it must not fall into a test that captures them.)
+
+# Its first import closes the streams that others log to, so it must not fall into a test that
+# captures them.
+import submitit  # noqa: F401
 
 import hebbax
 from hebbax import cli, devices
@@ -34,7 +37,10 @@ def small_preset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What a command says on stderr that must be refused: exit code 2, no trace of Python, nothing on stdout."""
+    """What a command says on stderr that must be refused.
+
+    Exit code 2, no trace of Python, nothing on stdout.
+    """
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     out, err = capsys.readouterr()
@@ -70,13 +76,22 @@ def test_train_then_evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         written = json.loads((run / name).read_text())
         scores = written.pop("scores")
         assert written == {"episodes": episodes, "generations": 3, **options}
-        assert scores == json.loads(json.dumps([score.to_dict() for score in hebbax.evaluate(run, episodes, **options)]))
+        assert scores == json.loads(
+            json.dumps([score.to_dict() for score in hebbax.evaluate(run, episodes, **options)])
+        )
 
 
-def test_scores_that_cannot_be_written_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Where the folder takes no file, the table is there all the same, and the error behind it. Mutation: writing first prints nothing."""
+def test_scores_that_cannot_be_written_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Where the folder takes no file, the table is there all the same, and the error behind it.
+
+    Mutation: writing first prints nothing.
+    """
     hebbax.train(small_config(generations=1), tmp_path)
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    monkeypatch.setattr(
+        Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("No space left on device"))
+    )
     with pytest.raises(SystemExit) as end:
         cli.main(["evaluate", str(tmp_path), "--episodes", "2"])
     out, err = capsys.readouterr()
@@ -86,25 +101,54 @@ def test_scores_that_cannot_be_written_are_printed(tmp_path: Path, capsys: pytes
 
 
 def test_sweep(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """Presets are compared at the size, in the folds and with the seeds that are asked for; the same command again does nothing."""
-    asked = ["sweep", "small", "--folder", str(tmp_path), "--folds", "light", "heavy", "--seeds", "1", "--episodes", "2"]
+    """Presets are compared at the size, in the folds and with the seeds that are asked for.
+
+    The same command again does nothing.
+    """
+    asked = [
+        "sweep",
+        "small",
+        "--folder",
+        str(tmp_path),
+        "--folds",
+        "light",
+        "heavy",
+        "--seeds",
+        "1",
+        "--episodes",
+        "2",
+    ]
     cli.main([*asked, "--generations", "1", "--population-size", "4", "--together"])
     err = capsys.readouterr().err
     assert "[1/1] small, 2 runs together" in err
     assert "small, heavy held out, seed 0: mean return trained on" in err
     config = hebbax.Config.load(tmp_path / "runs" / "small" / "light" / "seed-0")
-    assert config == small_config(generations=1, held_out="light", strategy=dataclasses.replace(small().strategy, population_size=4))
+    assert config == small_config(
+        generations=1,
+        held_out="light",
+        strategy=dataclasses.replace(small().strategy, population_size=4),
+    )
     before = contents(tmp_path)
     cli.main([*asked, "--generations", "1", "--population-size", "4"])
     assert "2 runs in" in capsys.readouterr().err
     assert contents(tmp_path) == before
-    assert "with strategy.population_size = 4, but this one has strategy.population_size = 8" in refusal(capsys, *asked)
+    assert (
+        "with strategy.population_size = 4, but this one has strategy.population_size = 8"
+        in refusal(capsys, *asked)
+    )
 
 
 @pytest.mark.slow
-def test_experiment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """A script's methods and defaults, with the options of its command line; all methods unless some are named."""
-    default = cli.SweepOptions((), tmp_path / "default", folds=("heavy",), seeds=1, episodes=2, generations=1)
+def test_experiment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """A script's methods and defaults, with the options of its command line.
+
+    All methods unless some are named.
+    """
+    default = cli.SweepOptions(
+        (), tmp_path / "default", folds=("heavy",), seeds=1, episodes=2, generations=1
+    )
     rows = {"first": small, "second": small}
     monkeypatch.setattr(sys, "argv", ["script.py", "second", "--folder", str(tmp_path / "other")])
     cli.run_experiment(rows, default)
@@ -120,7 +164,9 @@ def test_experiment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     assert "unknown method 'third'; allowed are first, second" in capsys.readouterr().err
 
 
-def test_report(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_report(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     """A run's page is written and copied; a folder that is none, and a missing extra, are named."""
     run, kept = tmp_path / "run", tmp_path / "kept"
     hebbax.train(small(), run)
@@ -131,11 +177,15 @@ def test_report(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert (kept / "report.html").read_text() == (run / "report.html").read_text()
 
     assert f"{tmp_path} is neither a sweep nor a run" in refusal(capsys, "report", str(tmp_path))
-    assert "films is -1, but must be 0 or more" in refusal(capsys, "report", str(run), "--films", "-1")
+    assert "films is -1, but must be 0 or more" in refusal(
+        capsys, "report", str(run), "--films", "-1"
+    )
     monkeypatch.delitem(sys.modules, "hebbax.report", raising=False)
     monkeypatch.delitem(sys.modules, "hebbax.report.page", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    assert "reports need jinja2, which is not installed: pip install 'hebbax[viz]'" in refusal(capsys, "report", str(run))
+    assert "reports need jinja2, which is not installed: pip install 'hebbax[viz]'" in refusal(
+        capsys, "report", str(run)
+    )
 
 
 def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
@@ -149,25 +199,66 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["hebbax train PRESET", "hebbax evaluate RUN", "hebbax sweep PRESET...", "hebbax render RUN", "hebbax presets"]),
+        (
+            ["--help"],
+            [
+                "hebbax train PRESET",
+                "hebbax evaluate RUN",
+                "hebbax sweep PRESET...",
+                "hebbax render RUN",
+                "hebbax presets",
+            ],
+        ),
         (["train", "--help"], ["hebbax train PRESET [OPTIONS]", "presets: small"]),
         (
             ["sweep", "--help"],
-            ["METHOD ...", "What to compare", "--folder PATH", "--folds", "(default: all)", "--together", "--slurm", "--cores"],
+            [
+                "METHOD ...",
+                "What to compare",
+                "--folder PATH",
+                "--folds",
+                "(default: all)",
+                "--together",
+                "--slurm",
+                "--cores",
+            ],
         ),
-        (["evaluate", "--help"], ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"]),
+        (
+            ["evaluate", "--help"],
+            ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"],
+        ),
         (
             ["train", "small", "--help"],
             [
-                *("--run-dir PATH", "--cores", "--generations INT", "Generations in all", "(default: 2)", "--held-out"),
-                *("--task.max-steps INT", "--policy.hidden-sizes", "Neurons in each hidden layer. (default: 3)"),
-                *("--strategy.population-size INT", "--strategy.std.initial FLOAT", "--strategy.optimizer.learning-rate.decay FLOAT"),
+                *(
+                    "--run-dir PATH",
+                    "--cores",
+                    "--generations INT",
+                    "Generations in all",
+                    "(default: 2)",
+                    "--held-out",
+                ),
+                *(
+                    "--task.max-steps INT",
+                    "--policy.hidden-sizes",
+                    "Neurons in each hidden layer. (default: 3)",
+                ),
+                *(
+                    "--strategy.population-size INT",
+                    "--strategy.std.initial FLOAT",
+                    "--strategy.optimizer.learning-rate.decay FLOAT",
+                ),
             ],
         ),
     ],
 )
-def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]):
-    """Help goes to stdout, names the options as they are typed, says what each is and what it is if not given."""
+def test_help_is_readable(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]
+):
+    """Help goes to stdout and names each option as it is typed.
+
+    With what it is, and what it is if not given.
+    """
     if arguments == ["train", "--help"]:
         cli.main(arguments)
     else:
@@ -184,26 +275,40 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
     ("arguments", "words"),
     [
         ([], ""),
-        (["fly"], "unknown command 'fly'; allowed are train, evaluate, sweep, render, report, presets"),
+        (
+            ["fly"],
+            "unknown command 'fly'; allowed are train, evaluate, sweep, render, report, presets",
+        ),
         (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
         (["train"], "no preset given; allowed are small"),
         (["train", "large"], "unknown preset 'large'; allowed are small"),
         (["train", "small", "--colour", "red"], "Unrecognized options: --colour"),
-        (["train", "small", "--generations", "many"], "invalid literal for int() with base 10: 'many'"),
+        (
+            ["train", "small", "--generations", "many"],
+            "invalid literal for int() with base 10: 'many'",
+        ),
         (["train", "small", "--generations", "0"], "generations is 0, but must be 1 or more"),
         (
             ["train", "small", "--held-out", "huge"],
-            "held_out is 'huge', but must be None or one of the task's variations: light, medium, heavy",
+            "held_out is 'huge', but must be None or one of the task's variations: light, medium, "
+            "heavy",
         ),
-        (["train", "small", "--strategy.population-size", "7"], "strategy.population_size is 7, but must be even"),
-        (["train", "small", "--strategy.population-size", "1"], "strategy.population_size is 1, but must be 2 or more"),
+        (
+            ["train", "small", "--strategy.population-size", "7"],
+            "strategy.population_size is 7, but must be even",
+        ),
+        (
+            ["train", "small", "--strategy.population-size", "1"],
+            "strategy.population_size is 1, but must be 2 or more",
+        ),
         (
             ["train", "small", "--strategy.std.initial", "-1"],
             "config.strategy.std: Schedule.initial is -1.0, but must be above 0",
         ),
         (
             ["train", "small", "--policy.hidden-sizes", "0"],
-            "policy.hidden_sizes is (0,), but must be a tuple of whole numbers, each 1 neuron or more",
+            "policy.hidden_sizes is (0,), but must be a tuple of whole numbers, each 1 neuron or "
+            "more",
         ),
         (["train", "small", "--strategy.common-random-numbers", "some"], "nobody"),
         (["train", "small", "--cores", "0"], "cores is 0, but must be 1 or more"),
@@ -220,21 +325,49 @@ def test_help_is_readable(capsys: pytest.CaptureFixture[str], arguments: list[st
             "a lesion needs both --lesion-layer and --lesion-step, but only one is given",
         ),
         (
-            ["render", "nowhere", "--variation", "light", "--lesion-layer", "-1", "--lesion-step", "0"],
+            [
+                "render",
+                "nowhere",
+                "--variation",
+                "light",
+                "--lesion-layer",
+                "-1",
+                "--lesion-step",
+                "0",
+            ],
             "lesion.layer is -1, but must be 0 or more",
         ),
         (["sweep", "--folder", "f"], "no preset given; allowed are small"),
         (["sweep", "small"], "--folder"),
         (["sweep", "large", "--folder", "f"], "unknown method 'large'; allowed are small"),
-        (["sweep", "small", "--folder", "f", "--folds", "huge"], "folds is ('huge',), but must be 'all' or some of"),
-        (["sweep", "small", "--folder", "f", "--seeds", "0"], "seeds 0, but there must be one of each or more"),
-        (["sweep", "small", "--folder", "f", "--generations", "0"], "generations is 0, but must be 1 or more"),
-        (["sweep", "small", "--folder", "f", "--population-size", "3"], "strategy.population_size is 3, but must be even"),
-        (["sweep", "small", "--folder", "f", "--slurm", "gpu"], "slurm is 'gpu', but this machine is no part of a SLURM cluster"),
+        (
+            ["sweep", "small", "--folder", "f", "--folds", "huge"],
+            "folds is ('huge',), but must be 'all' or some of",
+        ),
+        (
+            ["sweep", "small", "--folder", "f", "--seeds", "0"],
+            "seeds 0, but there must be one of each or more",
+        ),
+        (
+            ["sweep", "small", "--folder", "f", "--generations", "0"],
+            "generations is 0, but must be 1 or more",
+        ),
+        (
+            ["sweep", "small", "--folder", "f", "--population-size", "3"],
+            "strategy.population_size is 3, but must be even",
+        ),
+        (
+            ["sweep", "small", "--folder", "f", "--slurm", "gpu"],
+            "slurm is 'gpu', but this machine is no part of a SLURM cluster",
+        ),
     ],
 )
 def test_mistakes_are_refused(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], words: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
 ):
     """What cannot be done is said on stderr, with exit code 2; nothing is written."""
     monkeypatch.chdir(tmp_path)
@@ -242,20 +375,54 @@ def test_mistakes_are_refused(
     assert contents(tmp_path) == {}
 
 
-def test_render_films_a_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Options arrive where they belong, and the file is named; a task that cannot be drawn is refused."""
+def test_render_films_a_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Options arrive where they belong, and the file is named.
+
+    A task that cannot be drawn is refused.
+    """
     run = tmp_path / "run"
     cli.main(["train", "small", "--run-dir", str(run), "--generations", "1"])
     capsys.readouterr()
-    assert "the run's task is Cart, which hebbax cannot draw" in refusal(capsys, "render", str(run), "--variation", "light")
-    assert "variation is 'feather', but must be one of the task's: light" in refusal(capsys, "render", str(run), "--variation", "feather")
+    assert "the run's task is Cart, which hebbax cannot draw" in refusal(
+        capsys, "render", str(run), "--variation", "light"
+    )
+    assert "variation is 'feather', but must be one of the task's: light" in refusal(
+        capsys, "render", str(run), "--variation", "feather"
+    )
 
     given = []
-    monkeypatch.setattr(film, "render", lambda *arguments, **options: given.append((arguments, options)) or tmp_path / "a.gif")
+    monkeypatch.setattr(
+        film,
+        "render",
+        lambda *arguments, **options: given.append((arguments, options)) or tmp_path / "a.gif",
+    )
     lesion = ["--lesion-layer", "1", "--lesion-step", "20"]
-    cli.main(["render", str(run), "--variation", "light", "--format", "gif", "--steps", "30", *lesion, "--is-sampled", "--seed", "4"])
+    cli.main(
+        [
+            "render",
+            str(run),
+            "--variation",
+            "light",
+            "--format",
+            "gif",
+            "--steps",
+            "30",
+            *lesion,
+            "--is-sampled",
+            "--seed",
+            "4",
+        ]
+    )
     assert capsys.readouterr().out == f"filmed light in {tmp_path / 'a.gif'}\n"
-    options = {"format": "gif", "num_steps": 30, "lesion": Lesion(1, 20), "is_sampled": True, "seed": 4}
+    options = {
+        "format": "gif",
+        "num_steps": 30,
+        "lesion": Lesion(1, 20),
+        "is_sampled": True,
+        "seed": 4,
+    }
     assert given == [((run, "light", None), options)]
 
 
@@ -273,8 +440,12 @@ def test_other_runs_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_pa
     cli.main(["train", "small", "--run-dir", str(run), "--generations", "1"])
     capsys.readouterr()
     before = contents(tmp_path)
-    assert "with seed = 0, but this one has seed = 1" in refusal(capsys, "train", "small", "--run-dir", str(run), "--seed", "1")
-    assert "Not a directory" in refusal(capsys, "train", "small", "--run-dir", str(run / "config.json"))
+    assert "with seed = 0, but this one has seed = 1" in refusal(
+        capsys, "train", "small", "--run-dir", str(run), "--seed", "1"
+    )
+    assert "Not a directory" in refusal(
+        capsys, "train", "small", "--run-dir", str(run / "config.json")
+    )
     assert "is no run" in refusal(capsys, "evaluate", str(run / "config.json"))
     assert contents(tmp_path) == before
 
@@ -282,16 +453,22 @@ def test_other_runs_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_pa
 QUADRUPED = """
 import sys
 from hebbax import cli, presets, training
-training.train = lambda config, run_dir, callbacks: print(len(__import__("jax").devices()), config.held_out) or sys.exit(0)
+def train(config, run_dir, callbacks):
+    print(len(__import__("jax").devices()), config.held_out)
+    sys.exit(0)
+training.train = train
 cli.main(["train", "quadruped-demo", "--cores", "3", "--held-out", "default"])
 """
 
 
 @pytest.mark.slow
 def test_cores_are_settled_before_jax_starts():
-    """The number of devices is the one asked for, though a preset's bodies are arrays, which start JAX.
+    """The number of devices is the one asked for.
 
-    Mutation: reading --cores together with the other options ends in JAX's error that it has been started.
+    Though a preset's bodies are arrays, which start JAX.
+
+    Mutation: reading --cores together with the other options ends in JAX's error that it has been
+        started.
     """
     process = start_python(QUADRUPED)
     out, err = process.communicate(timeout=120)

@@ -18,6 +18,8 @@ def test_missing_submitit_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_missing_slurm_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where SLURM's commands are not installed that is said, and nothing is written."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ValueError, match="slurm is 'gpu', but this machine is no part of a SLURM cluster"):
+    with pytest.raises(
+        ValueError, match="slurm is 'gpu', but this machine is no part of a SLURM cluster"
+    ):
         slurm_executor(tmp_path / "jobs", "gpu", hours=1, gpus=1)
     assert not (tmp_path / "jobs").exists()

@@ -38,7 +38,10 @@ class Alone:
 
 
 def test_configuration_survives_json():
-    """Reading what was written gives an equal configuration, a task of one's own and nested specifications included."""
+    """Reading what was written gives an equal configuration.
+
+    A task of one's own and nested specifications included.
+    """
     config = small_config(task=Cart(last_steps=(3, 4, 5)), chunk_size=2, penalty=0.5, seed=7)
     again = hebbax.Config.from_dict(json.loads(json.dumps(config.to_dict())))
     assert again == config
@@ -76,7 +79,12 @@ MISTAKES: list[tuple[Callable[[], Any], str, str, str]] = [
     (lambda: hebbax.Schedule(0.1, floor=0.2), "floor", "0.2", "between 0 and initial, 0.1"),
     (lambda: Sgd(momentum=1.0), "strategy.optimizer.momentum", "1.0", "[0, 1)"),
     (lambda: hebbax.Adam(b2=1.0), "strategy.optimizer.b2", "1.0", "[0, 1)"),
-    (lambda: hebbax.Hebbian(hidden_sizes=(8, 0)), "policy.hidden_sizes", "(8, 0)", "1 neuron or more"),
+    (
+        lambda: hebbax.Hebbian(hidden_sizes=(8, 0)),
+        "policy.hidden_sizes",
+        "(8, 0)",
+        "1 neuron or more",
+    ),
     (lambda: hebbax.Static(hidden_sizes=(-2,)), "policy.hidden_sizes", "(-2,)", "1 neuron or more"),
     (lambda: hebbax.Hebbian(initial_range=-1.0), "policy.initial_range", "-1.0", "0 or more"),
     (lambda: hebbax.Normal(init_scale=-1.0), "genome.init_scale", "-1.0", "0 or more"),
@@ -98,8 +106,16 @@ def test_mistakes_are_named(make: Callable[[], Any], field: str, given: str, all
 @pytest.mark.parametrize(
     ("genome", "strategy", "words"),
     [
-        (SharedRules(rho=10), {"is_mirrored": False}, "genome.rho is 10, but must be between 1 and 9"),
-        (FixedRules(num_rules=10), {"is_mirrored": False}, "genome.num_rules is 10, but must be between 1 and 9"),
+        (
+            SharedRules(rho=10),
+            {"is_mirrored": False},
+            "genome.rho is 10, but must be between 1 and 9",
+        ),
+        (
+            FixedRules(num_rules=10),
+            {"is_mirrored": False},
+            "genome.num_rules is 10, but must be between 1 and 9",
+        ),
         (SharedRules(rho=3), {}, "strategy.is_mirrored is True, but shared rules are a mixture"),
         (
             SharedRules(rho=3),
@@ -108,8 +124,13 @@ def test_mistakes_are_named(make: Callable[[], Any], field: str, given: str, all
         ),
     ],
 )
-def test_parts_that_do_not_fit_each_other_are_refused(genome: Any, strategy: dict[str, Any], words: str):
-    """What only genome, policy and strategy together can know is found when the configuration is built. Mutation: no trial start in `Config`."""
+def test_parts_that_do_not_fit_each_other_are_refused(
+    genome: Any, strategy: dict[str, Any], words: str
+):
+    """What only the parts together can know is found when the configuration is built.
+
+    Mutation: no trial start in `Config`.
+    """
     with pytest.raises(ValueError, match=words):
         small_config(genome=genome, strategy=hebbax.ScoreFunction(population_size=8, **strategy))
 
@@ -124,7 +145,8 @@ NO_OPTIMIZER = (Sgd, 0.1, "sgd")
 NO_OBJECT = (None, 3, "quadruped")
 NO_SCHEDULE = (0.1, "0.1", hebbax.Schedule)
 
-# A specification of each kind, and values that its fields cannot have. Those that depend on each other are among the mistakes above.
+# A specification of each kind, and values that its fields cannot have. Those that depend on each
+# other are among the mistakes above.
 REFUSED: list[tuple[Any, dict[str, tuple]]] = [
     (
         small_config(),
@@ -185,7 +207,14 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "sharpness": (*NO_NUMBER, None, -0.1),
         },
     ),
-    (FixedRules(num_rules=3), {"rho": (*NO_NUMBER, 0.5, 3), "num_rules": NO_COUNT, "init_scale": (*NO_NUMBER, None, -0.1)}),
+    (
+        FixedRules(num_rules=3),
+        {
+            "rho": (*NO_NUMBER, 0.5, 3),
+            "num_rules": NO_COUNT,
+            "init_scale": (*NO_NUMBER, None, -0.1),
+        },
+    ),
     (Joint((("rules", hebbax.Normal()),)), {"parts": (*NO_PARTS, (("rules", hebbax.Normal),))}),
     (
         hebbax.ScoreFunction(),
@@ -202,7 +231,12 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
         {
             "algorithm": ("snes", None),
             "population_size": (*NO_COUNT, 1),
-            "parameters": (("std_init", 0.1), (("std", 0.1),), (("std_init", "0.1"),), (("std_init", float("nan")),)),
+            "parameters": (
+                ("std_init", 0.1),
+                (("std", 0.1),),
+                (("std_init", "0.1"),),
+                (("std_init", float("nan")),),
+            ),
             "optimizer": NO_OPTIMIZER,
             "std": NO_SCHEDULE,
             "common_random_numbers": ("pairs", None),
@@ -226,14 +260,25 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
         },
     ),
     (Natural(), {"optimizer": (*NO_OPTIMIZER, None)}),
-    (PerPart(()), {"parts": (*NO_PARTS, (("", Sgd()),), (("mean", Sgd()), ("mean", Adam()))), "rest": (*NO_OPTIMIZER, None)}),
+    (
+        PerPart(()),
+        {
+            "parts": (*NO_PARTS, (("", Sgd()),), (("mean", Sgd()), ("mean", Adam()))),
+            "rest": (*NO_OPTIMIZER, None),
+        },
+    ),
     (Lesion(0, 0), {"layer": (*NO_INTEGER, None, -1), "step": (*NO_INTEGER, None, -1)}),
 ]
 
 
-@pytest.mark.parametrize(("specification", "refused"), REFUSED, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("specification", "refused"), REFUSED, ids=lambda value: type(value).__name__
+)
 def test_every_field_refuses_what_it_cannot_be(specification: Any, refused: dict[str, tuple]):
-    """No field of a specification lacks a row; wrong types, booleans as numbers, what is not finite, out of bounds or misspelt is refused by the field's name.
+    """No field of a specification lacks a row.
+
+    Wrong types, booleans as numbers, what is not finite, out of bounds or misspelt is refused by
+    the field's name.
 
     Mutations: a field without its rule; a rule that takes booleans, NaN or infinity.
     """
@@ -244,10 +289,17 @@ def test_every_field_refuses_what_it_cannot_be(specification: Any, refused: dict
                 dataclasses.replace(specification, **{field: value})
 
 
-@pytest.mark.parametrize("specification", [specification for specification, _ in REFUSED], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "specification",
+    [specification for specification, _ in REFUSED],
+    ids=lambda value: type(value).__name__,
+)
 @pytest.mark.parametrize("convert", [np.float32, np.float64, jnp.asarray])
 def test_numbers_of_numpy_are_numbers(specification: Any, convert: Callable[[Any], Any]):
-    """They become Python's, so that the specification is equal, has the same hash and can be written. Mutation: a rule that keeps what it was given."""
+    """They become Python's: the specification is equal, has the same hash, can be written.
+
+    Mutation: a rule that keeps what it was given.
+    """
     for field in dataclasses.fields(specification):
         value = getattr(specification, field.name)
         if isinstance(value, bool):
@@ -265,7 +317,9 @@ def test_numbers_of_numpy_are_numbers(specification: Any, convert: Callable[[Any
         again = dataclasses.replace(specification, **{field.name: given})
         assert (again, hash(again)) == (expected, hash(expected))
         assert type(getattr(again, field.name)) is type(value)
-        assert json.dumps(dataclasses.asdict(again), default=str) == json.dumps(dataclasses.asdict(expected), default=str)
+        assert json.dumps(dataclasses.asdict(again), default=str) == json.dumps(
+            dataclasses.asdict(expected), default=str
+        )
 
 
 ONE = {"plastic": small_config()}
@@ -274,24 +328,62 @@ ONE = {"plastic": small_config()}
 @pytest.mark.parametrize(
     ("function", "arguments", "words"),
     [
-        (train_together, {"runs": [("quadruped", None)]}, "config is 'quadruped', but must be a Config"),
+        (
+            train_together,
+            {"runs": [("quadruped", None)]},
+            "config is 'quadruped', but must be a Config",
+        ),
         (train_together, {"runs": [(small_config(), 3)]}, "run_dir is 3, but must be a path"),
-        (train_together, {"runs": [(small_config(), None)], "callbacks": [3]}, r"callbacks is \[3\], but must be a list of functions"),
-        (hebbax.evaluate, {"run": "nowhere", "episodes": 2.5}, "episodes is 2.5, but must be a whole number, 2 or more"),
-        (hebbax.evaluate, {"run": "nowhere", "is_best": "no"}, "is_best is 'no', but must be True or False"),
+        (
+            train_together,
+            {"runs": [(small_config(), None)], "callbacks": [3]},
+            r"callbacks is \[3\], but must be a list of functions",
+        ),
+        (
+            hebbax.evaluate,
+            {"run": "nowhere", "episodes": 2.5},
+            "episodes is 2.5, but must be a whole number, 2 or more",
+        ),
+        (
+            hebbax.evaluate,
+            {"run": "nowhere", "is_best": "no"},
+            "is_best is 'no', but must be True or False",
+        ),
         (hebbax.use_cpu_cores, {"count": 0}, "count is 0, but must be 1 or more"),
         (hebbax.use_cpu_cores, {"count": True}, "count is True, but must be a whole number"),
-        (hebbax.sweep, {"methods": ONE, "seeds": -1}, "seeds is -1, but must be 0 or more: how many, or a list"),
+        (
+            hebbax.sweep,
+            {"methods": ONE, "seeds": -1},
+            "seeds is -1, but must be 0 or more: how many, or a list",
+        ),
         (hebbax.sweep, {"methods": ONE, "seeds": 2.5}, "seeds is 2.5, but must be a whole number"),
         (hebbax.sweep, {"methods": ONE, "seeds": [0, True]}, r"seeds is \(0, True\), but must be"),
-        (hebbax.sweep, {"methods": ONE, "seeds": np.asarray([-1])}, r"seeds is \(-1,\), but must be"),
-        (hebbax.sweep, {"methods": ONE, "folds": "heavier"}, "folds is 'heavier', but must be 'all' or some of light, medium, heavy"),
-        (hebbax.sweep, {"methods": ONE, "episodes": 2.5}, "episodes is 2.5, but must be a whole number"),
-        (hebbax.sweep, {"methods": {"plastic": 3}}, "methods has 3 as 'plastic', but must have a Config"),
+        (
+            hebbax.sweep,
+            {"methods": ONE, "seeds": np.asarray([-1])},
+            r"seeds is \(-1,\), but must be",
+        ),
+        (
+            hebbax.sweep,
+            {"methods": ONE, "folds": "heavier"},
+            "folds is 'heavier', but must be 'all' or some of light, medium, heavy",
+        ),
+        (
+            hebbax.sweep,
+            {"methods": ONE, "episodes": 2.5},
+            "episodes is 2.5, but must be a whole number",
+        ),
+        (
+            hebbax.sweep,
+            {"methods": {"plastic": 3}},
+            "methods has 3 as 'plastic', but must have a Config",
+        ),
         (hebbax.sweep, {"methods": [small_config()]}, "methods is .*, but must be a mapping"),
     ],
 )
-def test_arguments_are_refused_first(function: Callable[..., Any], arguments: dict[str, Any], words: str, tmp_path: Path):
+def test_arguments_are_refused_first(
+    function: Callable[..., Any], arguments: dict[str, Any], words: str, tmp_path: Path
+):
     """Before a folder is made or read. Mutation: each check left out in turn."""
     if function is hebbax.sweep:
         arguments = {"folder": tmp_path / "new", **arguments}
@@ -304,7 +396,9 @@ def test_seeds_of_numpy_are_seeds():
     """An array of seeds, a number of NumPy, and each seed once."""
     for seeds in (np.arange(2), np.int64(2), [np.uint32(0), 1, 0]):
         wanted = sweeps._list_runs(ONE, Path("folder"), np.asarray(["heavy"]), seeds, 3)
-        assert [one.run for one in wanted] == [sweeps.SweepRun.of("plastic", "heavy", seed) for seed in (0, 1)]
+        assert [one.run for one in wanted] == [
+            sweeps.SweepRun.of("plastic", "heavy", seed) for seed in (0, 1)
+        ]
         assert json.dumps([one.config.to_dict() for one in wanted])
 
 
@@ -318,15 +412,25 @@ NESTINGS = [
 @pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam
 @pytest.mark.parametrize("optimizer", NESTINGS, ids=["rest", "parts", "both"])
 @pytest.mark.parametrize(
-    "genome", [SharedRules(rho=3), FixedRules(rho=3), Joint((("rules", FixedRules(rho=3)), ("weights", hebbax.Normal())))]
+    "genome",
+    [
+        SharedRules(rho=3),
+        FixedRules(rho=3),
+        Joint((("rules", FixedRules(rho=3)), ("weights", hebbax.Normal()))),
+    ],
 )
 def test_optimisers_nest(optimizer: Any, genome: Any):
     """Natural scaling fits into parts and around them, for every genome that has it.
 
-    Mutation: the genome taken from optax's parameters, which `partition` masks, fails in the first step.
+    Mutation: the genome taken from optax's parameters, which `partition` masks, fails in the first
+        step.
     """
     policy = hebbax.Hebbian(hidden_sizes=(3,), has_evolved_weights=isinstance(genome, Joint))
-    small_config(policy=policy, genome=genome, strategy=hebbax.ScoreFunction(population_size=8, is_mirrored=False, optimizer=optimizer))
+    small_config(
+        policy=policy,
+        genome=genome,
+        strategy=hebbax.ScoreFunction(population_size=8, is_mirrored=False, optimizer=optimizer),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,9 +445,18 @@ class Halting:
 @pytest.mark.parametrize(
     ("strategy", "words"),
     [
-        (hebbax.ScoreFunction(population_size=8, optimizer=Halting()), r"strategy\.tell cannot be run: KeyError: 'learning_rate'"),
-        (Evosax("Open_ES", population_size=8, optimizer=Natural()), "has Natural, but the strategy searches without a genome"),
-        (hebbax.ScoreFunction(population_size=8, optimizer=PerPart((("std", Sgd()),))), "parts names 'std', but the genome has .*mean"),
+        (
+            hebbax.ScoreFunction(population_size=8, optimizer=Halting()),
+            r"strategy\.tell cannot be run: KeyError: 'learning_rate'",
+        ),
+        (
+            Evosax("Open_ES", population_size=8, optimizer=Natural()),
+            "has Natural, but the strategy searches without a genome",
+        ),
+        (
+            hebbax.ScoreFunction(population_size=8, optimizer=PerPart((("std", Sgd()),))),
+            "parts names 'std', but the genome has .*mean",
+        ),
     ],
 )
 def test_steps_that_cannot_be_taken_are_refused(strategy: Any, words: str):
@@ -372,14 +485,20 @@ def test_values_that_cannot_be_written_are_refused():
         (b"{}", "has format None"),
         (b'{"format": 1}', "'config'"),
         (b'{"format": 1, "config": {"class": "hebbax.config:Config"}}', "'task'"),
-        (b'{"format": 1, "config": {"class": "nowhere:Config"}}', "nowhere:Config, whose module is not trusted"),
-        (b'{"format": 1, "config": {"class": "hebbax.config:Gone"}}', "hebbax.config:Gone, but hebbax.config has no such class"),
+        (
+            b'{"format": 1, "config": {"class": "nowhere:Config"}}',
+            "nowhere:Config, whose module is not trusted",
+        ),
+        (
+            b'{"format": 1, "config": {"class": "hebbax.config:Gone"}}',
+            "hebbax.config:Gone, but hebbax.config has no such class",
+        ),
         (b'{"format": 1, ', "property name"),
         (b"\xff\xfe", "decode"),
     ],
 )
 def test_unreadable_files_are_named(tmp_path: Path, content: bytes, reason: str):
-    """A configuration of another version, or damaged in some way, is refused with its path and the reason."""
+    """A configuration of another version, or a damaged one, is refused with its path."""
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(ValueError, match="cannot be read") as error:
         hebbax.Config.load(tmp_path)

@@ -1,4 +1,7 @@
-"""One check per interface that every implementation passes: what fits, and jit = no jit, vmap = loop, determinism in the key."""
+"""One check per interface that every implementation passes.
+
+What fits, and jit = no jit, vmap = loop, determinism in the key.
+"""
 
 import dataclasses
 import functools
@@ -32,7 +35,10 @@ POLICIES = [
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
     LSTM(hidden_sizes=(3, 4)),
     LSTM(hidden_sizes=(3,), is_output_linear=True),
-    *(pytest.param(Vision(head(hidden_sizes=(3,), is_output_linear=True)), marks=pytest.mark.slow) for head in (Hebbian, Static, LSTM)),
+    *(
+        pytest.param(Vision(head(hidden_sizes=(3,), is_output_linear=True)), marks=pytest.mark.slow)
+        for head in (Hebbian, Static, LSTM)
+    ),
 ]
 GENOMES = [
     Normal(),
@@ -47,12 +53,17 @@ STRATEGIES = [
     ScoreFunction(population_size=4, optimizer=Adam(), common_random_numbers="pairs"),
     ScoreFunction(population_size=4, optimizer=Natural(PerPart((("mean", Sgd()),), rest=Adam()))),
     *(Evosax(algorithm, population_size=4) for algorithm in ("SNES", "PGPE", "Open_ES")),
-    *(pytest.param(Evosax(algorithm, population_size=4), marks=pytest.mark.slow) for algorithm in ("CMA_ES", "Sep_CMA_ES", "xNES")),
+    *(
+        pytest.param(Evosax(algorithm, population_size=4), marks=pytest.mark.slow)
+        for algorithm in ("CMA_ES", "Sep_CMA_ES", "xNES")
+    ),
 ]
-SEEDS = [jnp.asarray(seed) for seed in range(3)]  # Keys are made of them anew, for a key may be used once.
+# Keys are made of them anew, for a key may be used once.
+SEEDS = [jnp.asarray(seed) for seed in range(3)]
 GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).genotype_shape(Cart())
 
-# Results of a few operations on numbers of order one: what compiling or mapping may change is some roundings of 1.2e-7.
+# Results of a few operations on numbers of order one: what compiling or mapping may change is some
+# roundings of 1.2e-7.
 ROUNDING = {"rtol": 2e-6, "atol": 2e-6}
 
 
@@ -68,7 +79,10 @@ def assert_equal(tree, other):
 
 
 def is_same(tree, other):
-    return all(np.array_equal(one, two) for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True))
+    return all(
+        np.array_equal(one, two)
+        for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True)
+    )
 
 
 def stack(trees):
@@ -76,11 +90,13 @@ def stack(trees):
 
 
 def assert_maps(function, *arguments):
-    """A function gives the same plainly, compiled, and mapped over stacks of two or three arguments."""
+    """A function gives the same plainly, compiled, and mapped over stacks of arguments."""
     looped = [function(*each) for each in zip(*arguments, strict=True)]
     compiled = jax.jit(function)
     assert_close(compiled(*[argument[0] for argument in arguments]), looped[0])
-    assert_close(jax.jit(jax.vmap(compiled))(*[stack(argument) for argument in arguments]), stack(looped))
+    assert_close(
+        jax.jit(jax.vmap(compiled))(*[stack(argument) for argument in arguments]), stack(looped)
+    )
 
 
 def genotypes_of(shape, count):
@@ -94,7 +110,10 @@ def genotypes_of(shape, count):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_tasks_conform(task):
-    """The checks of the interface; steps and beginnings map over variations; a beginning depends on its key alone."""
+    """The checks of the interface; steps and beginnings map over variations.
+
+    A beginning depends on its key alone.
+    """
     testing.check_task(task)
     variations = list(task.variations.values())
 
@@ -111,7 +130,10 @@ def test_tasks_conform(task):
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_policies_conform(policy):
-    """The checks of the interface; actions and beginnings map over individuals; a beginning depends on its key alone."""
+    """The checks of the interface; actions and beginnings map over individuals.
+
+    A beginning depends on its key alone.
+    """
     # What a policy knows of its task: a cart's two numbers, or a picture.
     task = Features((16, 16, 3), CONTROLS) if isinstance(policy, Vision) else Cart()
     testing.check_policy(policy, task)
@@ -121,7 +143,9 @@ def test_policies_conform(policy):
         return policy.reset(jax.random.key(seed), genotype)
 
     memories = [reset(seed, genotype) for seed, genotype in zip(SEEDS[:2], genotypes, strict=True)]
-    observations = [jax.random.normal(jax.random.key(seed), task.observation_shape) for seed in range(2)]
+    observations = [
+        jax.random.normal(jax.random.key(seed), task.observation_shape) for seed in range(2)
+    ]
     assert_maps(policy.act, genotypes, memories, observations)
     assert_maps(reset, SEEDS[:2], genotypes)
     assert_equal(reset(SEEDS[0], genotypes[0]), memories[0])
@@ -129,7 +153,10 @@ def test_policies_conform(policy):
 
 @pytest.mark.parametrize("specification", GENOMES)
 def test_genomes_conform(specification):
-    """The checks of the interface; samples and densities map over individuals; a sample depends on its key alone."""
+    """The checks of the interface; samples and densities map over individuals.
+
+    A sample depends on its key alone.
+    """
     testing.check_genome(specification, GENOTYPE_SHAPE)
     genome = specification.init(jax.random.key(0), GENOTYPE_SHAPE).with_std(jnp.asarray(0.5))
 
@@ -142,7 +169,9 @@ def test_genomes_conform(specification):
     assert not is_same(sample_from(SEEDS[1]), sample)
     # Log-densities are sums over thirty numbers of terms up to five.
     mapped = jax.jit(jax.vmap(genome.log_prob))(stack([sample, genome.mode()]))
-    np.testing.assert_allclose(mapped, [genome.log_prob(sample), genome.log_prob(genome.mode())], rtol=2e-5)
+    np.testing.assert_allclose(
+        mapped, [genome.log_prob(sample), genome.log_prob(genome.mode())], rtol=2e-5
+    )
     np.testing.assert_allclose(jax.jit(genome.log_prob)(sample), mapped[0], rtol=2e-5)
     if not isinstance(specification, SharedRules):  # A mixture has no mirror image.
         assert_maps(genome.mirror, [sample, genome.mode()])
@@ -150,7 +179,10 @@ def test_genomes_conform(specification):
 
 @dataclasses.dataclass(frozen=True)
 class Unruly:
-    """An optimiser that moves all it sees, whatever the gradient: weights decay, and there is noise."""
+    """An optimiser that moves all it sees, whatever the gradient.
+
+    Weights decay, and there is noise.
+    """
 
     def build(self):
         return optax.chain(optax.add_noise(1.0, 0.5, 0), optax.adamw(0.1, weight_decay=0.5))
@@ -160,7 +192,9 @@ class Unruly:
 @pytest.mark.parametrize("specification", GENOMES)
 @pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, Natural], ids=["plain", "natural"])
 def test_no_optimiser_reaches_what_is_not_learned(specification, wrap):
-    """Integers stay as they are and the scale is the schedule's, while all else moves; an optimiser has no state for them, and they no part in its norms.
+    """Integers stay as they are and the scale is the schedule's, while all else moves.
+
+    An optimiser has no state for them, and they no part in its norms.
 
     Mutation: assignments as floats with a gradient of zero decay to other rules.
     """
@@ -171,8 +205,13 @@ def test_no_optimiser_reaches_what_is_not_learned(specification, wrap):
         after, _ = jax.jit(strategy.tell)(before, genotypes, jnp.arange(4.0))
     num_learned = len(jax.tree.leaves(learned_of(before.genome)))
     # Adam's two running means.
-    assert sum(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(before.optimizer_state)) == 2 * num_learned
-    for (path, old), new in zip(jax.tree.leaves_with_path(before.genome), jax.tree.leaves(after.genome), strict=True):
+    assert (
+        sum(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(before.optimizer_state))
+        == 2 * num_learned
+    )
+    for (path, old), new in zip(
+        jax.tree.leaves_with_path(before.genome), jax.tree.leaves(after.genome), strict=True
+    ):
         name = jax.tree_util.keystr(path)
         assert new.dtype == old.dtype, name
         if name.endswith("assignment"):
@@ -187,7 +226,10 @@ def test_no_optimiser_reaches_what_is_not_learned(specification, wrap):
 @pytest.mark.usefixtures("lenient_promotion")  # for optax's Adam
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_strategies_conform(strategy):
-    """The checks of the interface; a population depends on its key alone, and generations are the same when compiled."""
+    """The checks of the interface.
+
+    A population depends on its key alone, and generations are the same when compiled.
+    """
     genome = Normal().init(jax.random.key(0), GENOTYPE_SHAPE)
     testing.check_strategy(strategy, genome)
     state = strategy.init(jax.random.key(1), genome)

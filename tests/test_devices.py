@@ -46,16 +46,26 @@ def config(task, **strategy):
 
 def evolve(config, mesh, generations=3):
     """The state and the metrics after a few generations on a mesh."""
-    data = (evolution.random_keys(config)[1], rollout.stack(config.training_variations), evolution.initial_state(config))
+    data = (
+        evolution.random_keys(config)[1],
+        rollout.stack(config.training_variations),
+        evolution.initial_state(config),
+    )
     key, variations, state = devices.put_everywhere(data, mesh)
     run_generation = evolution.compile_generation(config, mesh)
     for number in range(generations):
-        state, metrics = run_generation(key, variations, state, devices.put_everywhere(jnp.asarray(number, jnp.int32), mesh))
+        state, metrics = run_generation(
+            key, variations, state, devices.put_everywhere(jnp.asarray(number, jnp.int32), mesh)
+        )
     return state, metrics
 
 
 def one_device():
-    return jax.sharding.Mesh(np.asarray(jax.local_devices()[:1]), (devices.AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
+    return jax.sharding.Mesh(
+        np.asarray(jax.local_devices()[:1]),
+        (devices.AXIS,),
+        axis_types=(jax.sharding.AxisType.Auto,),
+    )
 
 
 def test_there_are_two_devices():
@@ -65,23 +75,35 @@ def test_there_are_two_devices():
 
 @pytest.mark.parametrize(("population_size", "count"), [(1, 1), (2, 2), (5, 1), (6, 2)])
 def test_meshes_divide_the_population(population_size, count):
-    """A mesh has as many devices as divide the population evenly. Mutation: min(devices, population)."""
+    """A mesh has as many devices as divide the population evenly.
+
+    Mutation: min(devices, population).
+    """
     mesh = devices.population_mesh(population_size)
     assert mesh.size == count
     assert mesh.axis_names == (devices.AXIS,)
 
 
-@pytest.mark.parametrize(("num_bytes", "count"), [(0, 4), (1_750_000, 4), (1_751_000, 3), (3_500_000, 2), (10**9, 1)])
+@pytest.mark.parametrize(
+    ("num_bytes", "count"), [(0, 4), (1_750_000, 4), (1_751_000, 3), (3_500_000, 2), (10**9, 1)]
+)
 def test_chunks_fit_the_cache(num_bytes: int, count: int):
-    """As many individuals as 7 MB hold, at most 4, at least 1. Mutation: without the least of them large individuals divide by zero."""
+    """As many individuals as 7 MB hold, at most 4, at least 1.
+
+    Mutation: without the least of them large individuals divide by zero.
+    """
     assert devices.chunk_size(num_bytes) == count
 
 
 @pytest.mark.parametrize(
-    ("num_individuals", "sizes"), [(1, [1]), (3, [1, 1, 1]), (4, [1, 1, 1, 1]), (5, [2, 2, 1]), (100, [25, 25, 25, 25])]
+    ("num_individuals", "sizes"),
+    [(1, [1]), (3, [1, 1, 1]), (4, [1, 1, 1, 1]), (5, [2, 2, 1]), (100, [25, 25, 25, 25])],
 )
 def test_groups_are_few_and_leave_nobody_out(num_individuals: int, sizes: list[int]):
-    """Each alone if there are at most 4; in their order. Mutation: round the size of a group down."""
+    """Each alone if there are at most 4; in their order.
+
+    Mutation: round the size of a group down.
+    """
     individuals = np.arange(num_individuals)
     groups = [individuals[group] for group in devices.groups(num_individuals)]
     assert [len(group) for group in groups] == sizes
@@ -89,7 +111,10 @@ def test_groups_are_few_and_leave_nobody_out(num_individuals: int, sizes: list[i
 
 
 def test_each_device_has_its_share():
-    """Either device sees its half, and results stand in the order of the arguments. Mutation: replicate the arguments."""
+    """Either device sees its half, and results stand in the order of the arguments.
+
+    Mutation: replicate the arguments.
+    """
     seen = []
 
     def double(values, tree):
@@ -106,14 +131,16 @@ def test_each_device_has_its_share():
 
 def test_everywhere_is_on_every_device():
     """Each device holds a whole copy."""
-    tree = devices.put_everywhere({"a": jnp.arange(3.0), "key": jax.random.key(0)}, devices.population_mesh(2))
+    tree = devices.put_everywhere(
+        {"a": jnp.arange(3.0), "key": jax.random.key(0)}, devices.population_mesh(2)
+    )
     assert tree["a"].is_fully_replicated
     assert len(tree["a"].sharding.device_set) == 2
 
 
 @pytest.mark.parametrize("who", ["nobody", "pairs"])
 def test_two_devices_give_the_numbers_of_one(who):
-    """Three generations of six individuals agree but for the order of sums, and one trace of the task is enough for all of them.
+    """Three generations agree but for the order of sums, and trace the task once.
 
     Mutations: keys by an individual's place on its device; retracing in every generation.
     """
@@ -124,12 +151,13 @@ def test_two_devices_give_the_numbers_of_one(who):
         assert task.num_traces == 1
     assert int(results[0][1]["steps"]) == int(results[1][1]["steps"])
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
-        # Fitness is a sum of 13 rewards, a step one of six individuals divided by sigma = 0.1: some ten roundings of numbers of order one to ten.
+        # Fitness is a sum of 13 rewards, a step one of six individuals divided by sigma = 0.1: some
+        # ten roundings of numbers of order one to ten.
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_two_devices_share_the_work_on_shared_rules():
-    """Each of two devices works out the responsibilities of its two lanes alone, and the numbers are those of one device.
+    """Each of two devices works out its two lanes alone; the numbers are those of one.
 
     Mutation: `devices.split` returns the array as it is.
     """
@@ -153,12 +181,16 @@ def test_two_devices_share_the_work_on_shared_rules():
         assert f"f32[{6 - num_lanes},3,7]" not in program.as_text()
         results.append(program(*devices.put_everywhere(data, mesh))[0].search.genome)
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
-        # A gradient is a sum over twelve synapses of eight individuals, divided by sigma = 0.1, and a step a fifth of it.
+        # A gradient is a sum over twelve synapses of eight individuals, divided by sigma = 0.1, and
+        # a step a fifth of it.
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_an_odd_population_evolves():
-    """Five individuals, which two devices cannot share, live on one. Mutation: a mesh of all devices."""
+    """Five individuals, which two devices cannot share, live on one.
+
+    Mutation: a mesh of all devices.
+    """
     odd = config(Cart(), population_size=5, is_mirrored=False)
     state, metrics = evolve(odd, devices.population_mesh(5), generations=1)
     assert int(state.search.generation) == 1
@@ -166,7 +198,10 @@ def test_an_odd_population_evolves():
 
 
 def test_a_training_traces_its_task_once():
-    """A whole run traces the step of its task to see that it fits, and once more for all generations. Mutation: compile inside of the loop."""
+    """A run traces its task's step to see that it fits, and once for all generations.
+
+    Mutation: compile inside of the loop.
+    """
     task = TracedCart()
     result = training.train(config(task, population_size=2))
     assert len(result.history) == 3
@@ -174,23 +209,38 @@ def test_a_training_traces_its_task_once():
 
 
 def test_a_task_may_compute_its_constants_while_it_is_traced():
-    """As the quadruped does, whose bodies are built when they are first needed. Mutation: trace under the concrete mesh."""
+    """As the quadruped does, whose bodies are built when they are first needed.
+
+    Mutation: trace under the concrete mesh.
+    """
 
     class LateCart(TracedCart):
         def step(self, state, action, variation):
             with jax.ensure_compile_time_eval():
-                push = jnp.asarray(np.float64(0.5)).astype(jnp.float32) + jax.jit(jnp.sum)(jnp.arange(3.0))
+                push = jnp.asarray(np.float64(0.5)).astype(jnp.float32) + jax.jit(jnp.sum)(
+                    jnp.arange(3.0)
+                )
             return self.cart.step(state, action * push, variation)
 
     assert len(training.train(config(LateCart(), population_size=4)).history) == 3
 
 
 def test_the_number_of_the_generation_decides_its_random_numbers():
-    """The same state lives another life in another generation, and the same in the same. Mutation: fold_in left out."""
+    """The same state lives another life in another generation, and the same in the same.
+
+    Mutation: fold_in left out.
+    """
     small = dataclasses.replace(config(Cart(), population_size=2), chunk_size=None)
-    data = (evolution.random_keys(small)[1], rollout.stack(small.training_variations), evolution.initial_state(small))
+    data = (
+        evolution.random_keys(small)[1],
+        rollout.stack(small.training_variations),
+        evolution.initial_state(small),
+    )
     run_generation = evolution.compile_generation(small, one_device())
     data = devices.put_everywhere(data, one_device())
-    first, again, second = (run_generation(*data, jnp.asarray(number, jnp.int32))[1]["fitness_mean"] for number in (0, 0, 1))
+    first, again, second = (
+        run_generation(*data, jnp.asarray(number, jnp.int32))[1]["fitness_mean"]
+        for number in (0, 0, 1)
+    )
     assert float(first) == float(again)
     assert float(first) != float(second)

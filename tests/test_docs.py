@@ -32,7 +32,10 @@ from small_task import Cart
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGE = ROOT / "docs" / "own-task.md"
-FENCE = re.compile(r'^```(?P<language>\w*)(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r'^```(?P<language>\w*)(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```$',
+    re.MULTILINE | re.DOTALL,
+)
 LIMIT = 200  # s; it takes a tenth of that.
 
 
@@ -55,11 +58,18 @@ BLOCKS = [
     for page in PAGES
     for number, block in enumerate(FENCE.finditer(page.read_text()))
 ]
-SNIPPETS = [block for block in BLOCKS if block.language == "python" and block.title is None and block.page != "design"]
+SNIPPETS = [
+    block
+    for block in BLOCKS
+    if block.language == "python" and block.title is None and block.page != "design"
+]
 
 
 def test_every_block_is_seen():
-    """No fence escapes the tests below, and no block is of a language that none of them knows; without a language it is no code."""
+    """No fence escapes the tests below, and no block is of a language that none of them knows.
+
+    Without a language it is no code.
+    """
     assert sum(page.read_text().count("```") for page in PAGES) == 2 * len(BLOCKS)
     assert {block.language for block in BLOCKS} == {"python", "sh", ""}
 
@@ -67,11 +77,15 @@ def test_every_block_is_seen():
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
     """The page's code, by file."""
-    return {block.title: block.code for block in BLOCKS if block.page == PAGE.stem and block.title is not None}
+    return {
+        block.title: block.code
+        for block in BLOCKS
+        if block.page == PAGE.stem and block.title is not None
+    }
 
 
 def test_own_task_is_small(files: dict[str, str]):
-    """All code of the page together has under 60 lines, and there is none that this test does not see."""
+    """All code of the page has under 60 lines, and all of it is tested here."""
     assert list(files) == ["cart.py", "train_cart.py"]
     assert PAGE.read_text().count("```") == 2 * len(files)
     assert sum(len(code.splitlines()) for code in files.values()) < 60
@@ -79,7 +93,9 @@ def test_own_task_is_small(files: dict[str, str]):
 
 @pytest.mark.slow
 def test_own_task_learns(files: dict[str, str], tmp_path: Path):
-    """The page's code runs as it stands, scores three variations, one held out, and fitness rises by more than four standard errors.
+    """The page's code runs as it stands, and fitness rises by four standard errors.
+
+    It scores three variations, one held out.
 
     Mutation: a learning rate of zero fails here.
     """
@@ -87,7 +103,15 @@ def test_own_task_learns(files: dict[str, str], tmp_path: Path):
         (tmp_path / name).write_text(code)
     environment = os.environ | {"PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
     command = [sys.executable, "train_cart.py"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     rows = done.stdout.splitlines()
     assert [row.split()[0] for row in rows] == ["light", "medium", "heavy"]
@@ -115,7 +139,7 @@ class LongCart:
 
 
 def stand_in(patch: pytest.MonkeyPatch, place: str, act: Callable[..., Any]) -> None:
-    """Replaces a public function by something smaller, which takes the arguments that the function takes and no others."""
+    """Replaces a public function by a smaller one that takes the same arguments."""
     module, _, name = place.rpartition(".")
     signature = inspect.signature(getattr(importlib.import_module(module), name))
 
@@ -126,7 +150,10 @@ def stand_in(patch: pytest.MonkeyPatch, place: str, act: Callable[..., Any]) -> 
 
 
 def train_little(config: hebbax.Config, run_dir: str) -> training.Result:
-    """Two generations of carts instead: the page's configuration has been built, which tries its first step."""
+    """Two generations of carts instead.
+
+    The page's configuration has been built, which tries its first step.
+    """
     assert isinstance(config, hebbax.Config)
     return train(small_config(generations=2), run_dir)
 
@@ -146,29 +173,45 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, An
     (tmp_path / "runs").mkdir()
     stand_in(monkeypatch, "hebbax.devices.use_cpu_cores", lambda **_: None)
     stand_in(monkeypatch, "hebbax.training.train", train_little)
-    stand_in(monkeypatch, "hebbax.training.load_result", lambda run_dir: train(small_config(task=LongCart(), generations=1)))
+    stand_in(
+        monkeypatch,
+        "hebbax.training.load_result",
+        lambda run_dir: train(small_config(task=LongCart(), generations=1)),
+    )
     stand_in(monkeypatch, "hebbax.evaluation.evaluate", lambda run, episodes: evaluate(run, 2))
     stand_in(
         monkeypatch,
         "hebbax.sweeps.sweep",
-        lambda methods, folder, folds="all", seeds=2, episodes=100, executor=None: sweeps._list_runs(
-            methods, Path(folder), folds, seeds, episodes
+        lambda methods, folder, folds="all", seeds=2, episodes=100, executor=None: (
+            sweeps._list_runs(methods, Path(folder), folds, seeds, episodes)
         ),
     )
     for name in ("reset", "step", "frame"):
         function = getattr(hebbax.CarRacing, name)
-        monkeypatch.setattr(hebbax.CarRacing, name, lambda task, *given, function=function: trace_only(task, function, *given))
-    submitit = SimpleNamespace(AutoExecutor=lambda folder: SimpleNamespace(update_parameters=lambda **_: None))
-    methods = {"static": small_config(policy=hebbax.Static(hidden_sizes=())), "plastic": small_config()}
+        monkeypatch.setattr(
+            hebbax.CarRacing,
+            name,
+            lambda task, *given, function=function: trace_only(task, function, *given),
+        )
+    submitit = SimpleNamespace(
+        AutoExecutor=lambda folder: SimpleNamespace(update_parameters=lambda **_: None)
+    )
+    methods = {
+        "static": small_config(policy=hebbax.Static(hidden_sizes=())),
+        "plastic": small_config(),
+    }
     return {"hebbax": hebbax, "submitit": submitit, "methods": methods, **methods}
 
 
 @pytest.mark.usefixtures("lenient_promotion")
 @pytest.mark.parametrize("block", SNIPPETS, ids=lambda block: block.name)
 def test_snippets_run(block: Block, small_world: dict[str, Any]):
-    """Every block runs as it stands, with all its names and arguments; trainings and sweeps are stood in for by smaller ones.
+    """Every block runs as it stands, with all its names and arguments.
 
-    Mutations: an option, a name or a value that does not exist, in any block; an optimiser that cannot take a step.
+    Trainings and sweeps are stood in for by smaller ones.
+
+    Mutations: an option, a name or a value that does not exist, in any block; an optimiser that
+        cannot take a step.
     """
     if "make_gymnax" in block.code:
         pytest.importorskip("gymnax")
@@ -180,8 +223,13 @@ def test_snippets_run(block: Block, small_world: dict[str, Any]):
 
 
 def test_interfaces_of_the_design_are_those_of_the_code():
-    """The design page lists each interface's functions. Mutation: a function renamed on the page or in the code."""
-    (listing,) = [block.code for block in BLOCKS if block.page == "design" and block.language == "python"]
+    """The design page lists each interface's functions.
+
+    Mutation: a function renamed on the page or in the code.
+    """
+    (listing,) = [
+        block.code for block in BLOCKS if block.page == "design" and block.language == "python"
+    ]
     listed = {
         found[0]: set(re.findall(r"def (\w+)\(", found[1]))
         for found in re.findall(r"class (\w+).*?:(.*?)(?=\nclass|\Z)", listing, re.DOTALL)
@@ -191,15 +239,23 @@ def test_interfaces_of_the_design_are_those_of_the_code():
 
 
 def functions_of(interface: type) -> set[str]:
-    return {name for name, value in vars(interface).items() if inspect.isfunction(value) and not name.startswith("_")}
+    return {
+        name
+        for name, value in vars(interface).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
 
 
 def commands_of(block: Block) -> list[list[str]]:
     """The commands of a block for a shell, without remarks."""
-    return [words for line in block.code.splitlines() if (words := shlex.split(line, comments=True))]
+    return [
+        words for line in block.code.splitlines() if (words := shlex.split(line, comments=True))
+    ]
 
 
-COMMANDS = sorted({tuple(words) for block in BLOCKS if block.language == "sh" for words in commands_of(block)})
+COMMANDS = sorted(
+    {tuple(words) for block in BLOCKS if block.language == "sh" for words in commands_of(block)}
+)
 
 
 class ReachedError(Exception):
@@ -208,7 +264,9 @@ class ReachedError(Exception):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
-    """Every command of the pages has the presets, arguments and options that there are; nothing of it is run.
+    """Every command of the pages has the presets, arguments and options that there are.
+
+    Nothing of it is run.
 
     Mutation: an option that does not exist, in any command.
     """
@@ -216,7 +274,13 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
     def reach(**_: Any) -> None:
         raise ReachedError
 
-    for place in ("training.train", "training.load_result", "films.film.render", "sweeps.sweep", "report.write_report"):
+    for place in (
+        "training.train",
+        "training.load_result",
+        "films.film.render",
+        "sweeps.sweep",
+        "report.write_report",
+    ):
         stand_in(monkeypatch, f"hebbax.{place}", reach)
     stand_in(monkeypatch, "hebbax.devices.use_cpu_cores", lambda **_: None)
     stand_in(monkeypatch, "hebbax.cluster.slurm_executor", lambda **_: None)
@@ -238,7 +302,13 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
             assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         case "pip" | "python":
             assert "install" in arguments
-            asked = {extra for group in re.findall(r"\[(.+?)\]", " ".join(arguments)) for extra in group.split(",")}
-            assert asked <= set(re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+            asked = {
+                extra
+                for group in re.findall(r"\[(.+?)\]", " ".join(arguments))
+                for extra in group.split(",")
+            }
+            assert asked <= set(
+                re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+            )
         case _:
             pytest.fail("this test does not know the command")

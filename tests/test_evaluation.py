@@ -1,4 +1,7 @@
-"""Scores of a genome: right figures, the same from memory and from disk, and an interval that covers what it should."""
+"""Scores of a genome.
+
+Right figures, the same from memory and from disk, and an interval that covers what it should.
+"""
 
 from pathlib import Path
 
@@ -22,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
 
 
 def test_scores_of_result_and_folder_are_equal(run: tuple[Result, Path]):
-    """The newest checkpoint gives the scores of the result, the same call the same scores, and nothing is written."""
+    """The newest checkpoint gives the result's scores, again and again, and writes nothing."""
     result, folder = run
     before = contents(folder)
     scores = hebbax.evaluate(result, episodes=4)
@@ -32,12 +35,18 @@ def test_scores_of_result_and_folder_are_equal(run: tuple[Result, Path]):
 
 
 def test_figures_are_those_of_the_returns(run: tuple[Result, Path]):
-    """Every variation has a score in the task's order; mean, deviation and interval are those of its returns.
+    """Every variation has a score in the task's order.
+
+    Mean, deviation and interval are those of its returns.
 
     Mutation: `ddof=0` in the deviation fails here.
     """
     scores = hebbax.evaluate(run[0], episodes=6)
-    assert [(score.variation, score.is_held_out) for score in scores] == [("light", False), ("medium", False), ("heavy", True)]
+    assert [(score.variation, score.is_held_out) for score in scores] == [
+        ("light", False),
+        ("medium", False),
+        ("heavy", True),
+    ]
     for score in scores:
         returns = np.asarray(score.returns)
         assert len(set(score.returns)) == 6, "every lifetime begins elsewhere"
@@ -56,7 +65,9 @@ def test_genome_can_be_the_last_the_best_or_sampled(run: tuple[Result, Path]):
     result, folder = run
     assert result.best_generation < 5
     returns = {
-        (is_sampled, is_best): hebbax.evaluate(folder, 4, is_sampled=is_sampled, is_best=is_best)[0].returns
+        (is_sampled, is_best): hebbax.evaluate(folder, 4, is_sampled=is_sampled, is_best=is_best)[
+            0
+        ].returns
         for is_sampled in (False, True)
         for is_best in (False, True)
     }
@@ -64,17 +75,26 @@ def test_genome_can_be_the_last_the_best_or_sampled(run: tuple[Result, Path]):
 
 
 def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
-    """An odd number of lifetimes runs on one device and an even one on two, with the same genome; chunks change nothing.
+    """An odd number of lifetimes runs on one device and an even one on two, with the same genome.
 
-    Mutation: a genome that is closed over instead of moved to the devices cannot be evaluated on fewer than it was trained on.
+    Chunks change nothing.
+
+    Mutation: a genome that is closed over instead of moved to the devices cannot be evaluated on
+        fewer than it was trained on.
     """
     result = run[0]
     assert len(jax.devices()) == 2
     assert len(hebbax.evaluate(result, episodes=3)[0].returns) == 3
     chunked = Result(
-        small_config(generations=6, seed=SEED, chunk_size=1), result.genome, result.best_genome, result.best_generation, result.history
+        small_config(generations=6, seed=SEED, chunk_size=1),
+        result.genome,
+        result.best_genome,
+        result.best_generation,
+        result.history,
     )
-    for one, other in zip(hebbax.evaluate(chunked, episodes=4), hebbax.evaluate(result, episodes=4), strict=True):
+    for one, other in zip(
+        hebbax.evaluate(chunked, episodes=4), hebbax.evaluate(result, episodes=4), strict=True
+    ):
         np.testing.assert_allclose(one.returns, other.returns, rtol=1e-5)
 
 
@@ -95,12 +115,24 @@ def test_run_without_checkpoint_is_refused(run: tuple[Result, Path], tmp_path: P
 
 
 def test_failed_lifetimes_are_counted_and_left_out():
-    """Returns that are not finite do not hide the others; where fewer than two are left, the spread is unknown.
+    """Returns that are not finite do not hide the others.
+
+    Where fewer than two are left, the spread is unknown.
 
     Mutation: means of all returns are NaN here.
     """
-    score = _score("light", False, np.asarray([1.0, np.nan, 3.0, -np.inf]), np.asarray([False, True, False, True]))
-    assert (score.non_finite, score.mean, score.std, score.ended_early) == (2, 2.0, np.sqrt(2.0), 0.5)
+    score = _score(
+        "light",
+        False,
+        np.asarray([1.0, np.nan, 3.0, -np.inf]),
+        np.asarray([False, True, False, True]),
+    )
+    assert (score.non_finite, score.mean, score.std, score.ended_early) == (
+        2,
+        2.0,
+        np.sqrt(2.0),
+        0.5,
+    )
     assert 1.0 <= score.low <= score.high <= 3.0
     score = _score("light", False, np.asarray([np.nan, 3.0]), np.asarray([True, False]))
     assert (score.non_finite, score.mean) == (1, 3.0)

@@ -1,4 +1,8 @@
-"""The program of a generation: shared by runs that differ in seed and fold, and the same for several runs side by side as for each alone."""
+"""The program of a generation.
+
+Shared by runs that differ in seed and fold, and the same for several runs side by side as for each
+alone.
+"""
 
 import dataclasses
 from functools import partial
@@ -12,7 +16,15 @@ import pytest
 
 import hebbax
 from hebbax import devices, rollout
-from hebbax.evolution import alike, compile_generation, count_non_finite, generation, initial_state, is_fit_to_be_best, random_keys
+from hebbax.evolution import (
+    alike,
+    compile_generation,
+    count_non_finite,
+    generation,
+    initial_state,
+    is_fit_to_be_best,
+    random_keys,
+)
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.shared import FixedRules, SharedRules
@@ -29,7 +41,10 @@ SMALL = {"seed": 1}, {"seed": 2}, {"seed": 1, "held_out": "light"}
 
 
 def assert_close(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
-    """Metrics agree within 1e-4 of their size, of one for small ones: what a few generations make of another order of sums."""
+    """Metrics agree within 1e-4 of their size, of one for small ones.
+
+    What a few generations make of another order of sums.
+    """
     assert len(first) == len(second)
     for one, other in zip(without_clock(first), without_clock(second), strict=True):
         assert jax.tree.structure(one) == jax.tree.structure(other)
@@ -38,24 +53,36 @@ def assert_close(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> N
 
 
 def test_seeds_and_folds_share_a_program():
-    """Runs that differ in their seed and their held-out variation only are the same program, and it is compiled once.
+    """Runs that differ in seed and held-out variation only share a program.
 
-    Mutation: a key or a variation that is closed over becomes a constant of the program, and fails here.
+    Mutation: a key or a variation that is closed over becomes a constant of the program, and fails
+        here.
     """
     programs = set()
     first, second = small_config(seed=1), small_config(seed=2, held_out="light", generations=9)
     mesh = devices.population_mesh(first.strategy.population_size)
     for config in (first, second):
-        data = (random_keys(config)[1], rollout.stack(config.training_variations), initial_state(config), jnp.zeros((), jnp.int32))
+        data = (
+            random_keys(config)[1],
+            rollout.stack(config.training_variations),
+            initial_state(config),
+            jnp.zeros((), jnp.int32),
+        )
         programs.add(jax.jit(partial(generation, config, mesh)).lower(*data).as_text())
     assert len(programs) == 1
     with shared():
         assert compile_generation(first, mesh) is compile_generation(second, mesh)
-        assert compile_generation(first, mesh) is not compile_generation(dataclasses.replace(first, penalty=1.0), mesh)
+        assert compile_generation(first, mesh) is not compile_generation(
+            dataclasses.replace(first, penalty=1.0), mesh
+        )
 
 
-def test_changed_code_is_heard_of(unshared_programs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """A task or policy whose code is changed between two calls, as autoreload does it, has other numbers, in training and in an evaluation.
+def test_changed_code_is_heard_of(
+    unshared_programs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """A task or policy whose code has changed between two calls has other numbers.
+
+    As autoreload changes it; in training and in an evaluation.
 
     Mutation: programs that are kept by their configuration give the old numbers.
     """
@@ -76,9 +103,12 @@ def test_changed_code_is_heard_of(unshared_programs: None, monkeypatch: pytest.M
 
 
 def test_keys_of_all_purposes_differ():
-    """No purpose draws the numbers of another: their keys differ, and so do the first that each makes by `split` and `fold_in`.
+    """No purpose draws the numbers of another.
 
-    Mutation: films that take their keys from the evaluation's have those of its individuals and lifetimes.
+    Their keys differ, and so do the first that each makes by `split` and `fold_in`.
+
+    Mutation: films that take their keys from the evaluation's have those of its individuals and
+        lifetimes.
     """
     keys = random_keys(small_config())
     made = [jax.random.clone(key) for key in keys]
@@ -89,15 +119,20 @@ def test_keys_of_all_purposes_differ():
 
 
 def test_runs_without_a_fold_are_others():
-    """A run on all variations has one more of them, so it shares no program with one that holds a variation out."""
-    assert alike(small_config(held_out="light")) == alike(small_config()) != alike(small_config(held_out=None))
+    """A run on all variations shares no program with one that holds a variation out."""
+    assert (
+        alike(small_config(held_out="light"))
+        == alike(small_config())
+        != alike(small_config(held_out=None))
+    )
 
 
 @pytest.mark.parametrize("chunk_size", [None, 3])
 def test_together_has_the_numbers_of_each_alone(chunk_size: int | None):
-    """Three runs of different seeds and folds in one program have the metrics and genomes that they have alone.
+    """Three runs in one program have the metrics and genomes that they have alone.
 
-    Mutations: one key for all runs; the first run's variations for all; states that are not told apart.
+    Mutations: one key for all runs; the first run's variations for all; states that are not told
+        apart.
     """
     configs = [small_config(chunk_size=chunk_size, **changes) for changes in SMALL]
     heard = []
@@ -107,19 +142,27 @@ def test_together_has_the_numbers_of_each_alone(chunk_size: int | None):
         alone = hebbax.train(config)
         assert_close(result.history, alone.history)
         assert result.best_generation == alone.best_generation
-        for one, other in zip(jax.tree.leaves(result.genome), jax.tree.leaves(alone.genome), strict=True):
+        for one, other in zip(
+            jax.tree.leaves(result.genome), jax.tree.leaves(alone.genome), strict=True
+        ):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_runs_meet_and_part(tmp_path: Path):
-    """A run that began together goes on alone, and one that began alone is joined by others; each has its own folder and metrics.
+    """A run that began together goes on alone, and one that began alone is joined by others.
 
-    Mutation: one number of the generation for all runs gives the later one the lives of the earlier.
+    Each has its own folder and metrics.
+
+    Mutation: one number of the generation for all runs gives the later one the lives of the
+        earlier.
     """
     first, second = small_config(seed=1), small_config(seed=2, held_out="light")
     folders = tmp_path / "first", tmp_path / "second"
     hebbax.train(dataclasses.replace(first, generations=1), folders[0])
-    sooner = [(dataclasses.replace(first, generations=3), folders[0]), (dataclasses.replace(second, generations=2), folders[1])]
+    sooner = [
+        (dataclasses.replace(first, generations=3), folders[0]),
+        (dataclasses.replace(second, generations=2), folders[1]),
+    ]
     assert [len(result.history) for result in train_together(sooner)] == [3, 2]
     assert [newest_checkpoint(folder) for folder in folders] == [3, 2]
     for config, folder in zip((first, second), folders, strict=True):
@@ -136,7 +179,7 @@ def test_single_run_is_bit_exact():
 
 
 def test_unequal_runs_do_not_go_together():
-    """Runs that differ in more than seed and held-out variation are refused, and so are more than fit into the memory."""
+    """Runs that differ in more, or do not fit into the memory, are refused."""
     with pytest.raises(ValueError, match="differ in more than seed and held_out"):
         train_together([(small_config(), None), (small_config(penalty=1.0), None)])
 
@@ -155,9 +198,12 @@ def broken(variations: Any, step: int) -> Any:
 
 
 def test_generation_that_failed_is_never_the_best():
-    """All fitness is negative, and in the second of three generations nobody's is finite: its figures are NaN, it teaches nothing, and the best is another.
+    """All fitness is negative, and in the second of three generations nobody's is finite.
 
-    Mutations: fitness of zero where nobody's is finite; a mean of NaN that becomes the best fitness; momentum that goes on.
+    Its figures are NaN, it teaches nothing, and the best is another.
+
+    Mutations: fitness of zero where nobody's is finite; a mean of NaN that becomes the best
+        fitness; momentum that goes on.
     """
     config = small_config(penalty=1000.0)
     mesh = devices.population_mesh(config.strategy.population_size)
@@ -165,12 +211,16 @@ def test_generation_that_failed_is_never_the_best():
     variations = rollout.stack(config.training_variations)
     states, history = [initial_state(config)], []
     for number, lived in enumerate((variations, broken(variations, 1), variations)):
-        data = devices.put_everywhere((key, lived, states[-1], jnp.asarray(number, jnp.int32)), mesh)
+        data = devices.put_everywhere(
+            (key, lived, states[-1], jnp.asarray(number, jnp.int32)), mesh
+        )
         state, metrics = run_generation(*data)
         states.append(state)
         history.append(jax.device_get(metrics))
     assert [metrics["non_finite"] for metrics in history] == [0, 8, 0]
-    assert np.isnan([history[1][name] for name in ("fitness_mean", "fitness_best", "fitness_std")]).all()
+    assert np.isnan(
+        [history[1][name] for name in ("fitness_mean", "fitness_best", "fitness_std")]
+    ).all()
     assert np.isnan(history[1]["returns"]).all()
     assert history[1]["update_norm"] == 0 < history[0]["update_norm"]
     means = [float(history[number]["fitness_mean"]) for number in (0, 2)]
@@ -181,7 +231,10 @@ def test_generation_that_failed_is_never_the_best():
 
 
 def test_returns_are_of_what_was_finite():
-    """A cart without mass comes to infinity; the mean of the other variation is told, and that of nobody is NaN. Mutation: nanmean."""
+    """A cart without mass comes to infinity.
+
+    The mean of the other variation is told, and that of nobody is NaN. Mutation: nanmean.
+    """
     config = small_config()
     mesh = devices.population_mesh(config.strategy.population_size)
     variations = rollout.stack(config.training_variations)
@@ -193,10 +246,21 @@ def test_returns_are_of_what_was_finite():
 
 
 def test_few_finite_fitnesses_make_no_best():
-    """With half of eight failed, or with a number of the genome that is not finite, a mean says too little. Mutations: `<=`; only NaN, only the mean."""
+    """With half of eight failed, or a genome that is not finite, a mean says too little.
+
+    Mutations: `<=`; only NaN, only the mean.
+    """
     genome = NormalGenome(mean={"a": jnp.zeros(3), "b": jnp.zeros((2, 2))}, std=jnp.ones(()))
-    assert [bool(is_fit_to_be_best(genome, jnp.asarray(count), 8)) for count in (0, 3, 4, 8)] == [True, True, False, False]
-    for bad in (genome.replace(std=jnp.asarray(jnp.nan)), genome.replace(mean=genome.mean | {"a": jnp.asarray([0.0, jnp.inf, -jnp.inf])})):
+    assert [bool(is_fit_to_be_best(genome, jnp.asarray(count), 8)) for count in (0, 3, 4, 8)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    for bad in (
+        genome.replace(std=jnp.asarray(jnp.nan)),
+        genome.replace(mean=genome.mean | {"a": jnp.asarray([0.0, jnp.inf, -jnp.inf])}),
+    ):
         assert not bool(is_fit_to_be_best(bad, jnp.asarray(0), 8))
     assert [int(count_non_finite(bad)) for bad in (genome, bad)] == [0, 2]
 
@@ -209,21 +273,43 @@ PLASTIC = hebbax.Hebbian((3,), has_evolved_weights=True)
     [
         {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=hebbax.Adam())},
         {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=Natural(Sgd(momentum=0.9)))},
-        {"genome": SharedRules(num_rules=2, sharpness=1.0), "strategy": hebbax.ScoreFunction(population_size=4, is_mirrored=False)},
-        {"genome": Joint((("rules", FixedRules(rho=2)), ("weights", hebbax.Normal()))), "policy": PLASTIC},
+        {
+            "genome": SharedRules(num_rules=2, sharpness=1.0),
+            "strategy": hebbax.ScoreFunction(population_size=4, is_mirrored=False),
+        },
+        {
+            "genome": Joint((("rules", FixedRules(rho=2)), ("weights", hebbax.Normal()))),
+            "policy": PLASTIC,
+        },
         {"policy": LSTM((3,))},
-        *({"strategy": Evosax(algorithm, population_size=4)} for algorithm in ("CMA_ES", "Sep_CMA_ES", "SNES", "xNES", "PGPE", "Open_ES")),
+        *(
+            {"strategy": Evosax(algorithm, population_size=4)}
+            for algorithm in ("CMA_ES", "Sep_CMA_ES", "SNES", "xNES", "PGPE", "Open_ES")
+        ),
     ],
 )
 def test_types_stay_with_x64(lenient_promotion: None, changes: dict[str, Any]):
-    """Where JAX's default is float64 a genome is float32 all the same, and no number of a state changes its type in a generation.
+    """Where JAX's default is float64 a genome is float32 all the same.
 
-    Mutation: an array that is made without a type, such as a genome's scale of noise, is float64 before the first generation and float32 after it.
+    No number of a state changes its type in a generation.
+
+    Mutation: an array that is made without a type, such as a genome's scale of noise, is float64
+        before the first generation and float32 after it.
     """
     config = small_config(**changes)
     with jax.enable_x64(True):
         state = initial_state(config)
-        data = (random_keys(config).generations, rollout.stack(config.training_variations), state, jnp.zeros((), jnp.int32))
+        data = (
+            random_keys(config).generations,
+            rollout.stack(config.training_variations),
+            state,
+            jnp.zeros((), jnp.int32),
+        )
         after, _ = jax.eval_shape(partial(generation, config, devices.population_mesh(4)), *data)
-    assert [leaf.dtype for leaf in jax.tree.leaves(after)] == [leaf.dtype for leaf in jax.tree.leaves(state)]
-    assert {leaf.dtype.name for leaf in jax.tree.leaves(state.search.genome)} <= {"float32", "int32"}
+    assert [leaf.dtype for leaf in jax.tree.leaves(after)] == [
+        leaf.dtype for leaf in jax.tree.leaves(state)
+    ]
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(state.search.genome)} <= {
+        "float32",
+        "int32",
+    }

@@ -7,7 +7,15 @@ import pytest
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCRIPTS = sorted(path for path in EXPERIMENTS.rglob("*.py"))
-PARTS = ("Hypothesis:", "Command:", "Hardware:", "Time:", "Expected:", "Last reproduced:", "Source:")
+PARTS = (
+    "Hypothesis:",
+    "Command:",
+    "Hardware:",
+    "Time:",
+    "Expected:",
+    "Last reproduced:",
+    "Source:",
+)
 
 
 def test_all_experiments_are_seen():
@@ -21,7 +29,10 @@ def test_all_experiments_are_seen():
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_experiment_is_described_and_its_methods_can_be_made(script: Path):
-    """A reader finds what a file is to show and how; all methods share their task, and stand for different things."""
+    """A reader finds what a file is to show and how.
+
+    All methods share their task, and stand for different things.
+    """
     module = runpy.run_path(str(script))
     assert [part for part in PARTS if part not in module["__doc__"]] == []
     configs = {name: make() for name, make in module["METHODS"].items()}

@@ -14,8 +14,16 @@ from small_run import read_strictly
 
 def test_null_stands_for_what_is_no_number():
     """Floats that are not finite become null at any depth; everything else is written as it is."""
-    value = {"a": math.nan, "b": [1.5, -math.inf, (math.inf, 2)], "c": {"d": None, "e": True, "f": "NaN"}}
-    assert read_strictly(to_json(value)) == {"a": None, "b": [1.5, None, [None, 2]], "c": {"d": None, "e": True, "f": "NaN"}}
+    value = {
+        "a": math.nan,
+        "b": [1.5, -math.inf, (math.inf, 2)],
+        "c": {"d": None, "e": True, "f": "NaN"},
+    }
+    assert read_strictly(to_json(value)) == {
+        "a": None,
+        "b": [1.5, None, [None, 2]],
+        "c": {"d": None, "e": True, "f": "NaN"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,10 @@ def test_file_is_never_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_writers_at_the_same_time_are_not_in_each_others_way(tmp_path: Path):
-    """Two threads that write one file use files of their own until they are done. Mutation: a common name has both halves in one file."""
+    """Two threads that write one file use files of their own until they are done.
+
+    Mutation: a common name has both halves in one file.
+    """
     halves = []
 
     def write() -> None:
@@ -71,7 +82,9 @@ def test_writers_at_the_same_time_are_not_in_each_others_way(tmp_path: Path):
     assert os.listdir(tmp_path) == ["file.json"]
 
 
-def test_words_of_any_language_are_written_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_words_of_any_language_are_written_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Texts are UTF-8 whatever the locale says."""
     monkeypatch.setattr("locale.getpreferredencoding", lambda *_: "ascii")
     write_whole(tmp_path / "file", "größer ≥ 1")
@@ -81,7 +94,10 @@ def test_words_of_any_language_are_written_everywhere(tmp_path: Path, monkeypatc
 
 
 def test_paths_are_expanded_and_addresses_refused(monkeypatch: pytest.MonkeyPatch):
-    """`~` is the home folder; what begins like an address is refused with its name, as text or as a path."""
+    """`~` is the home folder.
+
+    What begins like an address is refused with its name, as text or as a path.
+    """
     monkeypatch.setenv("HOME", "/home/somebody")
     assert local_path("~/runs/a", "run_dir") == Path("/home/somebody/runs/a")
     assert local_path("a:b/[0.1] c", "run_dir") == Path("a:b/[0.1] c")

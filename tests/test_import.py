@@ -13,14 +13,20 @@ import jax
 after_jax = time.perf_counter()
 {imports}
 seconds = time.perf_counter() - after_jax
-print(json.dumps([sorted({{name.partition(".")[0] for name in sys.modules}}), after_jax - start, seconds]))
+loaded = sorted({{name.partition(".")[0] for name in sys.modules}})
+print(json.dumps([loaded, after_jax - start, seconds]))
 """
 
 
 def loaded_by(imports: str) -> set[str]:
-    """The top-level modules that a fresh interpreter has loaded after some imports; prints what they took."""
+    """The top-level modules that a fresh interpreter has loaded after some imports.
+
+    Prints what they took.
+    """
     command = [sys.executable, "-c", REPORT.format(imports=imports)]
-    modules, jax_seconds, seconds = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    modules, jax_seconds, seconds = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
     print(f"jax: {jax_seconds:.2f} s; {imports}: {seconds:.2f} s more")
     return set(modules)
 

@@ -76,15 +76,18 @@ def compile_stuck_generation(config, mesh, num_runs):
     @jax.jit
     def get_stuck(numbers):
         jax.debug.callback(lambda: print("stuck", flush=True))
-        return jax.lax.while_loop(lambda number: number >= 0, lambda number: number // 2, numbers.max())
+        return jax.lax.while_loop(lambda n: n >= 0, lambda n: n // 2, numbers.max())
 
     def run(keys, variations, states, numbers):
-        return run_generation(keys, variations, states, numbers) if numbers.max() < 3 else (get_stuck(numbers), None)
+        if numbers.max() < 3:
+            return run_generation(keys, variations, states, numbers)
+        return get_stuck(numbers), None
 
     return run
 
 training.compile_generation = compile_stuck_generation
-configs = [small_config(generations=6, checkpoint_every=100_000, seed=seed) for seed in range(len(sys.argv) - 1)]
+seeds = range(len(sys.argv) - 1)
+configs = [small_config(generations=6, checkpoint_every=100_000, seed=seed) for seed in seeds]
 training.train_together(list(zip(configs, sys.argv[1:], strict=True)))
 """
 
@@ -115,7 +118,10 @@ class Ended(BaseException):
 
 @pytest.fixture
 def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Signals do what they do by default, whatever they do where the tests were started, but end no process."""
+    """Signals do what they do by default, but end no process.
+
+    Whatever they do where the tests were started.
+    """
 
     def end() -> None:
         raise Ended
@@ -148,9 +154,10 @@ def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_first_interrupt_ends_after_the_generation(tmp_path: Path):
-    """Ctrl-C ends the command with exit code 130 and a checkpoint of its last generation, from which the run goes on.
+    """Ctrl-C ends the command with exit code 130 and a checkpoint to go on from.
 
-    Mutation: no checkpoint at the interrupt leaves none at all, since the next one is due in generation 100,000.
+    Mutation: no checkpoint at the interrupt leaves none at all, since the next one is due in
+        generation 100,000.
     """
     process = start_python(COMMAND_LINE, "train", "small", "--run-dir", tmp_path)
     assert process.stderr
@@ -165,11 +172,15 @@ def test_first_interrupt_ends_after_the_generation(tmp_path: Path):
     assert done == len(read_metrics(tmp_path)) > 0
 
     longer = small_config(generations=done + 2, checkpoint_every=RARELY)
-    assert without_clock(hebbax.train(longer, tmp_path).history) == without_clock(hebbax.train(longer).history)
+    assert without_clock(hebbax.train(longer, tmp_path).history) == without_clock(
+        hebbax.train(longer).history
+    )
 
 
 def test_second_interrupt_ends_at_once(tmp_path: Path):
-    """In a generation that never ends the first Ctrl-C says that it is patient, and the second is not; what was on disk stays.
+    """In an endless generation the first Ctrl-C is patient, and the second is not.
+
+    What was on disk stays.
 
     Mutation: waiting for the generation in the main thread hears neither.
     """
@@ -179,7 +190,10 @@ def test_second_interrupt_ends_at_once(tmp_path: Path):
         wait_for(process.stdout, "born")
         process.send_signal(signal.SIGINT)
         said = process.stderr.readline()
-        assert said == "interrupted: the training ends after this generation; interrupt it again to end it at once\n"
+        assert (
+            said == "interrupted: the training ends after this generation; "
+            "interrupt it again to end it at once\n"
+        )
         assert process.poll() is None
         before = contents(tmp_path)
         process.send_signal(signal.SIGINT)
@@ -190,7 +204,9 @@ def test_second_interrupt_ends_at_once(tmp_path: Path):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
+)
 def test_compiler_does_not_delay_the_end(tmp_path: Path, number: signal.Signals, code: int):
     """While the program is compiled nothing can be lost, and the first signal ends the command.
 
@@ -208,9 +224,13 @@ def test_compiler_does_not_delay_the_end(tmp_path: Path, number: signal.Signals,
 
 @pytest.mark.parametrize("num_runs", [1, 2])
 def test_termination_keeps_the_last_whole_generation(tmp_path: Path, num_runs: int):
-    """SIGTERM in a generation that never ends: all whole ones are on disk within 5 s, the process is gone within 10, and the runs go on with the same numbers.
+    """SIGTERM in a generation that never ends.
 
-    Mutations: SIGTERM's own handler leaves no checkpoint; with `sys.exit` for an end the process waits for its devices.
+    All whole ones are on disk within 5 s, the process is gone within 10, and the runs go on with
+    the same numbers.
+
+    Mutations: SIGTERM's own handler leaves no checkpoint; with `sys.exit` for an end the process
+        waits for its devices.
     """
     folders = [tmp_path / str(number) for number in range(num_runs)]
     process = start_python(STUCK, *folders)
@@ -218,7 +238,10 @@ def test_termination_keeps_the_last_whole_generation(tmp_path: Path, num_runs: i
         wait_for(process.stdout, "stuck")
         sent = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        while not all(newest_checkpoint(folder) for folder in folders) and time.monotonic() < sent + 10:
+        while (
+            not all(newest_checkpoint(folder) for folder in folders)
+            and time.monotonic() < sent + 10
+        ):
             time.sleep(0.01)
         took = time.monotonic() - sent
     finally:
@@ -228,7 +251,9 @@ def test_termination_keeps_the_last_whole_generation(tmp_path: Path, num_runs: i
     assert said == f"terminated after generation {', '.join(['3'] * num_runs)}\n"
     assert [newest_checkpoint(folder) for folder in folders] == [3] * num_runs
 
-    configs = [small_config(generations=6, checkpoint_every=RARELY, seed=seed) for seed in range(num_runs)]
+    configs = [
+        small_config(generations=6, checkpoint_every=RARELY, seed=seed) for seed in range(num_runs)
+    ]
     resumed = train_together(list(zip(configs, folders, strict=True)))
     undisturbed = train_together([(config, None) for config in configs])
     for one, other in zip(resumed, undisturbed, strict=True):
@@ -252,10 +277,13 @@ def test_evaluation_can_be_interrupted():
 @pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("place", ["callback", "checkpoint"])
-def test_signal_waits_for_no_other_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, place: str):
-    """A signal in the middle of a callback or of a checkpoint ends the training with what is whole by then, and damages nothing.
+def test_signal_waits_for_no_other_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, place: str
+):
+    """A signal within a callback or a checkpoint ends the training, and damages nothing.
 
-    Mutations: raising at once everywhere leaves a checkpoint half written; never asking after the callbacks trains for one more generation.
+    Mutations: raising at once everywhere leaves a checkpoint half written; never asking after the
+        callbacks trains for one more generation.
     """
     save = Checkpoints.save
 
@@ -283,7 +311,9 @@ def test_signal_waits_for_no_other_generation(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_other_handlers_stay_in_force(number: signal.Signals):
-    """A signal that is ignored stays ignored, as in what a shell starts in the background, and a handler of the caller's is called.
+    """A signal that is ignored stays ignored, and a handler of the caller's is called.
+
+    A shell ignores SIGINT for what it starts in the background.
 
     Mutation: taking over whatever handler is there fails here.
     """
@@ -294,7 +324,9 @@ def test_other_handlers_stay_in_force(number: signal.Signals):
 
     for handler in (signal.SIG_IGN, mine):
         before = signal.signal(number, handler)
-        result = hebbax.train(small_config(generations=2), callbacks=[lambda metrics: signal.raise_signal(number)])
+        result = hebbax.train(
+            small_config(generations=2), callbacks=[lambda metrics: signal.raise_signal(number)]
+        )
         assert signal.signal(number, before) is handler
         assert len(result.history) == 2
     assert heard == [number, number]

@@ -22,13 +22,23 @@ def metrics_of(generation: int, non_finite: int = 0) -> dict:
 
 
 def test_description_has_the_figures():
-    """Mean and best fitness, every variation, the share that ended early and the speed; broken lives only where there are some."""
-    assert describe(metrics_of(0)) == "fitness 1.23  best 5.68  |  light 1.0  medium nan  |  ended early 25%  12,346 steps/s"
+    """Mean and best fitness, every variation, the share that ended early and the speed.
+
+    Broken lives only where there are some.
+    """
+    assert (
+        describe(metrics_of(0))
+        == "fitness 1.23  best 5.68  |  light 1.0  medium nan  |  ended early 25%  12,346 steps/s"
+    )
     assert "not finite 3" in describe(metrics_of(0, non_finite=3))
 
 
-def test_lines_come_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Where the output is no terminal, the first and the last generation have a line, and one each ten seconds between them, all on stderr.
+def test_lines_come_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Without a terminal the first and the last generation have a line on stderr.
+
+    And one each ten seconds between them.
 
     Mutation: a line for every generation fails here.
     """
@@ -41,7 +51,9 @@ def test_lines_come_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch
     out, err = capsys.readouterr()
     assert out == ""
     # Due after more than ten seconds: generations 1, 12 and 23, and the last.
-    assert [line.partition(":")[0] for line in err.splitlines()] == [f"generation {number}/30" for number in (1, 12, 23, 30)]
+    assert [line.partition(":")[0] for line in err.splitlines()] == [
+        f"generation {number}/30" for number in (1, 12, 23, 30)
+    ]
 
 
 def test_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -59,12 +71,34 @@ def test_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 def test_table_marks_the_held_out_variation():
     """Every variation has its row; the held-out one says so."""
     scores = [
-        Score("light", is_held_out=False, returns=(1.0, 3.0), non_finite=0, mean=2.0, std=1.41, low=1.0, high=3.0, ended_early=0.5),
-        Score("heavy", is_held_out=True, returns=(0.0, 0.0), non_finite=0, mean=-4.0, std=0.0, low=0.0, high=0.0, ended_early=0.0),
+        Score(
+            "light",
+            is_held_out=False,
+            returns=(1.0, 3.0),
+            non_finite=0,
+            mean=2.0,
+            std=1.41,
+            low=1.0,
+            high=3.0,
+            ended_early=0.5,
+        ),
+        Score(
+            "heavy",
+            is_held_out=True,
+            returns=(0.0, 0.0),
+            non_finite=0,
+            mean=-4.0,
+            std=0.0,
+            low=0.0,
+            high=0.0,
+            ended_early=0.0,
+        ),
     ]
     out = io.StringIO()
     Console(file=out, width=120).print(score_table(scores))
-    title, *rows = [" ".join(line.replace("│", " ").split()) for line in out.getvalue().splitlines()]
+    title, *rows = [
+        " ".join(line.replace("│", " ").split()) for line in out.getvalue().splitlines()
+    ]
     assert title == "2 lifetimes in each variation"
     assert "light trained on 2.0 1.0 to 3.0 1.4 50%" in rows
     assert "heavy held out -4.0 0.0 to 0.0 0.0 0%" in rows

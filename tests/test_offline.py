@@ -1,4 +1,7 @@
-"""What is carried to a machine without a network, and what is measured there, must not outlive the names that it uses."""
+"""What is carried to a machine without a network, and what is measured there.
+
+Neither must outlive the names that it uses.
+"""
 
 import re
 import runpy
@@ -12,9 +15,18 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_carried_packages_are_locked():
-    """A package that the lock file lacks would be missed only there. Mutation: a misspelt name in `prepare.sh`."""
-    (names,) = re.findall(r"^names='(.*?)'", (ROOT / "benchmarks/offline/prepare.sh").read_text(), flags=re.S | re.M)
-    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    """A package that the lock file lacks would be missed only there.
+
+    Mutation: a misspelt name in `prepare.sh`.
+    """
+    (names,) = re.findall(
+        r"^names='(.*?)'", (ROOT / "benchmarks/offline/prepare.sh").read_text(), flags=re.S | re.M
+    )
+    locked = {
+        line.split("==")[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line
+    }
     assert len(names.split()) > 20
     assert set(names.split()) - locked == set()
 

@@ -24,7 +24,9 @@ with owned(Path(sys.argv[1])):
 
 
 def test_another_process_is_refused_until_the_owner_is_killed(tmp_path: Path):
-    """A folder that a process owns is refused with its number; when the process is killed the folder is free.
+    """A folder that a process owns is refused with its number.
+
+    When the process is killed the folder is free.
 
     Mutation: a lock that is a file which is there or not stays for ever.
     """
@@ -33,7 +35,10 @@ def test_another_process_is_refused_until_the_owner_is_killed(tmp_path: Path):
         assert process.stdout
         assert process.stdout.readline() == "mine\n"
         before = contents(tmp_path)
-        with pytest.raises(ValueError, match=rf"is being worked on by process {process.pid}; wait for it, or end it first"):
+        with pytest.raises(
+            ValueError,
+            match=rf"is being worked on by process {process.pid}; wait for it, or end it first",
+        ):
             hebbax.train(small_config(), tmp_path)
         assert contents(tmp_path) == before
     finally:
@@ -43,7 +48,9 @@ def test_another_process_is_refused_until_the_owner_is_killed(tmp_path: Path):
 
 
 def test_another_thread_is_refused(tmp_path: Path):
-    """While a run trains, another thread of the same process cannot train in its folder; the run is not disturbed, and the folder is free afterwards.
+    """While a run trains, another thread of the same process cannot train in its folder.
+
+    The run is not disturbed, and the folder is free afterwards.
 
     Mutation: a lock of the whole process (`lockf`) lets both write.
     """
@@ -62,7 +69,10 @@ def test_another_thread_is_refused(tmp_path: Path):
 
     hebbax.train(small_config(), tmp_path, callbacks=[in_another_thread])
     assert len(errors) == 4
-    assert all(f"is being worked on by another thread of this process, {os.getpid()};" in str(error) for error in errors)
+    assert all(
+        f"is being worked on by another thread of this process, {os.getpid()};" in str(error)
+        for error in errors
+    )
     assert newest_checkpoint(tmp_path) == 4
     assert len(hebbax.train(small_config(generations=5), tmp_path).history) == 5
 
@@ -70,7 +80,11 @@ def test_another_thread_is_refused(tmp_path: Path):
 def test_owner_on_another_machine_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Where this machine's kernel does not know who has the lock, the words say so."""
     monkeypatch.setattr(ownership, "LOCKS", tmp_path / "nowhere")
-    with owned(tmp_path), pytest.raises(ValueError, match="by another process, perhaps on another machine; wait"), owned(tmp_path):
+    with (
+        owned(tmp_path),
+        pytest.raises(ValueError, match="by another process, perhaps on another machine; wait"),
+        owned(tmp_path),
+    ):
         pass
 
 

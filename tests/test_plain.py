@@ -64,7 +64,9 @@ def own(name: str) -> str:
 
 def test_values_survive():
     """Whatever a specification may hold comes back, numbers that JSON does not have included."""
-    value = Frozen(any=(1, 2.5, float("inf"), -float("inf"), "text", None, True, Frozen(any=())), size=4)
+    value = Frozen(
+        any=(1, 2.5, float("inf"), -float("inf"), "text", None, True, Frozen(any=())), size=4
+    )
     assert from_plain(json.loads(json.dumps(to_plain(value), allow_nan=False))) == value
     assert str(from_plain(to_plain(float("nan")))) == "nan"
 
@@ -88,13 +90,21 @@ def marks(tmp_path: Path) -> list[Path]:
         ("evil:Evil", {}, "is not trusted"),
         ("", {}, "is not trusted"),
         (own("Thawed"), {}, "no frozen dataclass"),
-        (own("Frozen"), {"any": 1, "derived": 2}, "the field 'derived', which it does not have; it has any, size"),
+        (
+            own("Frozen"),
+            {"any": 1, "derived": 2},
+            "the field 'derived', which it does not have; it has any, size",
+        ),
         (own("Frozen"), {"any": 1, "__class__": 2}, "the field '__class__'"),
         (own("Frozen"), {}, "no field 'any', which it needs"),
     ],
 )
-def test_nothing_else_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, fields: dict[str, Any], reason: str):
-    """A class that is no frozen dataclass of a trusted module is neither called nor, if it must be, imported, at any depth of a configuration.
+def test_nothing_else_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, fields: dict[str, Any], reason: str
+):
+    """A class that is no trusted frozen dataclass is neither called nor imported.
+
+    At any depth of a configuration.
 
     Mutation: `import_module` and a call for whatever is named start the program.
     """
@@ -115,7 +125,9 @@ def test_nothing_else_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_comparison_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Whether a folder holds the same run is seen from plain values; a field that a class has got since then counts with its default.
+    """Whether a folder holds the same run is seen from plain values.
+
+    A field that a class has got since then counts with its default.
 
     Mutation: a comparison of rebuilt configurations builds the folder's.
     """
@@ -127,18 +139,24 @@ def test_comparison_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(hebbax.train(small_config(generations=5), tmp_path).history) == 5
     config["config"]["task"] = {"class": "subprocess:Popen", "args": ["touch", "mark"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=r'task.class = "subprocess:Popen", but this one has task.class = "small_task:Cart"'):
+    with pytest.raises(
+        ValueError,
+        match=r'task.class = "subprocess:Popen", but this one has task.class = "small_task:Cart"',
+    ):
         hebbax.train(small_config(), tmp_path)
 
 
 def test_configuration_of_something_else_is_refused():
     """A part in place of the whole is refused."""
-    with pytest.raises(ValueError, match=r"the configuration is of small_task:Cart, but must be of hebbax.config:Config"):
+    with pytest.raises(
+        ValueError,
+        match=r"the configuration is of small_task:Cart, but must be of hebbax.config:Config",
+    ):
         hebbax.Config.from_dict({"format": 1, "config": to_plain(Cart())})
 
 
 def test_class_of_a_function_is_told():
-    """A class that nobody can find again is named, with what to do, wherever in a configuration it is."""
+    """A class that nobody can find again is named, with what to do, at any depth."""
 
     @dataclasses.dataclass(frozen=True)
     class Local:
@@ -154,15 +172,27 @@ def test_class_of_a_function_is_told():
 
 @pytest.mark.slow
 def test_class_of_a_script_is_told_when_the_run_starts(tmp_path: Path):
-    """A script's own task is warned of at the start, by which words it is read back; another process reads it with them alone.
+    """A script's own task is warned of at the start, by which words it is read back.
+
+    Another process reads it with them alone.
 
     Mutation: a trusted file that is not looked into for the classes of `__main__`.
     """
     script, run = tmp_path / "my_task.py", tmp_path / "run"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
-    done = subprocess.run([sys.executable, script, run], capture_output=True, text=True, timeout=120, env=os.environ, check=False)
+    done = subprocess.run(
+        [sys.executable, script, run],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    assert f"__main__:Mine belongs to the program that is running; read the run back with --trust {script}" in done.stderr
+    assert (
+        "__main__:Mine belongs to the program that is running; read the run back with --trust "
+        f"{script}" in done.stderr
+    )
 
     command = "import sys; from hebbax.cli import main; main(sys.argv[1:])"
     refused = start_python(command, "evaluate", run, "--episodes", 2)

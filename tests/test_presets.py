@@ -39,7 +39,13 @@ def test_paper_settings():
     """The settings of section 4 of Palm et al. 2021, field by field."""
     hebbian, static = presets.quadruped_hebbian(), presets.quadruped_static()
     for config in (hebbian, static):
-        assert config.task == hebbax.Quadruped(body="bullet", variation_set="paper", pipeline="mjx", episode_steps=1000, burn_in_steps=40)
+        assert config.task == hebbax.Quadruped(
+            body="bullet",
+            variation_set="paper",
+            pipeline="mjx",
+            episode_steps=1000,
+            burn_in_steps=40,
+        )
         assert config.policy.hidden_sizes == (128, 64)
         assert config.strategy == hebbax.ScoreFunction(
             population_size=500,
@@ -49,27 +55,45 @@ def test_paper_settings():
             common_random_numbers="nobody",
         )
         assert config.generations == 500
-    assert hebbian.policy == hebbax.Hebbian(initial_range=0.1, has_evolved_weights=False, is_bounded=False)
+    assert hebbian.policy == hebbax.Hebbian(
+        initial_range=0.1, has_evolved_weights=False, is_bounded=False
+    )
     assert static.policy == hebbax.Static()
 
 
 def test_paper_settings_of_the_car():
-    """Where the car differs from the quadruped: population, generations, bounded weights, filters, the held-out variation."""
+    """Where the car differs from the quadruped.
+
+    Population, generations, bounded weights, filters, the held-out variation.
+    """
     hebbian, static, shared = presets.car_hebbian(), presets.car_static(), presets.car_shared(128)()
     for config in (hebbian, static, shared):
-        assert config.task == hebbax.CarRacing(view="pixels", view_size=84, variation_set="paper", episode_steps=1000, patience=20)
-        assert (config.strategy.population_size, config.generations, config.held_out) == (200, 300, "force_east")
+        assert config.task == hebbax.CarRacing(
+            view="pixels", view_size=84, variation_set="paper", episode_steps=1000, patience=20
+        )
+        assert (config.strategy.population_size, config.generations, config.held_out) == (
+            200,
+            300,
+            "force_east",
+        )
         assert (config.strategy.std, config.strategy.optimizer) == (
             presets.quadruped_hebbian().strategy.std,
             Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
         )
-    assert hebbian.policy.head == hebbax.Hebbian(hidden_sizes=(128, 64), is_bounded=True, is_output_linear=True)
+    assert hebbian.policy.head == hebbax.Hebbian(
+        hidden_sizes=(128, 64), is_bounded=True, is_output_linear=True
+    )
     assert (hebbian.penalty, static.penalty, shared.penalty) == (0.01, 0.0, 0.01)
-    assert dict(shared.genome.parts) == {"filters": hebbax.Normal(), "head": hebbax.SharedRules(rho=128)}
+    assert dict(shared.genome.parts) == {
+        "filters": hebbax.Normal(),
+        "head": hebbax.SharedRules(rho=128),
+    }
 
 
 def test_papers_networks_stay_in_the_cache():
-    """A core lives four of the quadruped's plastic networks at a time, with 442 kB each in four variations, and two of the car's, with 3.3 MB.
+    """A core lives four of the quadruped's plastic networks at a time, and two of the car's.
+
+    They have 442 kB and 3.3 MB in four variations.
 
     Mutation: forgetting the variations' memories makes it three of the car's.
     """

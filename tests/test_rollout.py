@@ -11,7 +11,8 @@ from small_task import NEVER, Cart, stacked
 
 POPULATION = 5
 POLICY = Hebbian(hidden_sizes=(3,))
-# Three variations: one lives all 13 steps (no multiple of a segment), one ends with step 7, one breaks in step 4.
+# Three variations: one lives all 13 steps (no multiple of a segment), one ends with step 7, one
+# breaks in step 4.
 TASK = Cart(max_steps=13, last_steps=(NEVER, 7, NEVER), broken_steps=(NEVER, NEVER, 4))
 
 
@@ -21,11 +22,18 @@ def keys():
 
 def genotypes():
     shapes = POLICY.genotype_shape(TASK)
-    return jax.tree.map(lambda leaf: 0.3 * jax.random.normal(jax.random.key(leaf.size), (POPULATION, *leaf.shape)), shapes)
+    return jax.tree.map(
+        lambda leaf: 0.3 * jax.random.normal(jax.random.key(leaf.size), (POPULATION, *leaf.shape)),
+        shapes,
+    )
 
 
 def live(chunk_size=None, task=TASK):
-    function = jax.jit(lambda keys, genotypes: rollout.live(task, POLICY, keys, genotypes, stacked(task), chunk_size))
+    function = jax.jit(
+        lambda keys, genotypes: rollout.live(
+            task, POLICY, keys, genotypes, stacked(task), chunk_size
+        )
+    )
     return function(keys(), genotypes())
 
 
@@ -36,9 +44,16 @@ def outcomes():
 
 @pytest.fixture(scope="module")
 def alone():
-    """A lifetime by itself: one step at a time, one individual, one variation; the lives before each step and the last one."""
-    begin = jax.jit(lambda key, genotype, variation: rollout.begin(TASK, POLICY, key, genotype, variation))
-    advance = jax.jit(lambda life, genotype, variation: rollout.advance(TASK, POLICY, life, genotype, variation))
+    """A lifetime by itself: one step at a time, one individual, one variation.
+
+    The lives before each step and the last one.
+    """
+    begin = jax.jit(
+        lambda key, genotype, variation: rollout.begin(TASK, POLICY, key, genotype, variation)
+    )
+    advance = jax.jit(
+        lambda life, genotype, variation: rollout.advance(TASK, POLICY, life, genotype, variation)
+    )
 
     def live_alone(individual, number, num_steps):
         genotype = jax.tree.map(lambda leaf: leaf[individual], genotypes())
@@ -52,18 +67,27 @@ def alone():
 
 
 def test_a_lifetime_in_a_batch_equals_the_same_alone(outcomes, alone):
-    """Every individual in every variation has the fitness and the steps that it has by itself. Mutations: one key for all variations; axes of vmap swapped."""
+    """Every individual in every variation has the fitness and the steps that it has by itself.
+
+    Mutations: one key for all variations; axes of vmap swapped.
+    """
     for individual in range(POPULATION):
         for number in range(3):
             lives = alone(individual, number, 13)
             last = next(life for life in lives if bool(life.is_over))
             assert int(outcomes.num_steps[individual, number]) == int(last.num_steps)
-            # Thirteen rewards of at most one; a step's error of 1e-7 grows with the steps by less than tenfold.
-            np.testing.assert_allclose(outcomes.fitness[individual, number], last.fitness, rtol=0, atol=1.3e-5)
+            # Thirteen rewards of at most one; a step's error of 1e-7 grows with the steps by less
+            # than tenfold.
+            np.testing.assert_allclose(
+                outcomes.fitness[individual, number], last.fitness, rtol=0, atol=1.3e-5
+            )
 
 
 def test_lifetimes_end_when_they_should(outcomes):
-    """All 13 steps, step 7, step 4, or before that where the cart leaves the track. Mutations: whole segments; `>` max_steps; the last step not counted."""
+    """All 13 steps, step 7, step 4, or before that where the cart leaves the track.
+
+    Mutations: whole segments; `>` max_steps; the last step not counted.
+    """
     assert outcomes.fitness.shape == outcomes.num_steps.shape == (POPULATION, 3)
     limits = np.asarray([13, 7, 4])
     num_steps = np.asarray(outcomes.num_steps)
@@ -72,7 +96,10 @@ def test_lifetimes_end_when_they_should(outcomes):
 
 
 def test_a_reward_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcomes):
-    """The broken variation's fitness is NaN where step 4 was reached, the others' fitness is finite. Mutations: nansum; the NaN not ending the lifetime."""
+    """The broken variation's fitness is NaN from step 4 on, the others' is finite.
+
+    Mutations: nansum; the NaN not ending the lifetime.
+    """
     is_broken = np.asarray(outcomes.num_steps[:, 2]) == 4
     assert np.any(is_broken)
     np.testing.assert_array_equal(np.isnan(outcomes.fitness[:, 2]), is_broken)
@@ -80,7 +107,10 @@ def test_a_reward_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcomes)
 
 
 def test_what_has_ended_stays_as_it_is(alone):
-    """After its end, fitness, memory and number of steps do not change by a bit. Mutation: memory or fitness not frozen."""
+    """After its end, fitness, memory and number of steps do not change by a bit.
+
+    Mutation: memory or fitness not frozen.
+    """
     lives = alone(0, 1, 12)
     ends = [bool(life.is_over) for life in lives]
     assert ends == sorted(ends)
@@ -104,7 +134,10 @@ def test_memory_learns_until_the_last_step(alone):
 
 @pytest.mark.parametrize("chunk_size", [2, 3, 7])
 def test_chunks_do_not_change_numbers(outcomes, chunk_size):
-    """Two and three do not divide the population of five, seven is more than all. Mutations: the rest dropped; the last individual's outcomes misplaced."""
+    """Two and three do not divide the population of five, seven is more than all.
+
+    Mutations: the rest dropped; the last individual's outcomes misplaced.
+    """
     chunked = live(chunk_size)
     assert chunked.fitness.shape == (POPULATION, 3)
     np.testing.assert_array_equal(chunked.num_steps, outcomes.num_steps)
@@ -112,7 +145,10 @@ def test_chunks_do_not_change_numbers(outcomes, chunk_size):
 
 
 def test_the_same_key_is_the_same_life():
-    """Individuals with the same key and genotype live the same; each variation has its own random numbers. Mutation: fold in the individual's place."""
+    """Individuals with the same key and genotype live the same.
+
+    Each variation has its own random numbers. Mutation: fold in the individual's place.
+    """
     genotype = jax.tree.map(lambda leaf: jnp.stack([leaf[0]] * 2), genotypes())
     variation = TASK.variations["medium"]
     three_alike = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), variation)
@@ -133,7 +169,9 @@ class StubbornCart:
 
 
 def test_an_action_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcomes):
-    """Whose rules are not numbers acts not finitely from the second step on, and fails there; the others live as always.
+    """Whose rules are not numbers acts not finitely from the second step on, and fails there.
+
+    The others live as always.
 
     Mutation: without the rollout's rule it lives on as one that does nothing.
     """
@@ -147,7 +185,7 @@ def test_an_action_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcomes
 
 
 class CountingCart:
-    """A cart that counts the steps that its program really takes, all lifetimes of a batch together."""
+    """A cart that counts the steps its program really takes, all lifetimes together."""
 
     def __init__(self, cart):
         self.cart = cart
@@ -165,7 +203,10 @@ class CountingCart:
 
 
 def test_a_batch_ends_with_its_last_lifetime():
-    """Lifetimes of at most three of 10,000 steps take one segment, those of twelve take two. Mutation: a scan of max_steps."""
+    """Lifetimes of at most three of 10,000 steps take one segment, those of twelve take two.
+
+    Mutation: a scan of max_steps.
+    """
     for last_step, num_segments in ((3, 1), (12, 2)):
         task = CountingCart(Cart(max_steps=10_000, last_steps=(2, 2, last_step)))
         still = jax.tree.map(jnp.zeros_like, genotypes())

@@ -23,7 +23,15 @@ from hebbax.results import read_runs
 from hebbax.run_dir import read_metrics
 from hebbax.sweeps import SweepRun, read_sweep
 from hebbax.training import DivergedError
-from small_run import DIVERGING, contents, exploding, newest_checkpoint, small_config, start_python, without_clock
+from small_run import (
+    DIVERGING,
+    contents,
+    exploding,
+    newest_checkpoint,
+    small_config,
+    start_python,
+    without_clock,
+)
 
 LIMIT = 120  # s, for one process; it takes a few.
 TWO_FOLDS = ("light", "heavy")
@@ -39,7 +47,10 @@ hebbax.sweep({"plastic": small_config(generations=40)}, sys.argv[1], ["heavy"], 
 
 def methods(**changes: Any) -> dict[str, hebbax.Config]:
     """Two rows."""
-    return {"plastic": small_config(generations=2, **changes), "static": small_config(generations=2, policy=hebbax.Static((3,)), **changes)}
+    return {
+        "plastic": small_config(generations=2, **changes),
+        "static": small_config(generations=2, policy=hebbax.Static((3,)), **changes),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,26 +76,46 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[Path]]:
 
 
 def test_folder_holds_every_run(finished: Path):
-    """The list of runs, and in each run's folder the run of its fold and seed with the scores of mode and samples."""
+    """The list of runs, and in each run's folder its run with both kinds of scores."""
     found = json.loads((finished / "sweep.json").read_text())
     assert (found["format"], found["episodes"]) == (1, 3)
-    assert found["runs"][1] == {"method": "plastic", "fold": "heavy", "seed": 0, "path": "runs/plastic/heavy/seed-0"}
+    assert found["runs"][1] == {
+        "method": "plastic",
+        "fold": "heavy",
+        "seed": 0,
+        "path": "runs/plastic/heavy/seed-0",
+    }
     assert [(run["method"], run["fold"], run["seed"]) for run in found["runs"]] == [
         (method, fold, 0) for method in ("plastic", "static") for fold in TWO_FOLDS
     ]
     for run in found["runs"]:
         folder = finished / run["path"]
-        assert hebbax.Config.load(folder) == dataclasses.replace(methods()[run["method"]], held_out=run["fold"], seed=0)
+        assert hebbax.Config.load(folder) == dataclasses.replace(
+            methods()[run["method"]], held_out=run["fold"], seed=0
+        )
         for name, is_sampled in (("evaluation.json", False), ("evaluation-samples.json", True)):
             written = json.loads((folder / name).read_text())
             scores = written.pop("scores")
-            assert written == {"episodes": 3, "is_sampled": is_sampled, "is_best": False, "generations": 2}
-            assert scores == json.loads(json.dumps([score.to_dict() for score in hebbax.evaluate(folder, 3, is_sampled=is_sampled)]))
+            assert written == {
+                "episodes": 3,
+                "is_sampled": is_sampled,
+                "is_best": False,
+                "generations": 2,
+            }
+            assert scores == json.loads(
+                json.dumps(
+                    [score.to_dict() for score in hebbax.evaluate(folder, 3, is_sampled=is_sampled)]
+                )
+            )
     alone = hebbax.train(dataclasses.replace(methods()["plastic"], held_out="light"))
-    assert without_clock(read_metrics(finished / "runs/plastic/light/seed-0")) == without_clock(alone.history)
+    assert without_clock(read_metrics(finished / "runs/plastic/light/seed-0")) == without_clock(
+        alone.history
+    )
 
 
-def test_finished_sweep_is_left_alone(finished: Path, trained: list[list[Path]], capsys: pytest.CaptureFixture[str]):
+def test_finished_sweep_is_left_alone(
+    finished: Path, trained: list[list[Path]], capsys: pytest.CaptureFixture[str]
+):
     """The same call again trains nothing, writes nothing new, and says so; it returns the runs.
 
     Mutation: a run that is always evaluated anew changes its folder.
@@ -100,9 +131,12 @@ def test_finished_sweep_is_left_alone(finished: Path, trained: list[list[Path]],
 
 @pytest.mark.slow
 def test_sweep_grows(tmp_path: Path, trained: list[list[Path]]):
-    """Methods, folds, seeds and generations can be added, only what is missing is made, and the list keeps what is no longer asked for.
+    """Methods, folds, seeds and generations can be added, and only what is missing is made.
 
-    Mutation: scores that do not say after how many generations they were made count for the longer run too.
+    The list keeps what is no longer asked for.
+
+    Mutation: scores that do not say after how many generations they were made count for the longer
+        run too.
     """
     plastic = {"plastic": methods()["plastic"]}
     hebbax.sweep(plastic, tmp_path, ["light"], 1, 2)
@@ -111,42 +145,71 @@ def test_sweep_grows(tmp_path: Path, trained: list[list[Path]]):
     assert [str(folder.relative_to(tmp_path)) for [folder] in trained] == [
         *("runs/plastic/light/seed-0", "runs/static/light/seed-0", "runs/plastic/heavy/seed-1")
     ]
-    assert [run.path for run in read_sweep(tmp_path)["runs"]] == [str(folder.relative_to(tmp_path)) for [folder] in trained]
+    assert [run.path for run in read_sweep(tmp_path)["runs"]] == [
+        str(folder.relative_to(tmp_path)) for [folder] in trained
+    ]
 
     longer = {"plastic": dataclasses.replace(plastic["plastic"], generations=3)}
     hebbax.sweep(longer, tmp_path, ["light"], 1, 2)
     assert newest_checkpoint(tmp_path / "runs/plastic/light/seed-0") == 3
-    assert json.loads((tmp_path / "runs/plastic/light/seed-0/evaluation.json").read_text())["generations"] == 3
+    assert (
+        json.loads((tmp_path / "runs/plastic/light/seed-0/evaluation.json").read_text())[
+            "generations"
+        ]
+        == 3
+    )
     assert len(read_sweep(tmp_path)["runs"]) == 3
 
 
 def test_missing_scores_are_made_without_training(finished: Path, tmp_path: Path):
-    """A run whose scores were lost, or replaced by others, is scored again and keeps its metrics."""
+    """A run whose scores were lost or replaced is scored again and keeps its metrics."""
     hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 3)
     run = tmp_path / "runs/plastic/light/seed-0"
     before = contents(run)
     (run / "evaluation.json").unlink()
-    (run / "evaluation-samples.json").write_text(json.dumps({"episodes": 3, "is_sampled": True, "is_best": True, "generations": 2}))
+    (run / "evaluation-samples.json").write_text(
+        json.dumps({"episodes": 3, "is_sampled": True, "is_best": True, "generations": 2})
+    )
     hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 3)
     for name in ("evaluation.json", "evaluation-samples.json", "metrics.jsonl"):
         assert contents(run)[name] == before[name]
-        assert before[name] == contents(finished / "runs/plastic/light/seed-0")[name] or name == "metrics.jsonl"
+        assert (
+            before[name] == contents(finished / "runs/plastic/light/seed-0")[name]
+            or name == "metrics.jsonl"
+        )
 
 
 @pytest.mark.parametrize("together", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_together_is_one_call_for_each_method(tmp_path: Path, trained: list[list[Path]], together: bool):
-    """All folds and seeds of a method go through `train_together` at once, otherwise each by itself; the files are the same."""
+def test_together_is_one_call_for_each_method(
+    tmp_path: Path, trained: list[list[Path]], together: bool
+):
+    """All folds and seeds of a method are trained at once, or each by itself.
+
+    The files are the same.
+    """
     hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, TWO_FOLDS, 2, 2, together=together)
     assert [len(call) for call in trained] == ([4] if together else [1] * 4)
-    assert all((tmp_path / run.path / "evaluation-samples.json").exists() for run in read_sweep(tmp_path)["runs"])
+    assert all(
+        (tmp_path / run.path / "evaluation-samples.json").exists()
+        for run in read_sweep(tmp_path)["runs"]
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda call: call | {"methods": methods(penalty=0.5)}, "with penalty = 0.0, but this one has penalty = 0.5"),
         (
-            lambda call: call | {"methods": methods(strategy=hebbax.ScoreFunction(population_size=4)), "folds": ["medium"]},
+            lambda call: call | {"methods": methods(penalty=0.5)},
+            "with penalty = 0.0, but this one has penalty = 0.5",
+        ),
+        (
+            lambda call: (
+                call
+                | {
+                    "methods": methods(strategy=hebbax.ScoreFunction(population_size=4)),
+                    "folds": ["medium"],
+                }
+            ),
             "with strategy.population_size = 8, but this one has strategy.population_size = 4",
         ),
         (lambda call: call | {"episodes": 4}, "episodes is 4, but the sweep in .* has 3"),
@@ -155,15 +218,24 @@ def test_together_is_one_call_for_each_method(tmp_path: Path, trained: list[list
             lambda call: call | {"folds": ["huge"]},
             r"folds is \('huge',\), but must be 'all' or some of light, medium, heavy",
         ),
-        (lambda call: call | {"folds": []}, r"folds \[\] .*, but there must be one of each or more"),
+        (
+            lambda call: call | {"folds": []},
+            r"folds \[\] .*, but there must be one of each or more",
+        ),
         (lambda call: call | {"seeds": 0}, "seeds 0, but there must be one of each or more"),
-        (lambda call: call | {"methods": {"../up": small_config()}}, "methods has '../up', which names a folder; allowed are letters"),
+        (
+            lambda call: call | {"methods": {"../up": small_config()}},
+            "methods has '../up', which names a folder; allowed are letters",
+        ),
     ],
 )
-def test_other_sweeps_are_refused(finished: Path, change: Callable[[dict[str, Any]], dict[str, Any]], words: str):
+def test_other_sweeps_are_refused(
+    finished: Path, change: Callable[[dict[str, Any]], dict[str, Any]], words: str
+):
     """What cannot be added to a folder is named, and the folder stays as it is.
 
-    Mutation: comparing only the runs that are asked for accepts another population in a fold of its own.
+    Mutation: comparing only the runs that are asked for accepts another population in a fold of its
+        own.
     """
     before = contents(finished)
     call = change({"methods": methods(), "folds": TWO_FOLDS, "seeds": 1, "episodes": 3})
@@ -173,12 +245,16 @@ def test_other_sweeps_are_refused(finished: Path, change: Callable[[dict[str, An
 
 
 def test_foreign_folders_are_refused(tmp_path: Path):
-    """A folder that holds something else is left alone, and so is a list of runs that cannot be read."""
+    """A folder of something else is left alone, and so is an unreadable list of runs."""
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(ValueError, match="holds something but no sweep"):
         hebbax.sweep(methods(), tmp_path)
     (tmp_path / "sweep.json").write_text('{"format": 9}')
-    with pytest.raises(ValueError, match=r"sweep\.json cannot be read: it has format 9, but this version of hebbax reads format 1"):
+    with pytest.raises(
+        ValueError,
+        match=r"sweep\.json cannot be read: it has format 9, but this version of hebbax reads "
+        r"format 1",
+    ):
         hebbax.sweep(methods(), tmp_path)
     assert set(contents(tmp_path)) == {"thesis.tex", "sweep.json"}
     with pytest.raises(ValueError, match=r"is no sweep: it has no sweep\.json"):
@@ -186,7 +262,9 @@ def test_foreign_folders_are_refused(tmp_path: Path):
 
 
 def test_run_at_work_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """While one sweep trains a run, a second one on the same folder is refused; neither is disturbed.
+    """While one sweep trains a run, a second one on the same folder is refused.
+
+    Neither is disturbed.
 
     Mutation: without the lock both write into the run's folder.
     """
@@ -197,7 +275,11 @@ def test_run_at_work_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
         def callback(metrics: dict[str, Any]) -> None:
             del metrics
-            with pytest.raises(ValueError, match=f"seed-0 is being worked on by another thread of this process, {os.getpid()};") as error:
+            with pytest.raises(
+                ValueError,
+                match="seed-0 is being worked on by another thread of this process, "
+                f"{os.getpid()};",
+            ) as error:
                 sweep()
             errors.append(error)
 
@@ -213,25 +295,50 @@ def test_run_at_work_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "changes", [{"path": "/tmp/elsewhere"}, {"path": "../elsewhere"}, {"method": "../up"}, {"fold": "a/b"}, {"seed": -1}, {"seed": 1.5}]
+    "changes",
+    [
+        {"path": "/tmp/elsewhere"},
+        {"path": "../elsewhere"},
+        {"method": "../up"},
+        {"fold": "a/b"},
+        {"seed": -1},
+        {"seed": 1.5},
+    ],
 )
 def test_list_that_leads_out_of_the_folder_is_refused(tmp_path: Path, changes: dict[str, Any]):
     """A list of runs from somebody else names no files outside of its folder, for whoever reads it.
 
     Mutation: paths that are taken as they are.
     """
-    run = {"method": "plastic", "fold": "heavy", "seed": 0, "path": "runs/plastic/heavy/seed-0"} | changes
+    run = {
+        "method": "plastic",
+        "fold": "heavy",
+        "seed": 0,
+        "path": "runs/plastic/heavy/seed-0",
+    } | changes
     (tmp_path / "sweep.json").write_text(json.dumps({"format": 1, "episodes": 2, "runs": [run]}))
     before = contents(tmp_path)
     [(field, value)] = changes.items()
-    for use in (read_sweep, read_runs, write_report, lambda folder: hebbax.sweep(methods(), folder, ["light"], 1, 2)):
-        with pytest.raises(ValueError, match=rf"sweep\.json cannot be read: .*{field}.* {re.escape(repr(value))}"):
+    for use in (
+        read_sweep,
+        read_runs,
+        write_report,
+        lambda folder: hebbax.sweep(methods(), folder, ["light"], 1, 2),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"sweep\.json cannot be read: .*{field}.* {re.escape(repr(value))}"
+        ):
             use(tmp_path)
     assert contents(tmp_path) == before
 
 
-def test_scores_that_cannot_be_written_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """A run's scores are said before they are written. Mutation: the other way round they are lost."""
+def test_scores_that_cannot_be_written_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """A run's scores are said before they are written.
+
+    Mutation: the other way round they are lost.
+    """
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("the disk is full")
@@ -244,7 +351,10 @@ def test_scores_that_cannot_be_written_are_told(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.slow
 def test_killed_sweep_goes_on(tmp_path: Path):
-    """Killed again and again, a sweep loses at most an interval of checkpoints, repeats no finished run, and ends with the numbers of an undisturbed one."""
+    """Killed again and again, a sweep ends with the numbers of an undisturbed one.
+
+    It loses at most an interval of checkpoints and repeats no finished run.
+    """
     kills = random.Random(1)
     runs = [tmp_path / f"runs/plastic/heavy/seed-{seed}" for seed in range(2)]
     for _ in range(4):
@@ -252,7 +362,11 @@ def test_killed_sweep_goes_on(tmp_path: Path):
         scored = {run: contents(run) for run in runs if (run / "evaluation-samples.json").exists()}
         process = start_python(SWEEP, tmp_path)
         deadline = time.monotonic() + LIMIT
-        while [newest_checkpoint(run) for run in runs] == before and process.poll() is None and time.monotonic() < deadline:
+        while (
+            [newest_checkpoint(run) for run in runs] == before
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
         time.sleep(kills.uniform(0.0, 0.5))
         process.send_signal(signal.SIGKILL)
@@ -284,12 +398,18 @@ def test_interrupt_ends_the_sweep_with_a_checkpoint(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_jobs_run_through_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Each missing run is a job in a process of its own, and the folder is as if this process had made it."""
-    monkeypatch.setenv("PYTHONPATH", ":".join([str(Path(__file__).parent), str(Path(hebbax.__file__).parents[1])]))
+def test_jobs_run_through_submitit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Each missing run is a job of its own; the folder is as if this process had made it."""
+    monkeypatch.setenv(
+        "PYTHONPATH", ":".join([str(Path(__file__).parent), str(Path(hebbax.__file__).parents[1])])
+    )
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     executor = submitit.LocalExecutor(tmp_path / "jobs")
-    hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path / "sweep", TWO_FOLDS, 1, 2, executor=executor)
+    hebbax.sweep(
+        {"plastic": methods()["plastic"]}, tmp_path / "sweep", TWO_FOLDS, 1, 2, executor=executor
+    )
     said = capsys.readouterr().err
     assert "[2/2] plastic, heavy held out, seed 0: done" in said
     for fold in TWO_FOLDS:
@@ -300,32 +420,51 @@ def test_jobs_run_through_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("together", [False, True])
 def test_runs_that_diverge_do_not_keep_the_others_waiting(tmp_path: Path, together: bool):
-    """Of two runs the first diverges, also when they are asked for again: the other is trained and scored. Mutation: an error ends the sweep."""
+    """Of two runs the first diverges, also when they are asked for again.
+
+    The other is trained and scored. Mutation: an error ends the sweep.
+    """
     for _ in range(2):
         with pytest.raises(DivergedError, match="the run with seed "):
-            hebbax.sweep({"plastic": exploding(bound=0.0)}, tmp_path, ["heavy"], DIVERGING, 2, together=together)
+            hebbax.sweep(
+                {"plastic": exploding(bound=0.0)},
+                tmp_path,
+                ["heavy"],
+                DIVERGING,
+                2,
+                together=together,
+            )
         runs = [tmp_path / f"runs/plastic/heavy/seed-{seed}" for seed in DIVERGING]
         assert [newest_checkpoint(run) for run in runs] == [3, 4]
         assert [(run / "evaluation-samples.json").exists() for run in runs] == [False, True]
 
 
 def test_jobs_of_a_cluster_hear_termination(monkeypatch: pytest.MonkeyPatch):
-    """A job's training keeps its last whole generation at SIGTERM, which submitit would have it pass over.
+    """A job's training keeps its last whole generation at SIGTERM.
+
+    submitit would have it pass over.
 
     Mutation: submitit's handler, if it stays in force, is one that a training leaves alone.
     """
     handlers = []
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     monkeypatch.setattr(sweeps.devices, "use_compilation_cache", lambda: None)
-    monkeypatch.setattr(sweeps, "_work", lambda group: handlers.append(signal.getsignal(signal.SIGTERM)))
+    monkeypatch.setattr(
+        sweeps, "_work", lambda group: handlers.append(signal.getsignal(signal.SIGTERM))
+    )
     before = signal.signal(signal.SIGTERM, lambda number, frame: None)
     sweeps._work_elsewhere([])
     signal.signal(signal.SIGTERM, before)
     assert handlers == [signal.SIG_DFL]
 
 
-def test_failed_jobs_are_told_when_the_others_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """One job's error ends neither the others nor in silence; any object that takes calls is an executor."""
+def test_failed_jobs_are_told_when_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One job's error ends neither the others nor in silence.
+
+    Any object that takes calls is an executor.
+    """
     evaluate = sweeps.evaluate
 
     def fail_for_light(result: Any, *arguments: Any, **options: Any) -> Any:
@@ -341,6 +480,11 @@ def test_failed_jobs_are_told_when_the_others_are_done(tmp_path: Path, monkeypat
             with ThreadPoolExecutor(1) as pool:
                 return pool.submit(function, *arguments)
 
-    with pytest.raises(ChildProcessError, match=r"1 of 2 jobs failed; .* plastic, light held out, seed 0: the disk is full"):
-        hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, TWO_FOLDS, 1, 2, executor=OneByOne())
+    with pytest.raises(
+        ChildProcessError,
+        match=r"1 of 2 jobs failed; .* plastic, light held out, seed 0: the disk is full",
+    ):
+        hebbax.sweep(
+            {"plastic": methods()["plastic"]}, tmp_path, TWO_FOLDS, 1, 2, executor=OneByOne()
+        )
     assert (tmp_path / "runs/plastic/heavy/seed-0/evaluation.json").exists()

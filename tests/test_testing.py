@@ -40,7 +40,13 @@ def changed_step(place, change):
 
 
 def with_heavy(change):
-    return Changed(Cart(), variations={"light": Cart().variations["light"], "heavy": change(Cart().variations["heavy"])})
+    return Changed(
+        Cart(),
+        variations={
+            "light": Cart().variations["light"],
+            "heavy": change(Cart().variations["heavy"]),
+        },
+    )
 
 
 @dataclasses.dataclass
@@ -85,30 +91,61 @@ def untidy_jit():
         (Unhashable(), "task cannot be hashed .*make it a frozen dataclass"),
         (Changed(Cart(), variations={}), "variations is empty"),
         (Changed(Cart(), variations=["light"]), "variations is a list, but must be a mapping"),
-        (Changed(Cart(), variations={"default": ()}), r"variations\['default'\] is \(\), but must have at least one array"),
-        (Changed(Cart(), variations={"default": "light"}), r"variations\['default'\] has 'light' at its root, but must have arrays"),
+        (
+            Changed(Cart(), variations={"default": ()}),
+            r"variations\['default'\] is \(\), but must have at least one array",
+        ),
+        (
+            Changed(Cart(), variations={"default": "light"}),
+            r"variations\['default'\] has 'light' at its root, but must have arrays",
+        ),
         (
             with_heavy(lambda heavy: heavy.replace(mass=jnp.ones(0))),
             r"variations\['heavy'\] has shape \(0,\) at \.mass, but no size may be zero",
         ),
-        (Changed(Cart(), variations={3: Cart().variations["light"]}), "variations has 3, but names must be texts"),
-        (Changed(Cart(), variations={"a/b": Cart().variations["light"]}), "variations has 'a/b', but names must be texts without /"),
+        (
+            Changed(Cart(), variations={3: Cart().variations["light"]}),
+            "variations has 3, but names must be texts",
+        ),
+        (
+            Changed(Cart(), variations={"a/b": Cart().variations["light"]}),
+            "variations has 'a/b', but names must be texts without /",
+        ),
         (
             with_heavy(lambda heavy: heavy.replace(mass=jnp.ones(2))),
-            r"variations\['heavy'\] has float32\[2\] at \.mass, but .*'light'.*\[\]; .*so that variations stack",
+            r"variations\['heavy'\] has float32\[2\] at \.mass, but .*'light'.*\[\]; .*so that "
+            r"variations stack",
         ),
-        (with_heavy(lambda heavy: heavy.mass), r"variations\['heavy'\] is a tree of .*so that variations stack"),
+        (
+            with_heavy(lambda heavy: heavy.mass),
+            r"variations\['heavy'\] is a tree of .*so that variations stack",
+        ),
         (Changed(Cart(), max_steps=0), "max_steps is 0, but must be 1 or more"),
-        (Changed(Cart(), max_steps=13.0), "max_steps is 13.0, but must be a whole number, 1 or more"),
+        (
+            Changed(Cart(), max_steps=13.0),
+            "max_steps is 13.0, but must be a whole number, 1 or more",
+        ),
         (Changed(Cart(), action_size=0), "action_size is 0, but must be 1 or more"),
-        (Changed(Cart(), observation_shape=(0,)), r"observation_shape is \(0,\), but must be a tuple of sizes of 1 or more"),
-        (Changed(Cart(), observation_shape=2), "observation_shape is 2, but must be a tuple of sizes"),
-        (Changed(Cart(), observation_shape=(3,)), r"observation that task\.reset returns has shape \(2,\), but must have \(3,\)"),
+        (
+            Changed(Cart(), observation_shape=(0,)),
+            r"observation_shape is \(0,\), but must be a tuple of sizes of 1 or more",
+        ),
+        (
+            Changed(Cart(), observation_shape=2),
+            "observation_shape is 2, but must be a tuple of sizes",
+        ),
+        (
+            Changed(Cart(), observation_shape=(3,)),
+            r"observation that task\.reset returns has shape \(2,\), but must have \(3,\)",
+        ),
         (
             changed_step(0, lambda state: state.replace(step=state.position)),
             r"state that task\.step returns has float32\[\] at \.step, but .*int32",
         ),
-        (changed_step(0, lambda state: state.position), r"state that task\.step returns is a tree of"),
+        (
+            changed_step(0, lambda state: state.position),
+            r"state that task\.step returns is a tree of",
+        ),
         (
             changed_step(1, lambda observation: observation[:1]),
             r"observation that task\.step returns has shape \(1,\), but must have \(2,\)",
@@ -117,10 +154,18 @@ def untidy_jit():
             changed_step(1, lambda observation: observation.astype(jnp.int32)),
             "observation that task.step returns has dtype int32, but must be floating",
         ),
-        (changed_step(2, lambda reward: reward[None]), r"the reward has shape \(1,\), but must have \(\)"),
-        (changed_step(3, lambda is_end: is_end.astype(jnp.float32)), "the end of the lifetime has dtype float32, but must be bool"),
         (
-            Changed(Cart(), step=lambda state, action, variation: (state, jnp.zeros(2), jnp.zeros(()))),
+            changed_step(2, lambda reward: reward[None]),
+            r"the reward has shape \(1,\), but must have \(\)",
+        ),
+        (
+            changed_step(3, lambda is_end: is_end.astype(jnp.float32)),
+            "the end of the lifetime has dtype float32, but must be bool",
+        ),
+        (
+            Changed(
+                Cart(), step=lambda state, action, variation: (state, jnp.zeros(2), jnp.zeros(()))
+            ),
             r"task\.step returns 3 results, but must return 4",
         ),
         (
@@ -132,7 +177,10 @@ def untidy_jit():
     ],
 )
 def test_check_task_names_the_misfit(task, message):
-    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    """Each planted misfit is found, and named with what was given and what is needed.
+
+    Mutation: each check left out in turn.
+    """
     with pytest.raises(ValueError, match=message):
         testing.check_task(task)
 
@@ -143,7 +191,9 @@ def test_check_task_names_the_misfit(task, message):
         Changed(Cart(), variations={"default": ()}),
         Changed(Cart(), observation_shape=(0,)),
         Changed(Cart(), max_steps=13.0),
-        Changed(Cart(), reset=lambda key, variation: (Cart().reset(key, variation)[0], jnp.zeros(3))),
+        Changed(
+            Cart(), reset=lambda key, variation: (Cart().reset(key, variation)[0], jnp.zeros(3))
+        ),
         changed_step(0, lambda state: state.position),
         changed_step(1, lambda observation: observation[:1]),
         changed_step(2, lambda reward: reward[None]),
@@ -151,12 +201,19 @@ def test_check_task_names_the_misfit(task, message):
     ],
 )
 def test_training_says_the_same_first(task):
-    """What does not fit is refused in the words of the check before a generation is compiled. Mutation: rollouts that do not look at what tasks return."""
+    """What does not fit is refused in the words of the check before a generation is compiled.
+
+    Mutation: rollouts that do not look at what tasks return.
+    """
     with pytest.raises(ValueError, match=r"but must|must be equal") as expected:
         testing.check_task(task)
     strategy = ScoreFunction(population_size=2)
     with pytest.raises(ValueError, match=r"but must|must be equal") as error:
-        hebbax.train(hebbax.Config(task=task, policy=Static(hidden_sizes=()), genome=Normal(), strategy=strategy))
+        hebbax.train(
+            hebbax.Config(
+                task=task, policy=Static(hidden_sizes=()), genome=Normal(), strategy=strategy
+            )
+        )
     assert str(error.value) == str(expected.value)
 
 
@@ -176,37 +233,65 @@ class Forgetful:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        (object(), r"policy \(object\) has no 'genotype_shape'; needed are genotype_shape, reset, act"),
         (
-            Changed(Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 0), jnp.float32),)),
+            object(),
+            r"policy \(object\) has no 'genotype_shape'; needed are genotype_shape, reset, act",
+        ),
+        (
+            Changed(
+                Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 0), jnp.float32),)
+            ),
             r"policy\.genotype_shape returns has shape \(2, 0\) at \[0\], but no size may be zero",
         ),
-        (Changed(Static(), genotype_shape=lambda task: ()), r"policy\.genotype_shape returns is \(\), but must have at least one shape"),
         (
-            Changed(Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 1), jnp.int32),)),
+            Changed(Static(), genotype_shape=lambda task: ()),
+            r"policy\.genotype_shape returns is \(\), but must have at least one shape",
+        ),
+        (
+            Changed(
+                Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 1), jnp.int32),)
+            ),
             r"policy\.genotype_shape returns has dtype int32, but must be floating",
         ),
         (
             Changed(Static(), act=lambda genotype, memory, observation: observation[:1]),
             r"policy\.act returns a ShapeDtypeStruct, but must return 2",
         ),
-        (Forgetful(), r"memory that policy\.act returns is a tree of .*so that steps can be repeated"),
         (
-            Changed(Static(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(7), memory)),
+            Forgetful(),
+            r"memory that policy\.act returns is a tree of .*so that steps can be repeated",
+        ),
+        (
+            Changed(
+                Static(hidden_sizes=()),
+                act=lambda genotype, memory, observation: (jnp.zeros(7), memory),
+            ),
             r"action that policy\.act returns has shape \(7,\), but must have \(1,\)",
         ),
         (
-            Changed(Static(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(1, jnp.int32), memory)),
+            Changed(
+                Static(hidden_sizes=()),
+                act=lambda genotype, memory, observation: (jnp.zeros(1, jnp.int32), memory),
+            ),
             "action that policy.act returns has dtype int32, but must be floating",
         ),
         (
-            Changed(Hebbian(hidden_sizes=()), act=lambda genotype, memory, observation: (jnp.zeros(1), (memory[0].astype(jnp.float16),))),
+            Changed(
+                Hebbian(hidden_sizes=()),
+                act=lambda genotype, memory, observation: (
+                    jnp.zeros(1),
+                    (memory[0].astype(jnp.float16),),
+                ),
+            ),
             r"memory that policy\.act returns has float16\[2, 1\]",
         ),
     ],
 )
 def test_check_policy_names_the_misfit(policy, message):
-    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    """Each planted misfit is found, and named with what was given and what is needed.
+
+    Mutation: each check left out in turn.
+    """
     with pytest.raises(ValueError, match=message):
         testing.check_policy(policy, Cart())
 
@@ -218,7 +303,9 @@ class PlantedGenome:
     def __init__(self, genome, **changes):
         self.genome, self.changes = genome, changes
         for name, function in changes.items():
-            setattr(self, name, lambda *arguments, function=function: function(self.genome, *arguments))
+            setattr(
+                self, name, lambda *arguments, function=function: function(self.genome, *arguments)
+            )
 
     def tree_flatten(self):
         return (self.genome,), tuple(self.changes.items())
@@ -240,45 +327,79 @@ class PlantedGenome:
 
 
 def planted(**changes):
-    return Changed(Normal(), init=lambda key, shape: PlantedGenome(Normal().init(key, shape), **changes))
+    return Changed(
+        Normal(), init=lambda key, shape: PlantedGenome(Normal().init(key, shape), **changes)
+    )
 
 
 @pytest.mark.parametrize(
     ("specification", "message"),
     [
         (object(), r"genome \(object\) has no 'init'"),
-        (Changed(Normal(), init=lambda key, shape: jnp.zeros(3)), "has no 'sample'; needed are sample, log_prob, mode, with_std"),
+        (
+            Changed(Normal(), init=lambda key, shape: jnp.zeros(3)),
+            "has no 'sample'; needed are sample, log_prob, mode, with_std",
+        ),
         (
             planted(sample=lambda genome, key: (genome.sample(key)[0][0],)),
-            r"genotype that genome\.sample returns has float32\[3\] at \[0\], but .*float32\[2, 3\]",
+            r"genotype that genome\.sample returns has float32\[3\] at \[0\], but .*float32\[2, "
+            r"3\]",
         ),
-        (planted(sample=lambda genome, key: genome.sample(key)[0]), r"genotype that genome\.sample returns is a tree of"),
-        (planted(mode=lambda genome: (genome.mean[0].T,)), r"genotype that genome\.mode returns has float32\[3, 2\]"),
+        (
+            planted(sample=lambda genome, key: genome.sample(key)[0]),
+            r"genotype that genome\.sample returns is a tree of",
+        ),
+        (
+            planted(mode=lambda genome: (genome.mean[0].T,)),
+            r"genotype that genome\.mode returns has float32\[3, 2\]",
+        ),
         (
             planted(log_prob=lambda genome, genotype: genotype[0][0]),
             r"log-density that genome\.log_prob returns has shape \(3,\), but must have \(\)",
         ),
         (
-            planted(log_prob=lambda genome, genotype: jnp.sum(jnp.sqrt(genotype[0] - genotype[0] + 0.0 * genome.mean[0]))),
+            planted(
+                log_prob=lambda genome, genotype: jnp.sum(
+                    jnp.sqrt(genotype[0] - genotype[0] + 0.0 * genome.mean[0])
+                )
+            ),
             r"gradient of genome\.log_prob is not finite",
         ),
-        (planted(mirror=lambda genome, genotype: genotype[0]), r"genotype that genome\.mirror returns is a tree of"),
+        (
+            planted(mirror=lambda genome, genotype: genotype[0]),
+            r"genotype that genome\.mirror returns is a tree of",
+        ),
         (
             planted(mirror=lambda genome, genotype: (genotype[0] + 1.0,)),
             r"genome\.mirror returns another genotype than the first when it is used twice",
         ),
-        (planted(mirror=lambda genome, genotype: (3.0 - genotype[0],)), r"genome\.mirror returns a genotype that is not as probable"),
-        (planted(describe=lambda genome: {"means": genome.mean[0]}), r"info 'means' that genome\.describe returns has shape \(2, 3\)"),
-        (planted(natural_gradient=lambda genome, gradient: gradient.mean), r"what genome\.natural_gradient returns is a tree of"),
+        (
+            planted(mirror=lambda genome, genotype: (3.0 - genotype[0],)),
+            r"genome\.mirror returns a genotype that is not as probable",
+        ),
+        (
+            planted(describe=lambda genome: {"means": genome.mean[0]}),
+            r"info 'means' that genome\.describe returns has shape \(2, 3\)",
+        ),
+        (
+            planted(natural_gradient=lambda genome, gradient: gradient.mean),
+            r"what genome\.natural_gradient returns is a tree of",
+        ),
         (
             planted(log_probs=lambda genome, genotypes: jnp.zeros(len(genotypes[0]))),
             r"genome\.log_probs returns another value than genome\.log_prob",
         ),
-        (planted(with_std=lambda genome, std: genome.mean), r"genome that genome\.with_std returns is a tree of"),
+        (
+            planted(with_std=lambda genome, std: genome.mean),
+            r"genome that genome\.with_std returns is a tree of",
+        ),
     ],
 )
 def test_check_genome_names_the_misfit(specification, message):
-    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    """Each planted misfit is found, and named with what was given and what is needed.
+
+    Mutation: each check left out in turn.
+    """
     with pytest.raises(ValueError, match=message):
         testing.check_genome(specification, GENOTYPE_SHAPE)
 
@@ -298,17 +419,33 @@ def tell_with(info=None, change=lambda state: state):
     ("strategy", "message"),
     [
         (object(), r"strategy \(object\) has no 'population_size'"),
-        (Changed(STRATEGY, init=lambda key, genome: genome.std), "state that strategy.init returns .*has no 'genome'"),
-        (Changed(STRATEGY, population_size=1), r"strategy\.population_size is 1, but must be 2 or more"),
-        (Changed(STRATEGY, population_size=6), r"strategy\.ask returns has float32\[4, 2, 3\] at .*float32\[6, 2, 3\]"),
-        (Changed(STRATEGY, shared_lives=lambda: jnp.zeros(4)), r"strategy\.shared_lives returns has dtype float32, but must be integer"),
+        (
+            Changed(STRATEGY, init=lambda key, genome: genome.std),
+            "state that strategy.init returns .*has no 'genome'",
+        ),
+        (
+            Changed(STRATEGY, population_size=1),
+            r"strategy\.population_size is 1, but must be 2 or more",
+        ),
+        (
+            Changed(STRATEGY, population_size=6),
+            r"strategy\.ask returns has float32\[4, 2, 3\] at .*float32\[6, 2, 3\]",
+        ),
+        (
+            Changed(STRATEGY, shared_lives=lambda: jnp.zeros(4)),
+            r"strategy\.shared_lives returns has dtype float32, but must be integer",
+        ),
         (
             Changed(STRATEGY, shared_lives=lambda: jnp.zeros(3, jnp.int32)),
             r"strategy\.shared_lives returns has shape \(3,\), but must have \(4,\)",
         ),
         (
-            Changed(STRATEGY, tell=tell_with(change=lambda state: state.replace(generation=jnp.zeros(())))),
-            r"state that strategy\.tell returns has float32\[\] at \.generation, but .*int32\[\]; .*so that generations can follow",
+            Changed(
+                STRATEGY,
+                tell=tell_with(change=lambda state: state.replace(generation=jnp.zeros(()))),
+            ),
+            r"state that strategy\.tell returns has float32\[\] at \.generation, but .*int32\[\]; "
+            r".*so that generations can follow",
         ),
         (
             Changed(STRATEGY, tell=tell_with(info={"norms": jnp.zeros(2)})),
@@ -317,14 +454,20 @@ def tell_with(info=None, change=lambda state: state):
     ],
 )
 def test_check_strategy_names_the_misfit(strategy, message):
-    """Each planted misfit is found, and named with what was given and what is needed. Mutation: each check left out in turn."""
+    """Each planted misfit is found, and named with what was given and what is needed.
+
+    Mutation: each check left out in turn.
+    """
     genome = NormalGenome(mean=(jnp.zeros((2, 3)),), std=jnp.asarray(0.1))
     with pytest.raises(ValueError, match=message):
         testing.check_strategy(strategy, genome)
 
 
 def test_mirrored_pairs_need_a_mirror():
-    """A strategy that mirrors refuses a genome without the function. Mutation: an attribute that is missing in the first generation."""
+    """A strategy that mirrors refuses a genome without the function.
+
+    Mutation: an attribute that is missing in the first generation.
+    """
 
     @jax.tree_util.register_dataclass
     @dataclasses.dataclass(frozen=True)
@@ -336,5 +479,8 @@ def test_mirrored_pairs_need_a_mirror():
         def with_std(self, std):
             return self
 
-    with pytest.raises(ValueError, match=r"is_mirrored is True, but the genome \(OneSided\) has no 'mirror'; set it to False"):
+    with pytest.raises(
+        ValueError,
+        match=r"is_mirrored is True, but the genome \(OneSided\) has no 'mirror'; set it to False",
+    ):
         testing.check_strategy(STRATEGY, OneSided(jnp.zeros(3)))

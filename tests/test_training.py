@@ -1,4 +1,7 @@
-"""The training loop: what it returns, that it repeats itself, and that it survives being stopped at any instant."""
+"""The training loop.
+
+What it returns, that it repeats itself, and that it survives being stopped at any instant.
+"""
 
 import dataclasses
 import json
@@ -17,7 +20,15 @@ import pytest
 import hebbax
 from hebbax.run_dir import read_metrics
 from hebbax.training import DivergedError, Result, load_result, train_together
-from small_run import DIVERGING, exploding, is_equal, newest_checkpoint, small_config, start_python, without_clock
+from small_run import (
+    DIVERGING,
+    exploding,
+    is_equal,
+    newest_checkpoint,
+    small_config,
+    start_python,
+    without_clock,
+)
 from small_task import NEVER, Cart
 
 LIMIT = 120  # s, for one process; it takes a few.
@@ -42,30 +53,48 @@ def undisturbed() -> Result:
 
 
 def test_result_holds_what_evolved(undisturbed: Result):
-    """The history has every generation with all its figures, and the best genome is that of the generation with the highest mean.
+    """The history has every generation, and the best genome is of the best of them.
 
     Mutation: `best_genome` taken from the state after the generation fails here.
     """
     assert [metrics["generation"] for metrics in undisturbed.history] == list(range(6))
     for metrics in undisturbed.history:
         assert set(metrics) == {
-            *("generation", "fitness_mean", "fitness_best", "fitness_std", "returns", "ended_early", "steps"),
+            *(
+                "generation",
+                "fitness_mean",
+                "fitness_best",
+                "fitness_std",
+                "returns",
+                "ended_early",
+                "steps",
+            ),
             *("non_finite", "non_finite_genome"),
             *("gradient_norm", "update_norm", "std", "seconds", "steps_per_second"),
         }
         assert set(metrics["returns"]) == {"light", "medium"}
-        assert metrics["fitness_mean"] == pytest.approx(np.mean(list(metrics["returns"].values())), rel=1e-5)
+        assert metrics["fitness_mean"] == pytest.approx(
+            np.mean(list(metrics["returns"].values())), rel=1e-5
+        )
         assert metrics["fitness_best"] >= metrics["fitness_mean"]
         assert 0 < metrics["steps"] <= 8 * 2 * 13
         assert metrics["non_finite"] == metrics["non_finite_genome"] == 0
         assert metrics["steps_per_second"] == pytest.approx(metrics["steps"] / metrics["seconds"])
-    assert undisturbed.best_generation == np.argmax([metrics["fitness_mean"] for metrics in undisturbed.history])
+    assert undisturbed.best_generation == np.argmax(
+        [metrics["fitness_mean"] for metrics in undisturbed.history]
+    )
     assert undisturbed.best_generation > 0, "the seed should make this test able to fail"
-    assert is_equal(hebbax.train(small_config(generations=undisturbed.best_generation)).genome, undisturbed.best_genome)
+    assert is_equal(
+        hebbax.train(small_config(generations=undisturbed.best_generation)).genome,
+        undisturbed.best_genome,
+    )
 
 
 def test_penalty_lowers_fitness():
-    """The penalty takes its factor times the mean square of the genotypes from their fitness, and nothing from the returns."""
+    """The penalty is taken from fitness, and nothing from the returns.
+
+    It is its factor times the mean square of the genotypes.
+    """
     free = hebbax.train(small_config(generations=1)).history[0]
     costly = hebbax.train(small_config(generations=1, penalty=100.0)).history[0]
     assert costly["returns"] == free["returns"]
@@ -83,7 +112,9 @@ def test_same_configuration_gives_same_numbers(undisturbed: Result):
 
 
 def test_run_that_ended_goes_on(undisturbed: Result, tmp_path: Path):
-    """More generations in the same folder equal one longer run bit for bit; the same ones again change no number.
+    """More generations in the same folder equal one longer run bit for bit.
+
+    The same ones again change no number.
 
     Mutation: a fresh optimiser state, or a fresh `best_fitness`, after the restoration fails here.
     """
@@ -96,7 +127,9 @@ def test_run_that_ended_goes_on(undisturbed: Result, tmp_path: Path):
     assert (tmp_path / "metrics.jsonl").read_text() == metrics
     for result in (longer, again):
         assert without_clock(result.history) == without_clock(undisturbed.history)
-        assert is_equal((result.genome, result.best_genome), (undisturbed.genome, undisturbed.best_genome))
+        assert is_equal(
+            (result.genome, result.best_genome), (undisturbed.genome, undisturbed.best_genome)
+        )
         assert result.best_generation == undisturbed.best_generation
     assert read_metrics(tmp_path) == longer.history
 
@@ -111,19 +144,26 @@ def test_callbacks_hear_of_each_generation_once():
 def test_training_needs_no_main_thread():
     """Signals belong to the main thread; a training in another one goes without."""
     results = []
-    thread = threading.Thread(target=lambda: results.append(hebbax.train(small_config(generations=1))))
+    thread = threading.Thread(
+        target=lambda: results.append(hebbax.train(small_config(generations=1)))
+    )
     thread.start()
     thread.join()
     assert len(results[0].history) == 1
 
 
 def test_non_finite_lives_are_counted_and_poison_nothing():
-    """Carts still on the track at step 6 earn NaN: they are counted, the others teach, and the genome stays finite.
+    """Carts still on the track at step 6 earn NaN.
 
-    Mutation: without `replace_non_finite` every mean of the genome is NaN after the first generation.
+    They are counted, the others teach, and the genome stays finite.
+
+    Mutation: without `replace_non_finite` every mean of the genome is NaN after the first
+        generation.
     """
     strategy = hebbax.ScoreFunction(population_size=16, std=hebbax.Schedule(2.0))
-    result = hebbax.train(small_config(task=Cart(broken_steps=(6, NEVER, NEVER)), strategy=strategy))
+    result = hebbax.train(
+        small_config(task=Cart(broken_steps=(6, NEVER, NEVER)), strategy=strategy)
+    )
     counts = [metrics["non_finite"] for metrics in result.history]
     assert any(0 < count < 16 for count in counts), counts
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(result.genome))
@@ -132,7 +172,11 @@ def test_non_finite_lives_are_counted_and_poison_nothing():
 
 def test_generation_without_a_finite_life_teaches_nothing():
     """Where every lifetime is broken the means stay where they are."""
-    broken = small_config(task=Cart(broken_steps=(1, 1, 1)), strategy=hebbax.ScoreFunction(population_size=8), generations=2)
+    broken = small_config(
+        task=Cart(broken_steps=(1, 1, 1)),
+        strategy=hebbax.ScoreFunction(population_size=8),
+        generations=2,
+    )
     result = hebbax.train(broken)
     assert [metrics["non_finite"] for metrics in result.history] == [8, 8]
     assert [metrics["update_norm"] for metrics in result.history] == [0, 0]
@@ -144,18 +188,28 @@ def test_generation_without_a_finite_life_teaches_nothing():
 
 
 def test_run_that_diverges_says_so_and_keeps_what_was_finite(tmp_path: Path):
-    """The fourth generation makes infinite numbers: the run ends there, with that in its metrics, and the checkpoint is of the third.
+    """The fourth generation makes infinite numbers.
 
-    Mutations: a checkpoint of the state after the generation; the older checkpoint alone, two generations before it; an error that says nothing of it.
+    The run ends there, with that in its metrics, and the checkpoint is of the third.
+
+    Mutations: a checkpoint of the state after the generation; the older checkpoint alone, two
+        generations before it; an error that says nothing of it.
     """
     for _ in range(2):  # The same call comes to the same end, and changes nothing.
         with pytest.raises(
-            DivergedError, match=r"seed 0 and held_out 'heavy' has \d+ numbers .* not finite after generation 4.*learning_rate"
+            DivergedError,
+            match=r"seed 0 and held_out 'heavy' has \d+ numbers .* not finite after generation "
+            r"4.*learning_rate",
         ):
             hebbax.train(exploding(generations=9), tmp_path)
         assert newest_checkpoint(tmp_path) == 3
         history = read_metrics(tmp_path)
-        assert [metrics["non_finite_genome"] > 0 for metrics in history] == [False, False, False, True]
+        assert [metrics["non_finite_genome"] > 0 for metrics in history] == [
+            False,
+            False,
+            False,
+            True,
+        ]
     finite = hebbax.train(exploding(generations=3))
     kept = load_result(tmp_path)
     assert is_equal((kept.genome, kept.best_genome), (finite.genome, finite.best_genome))
@@ -163,8 +217,13 @@ def test_run_that_diverges_says_so_and_keeps_what_was_finite(tmp_path: Path):
 
 
 def test_runs_beside_one_that_diverges_go_on(tmp_path: Path):
-    """Of two runs together the first diverges: the other comes to its end. Mutation: the first to diverge ends all."""
-    runs = [(exploding(bound=0.0, seed=seed, generations=5), tmp_path / str(seed)) for seed in DIVERGING]
+    """Of two runs together the first diverges: the other comes to its end.
+
+    Mutation: the first to diverge ends all.
+    """
+    runs = [
+        (exploding(bound=0.0, seed=seed, generations=5), tmp_path / str(seed)) for seed in DIVERGING
+    ]
     with pytest.raises(DivergedError) as error:
         train_together(runs)
     assert [newest_checkpoint(folder) for _, folder in runs] == [3, 5]
@@ -186,7 +245,10 @@ class Misfit:
 
 
 def test_task_that_does_not_fit_leaves_no_folder(tmp_path: Path):
-    """Otherwise the mended task, of another configuration, would be refused there. Mutation: the refusal by the rollout alone."""
+    """Otherwise the mended task, of another configuration, would be refused there.
+
+    Mutation: the refusal by the rollout alone.
+    """
     with pytest.raises(ValueError, match="the end of the lifetime has dtype float32"):
         hebbax.train(dataclasses.replace(small_config(), task=Misfit()), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -194,10 +256,14 @@ def test_task_that_does_not_fit_leaves_no_folder(tmp_path: Path):
 
 @pytest.mark.parametrize("num_kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
-    """Killed again and again at random instants and resumed, a run has the metrics of an undisturbed one; none is lost, none is there twice.
+    """Killed at random instants and resumed, a run has the metrics of an undisturbed one.
 
-    Every process begins with the generation after the newest checkpoint. Mutations: `MetricsFile` that appends without cutting off what no checkpoint
-    stands behind writes generations twice; a checkpoint before its metrics are written leaves some out; a `force=False`d save at an old number.
+    None is lost, none is there twice.
+
+    Every process begins with the generation after the newest checkpoint. Mutations: `MetricsFile`
+    that appends without cutting off what no checkpoint stands behind writes generations twice; a
+    checkpoint before its metrics are written leaves some out; a `force=False`d save at an old
+    number.
     """
     generations, kills = 60, random.Random(0)
     for number in range(num_kills):
@@ -205,7 +271,8 @@ def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
         process = start_python(TRAIN, tmp_path, generations)
         watchdog = threading.Timer(LIMIT, process.kill)
         watchdog.start()
-        if number != 1:  # The second dies somewhere in its start, the others while they train or write.
+        # The second dies somewhere in its start, the others while they train or write.
+        if number != 1:
             assert process.stdout
             first = process.stdout.readline()
             assert int(first) == begins_with, process.stderr and process.stderr.read()
@@ -215,7 +282,9 @@ def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
         watchdog.cancel()
         assert process.returncode == -signal.SIGKILL
         lines = len(read_metrics(tmp_path))
-        assert begins_with <= newest_checkpoint(tmp_path) <= lines <= newest_checkpoint(tmp_path) + 2
+        assert (
+            begins_with <= newest_checkpoint(tmp_path) <= lines <= newest_checkpoint(tmp_path) + 2
+        )
     assert newest_checkpoint(tmp_path) < generations, "every kill should have interrupted something"
 
     result = hebbax.train(small_config(generations=generations), tmp_path)

@@ -19,8 +19,14 @@ class Line(Struct):
 
 
 def test_struct_is_a_pytree_of_all_its_fields():
-    """Flattening gives every field in order, nested ones too, and rebuilding gives the same type. Mutation: `data_fields=["x"]` alone."""
-    line = Line(start=Point(jnp.asarray(1.0), jnp.asarray(2.0)), end=Point(jnp.asarray(3.0), jnp.asarray(4.0)))
+    """Flattening gives every field in order, nested ones too, and rebuilding gives the same type.
+
+    Mutation: `data_fields=["x"]` alone.
+    """
+    line = Line(
+        start=Point(jnp.asarray(1.0), jnp.asarray(2.0)),
+        end=Point(jnp.asarray(3.0), jnp.asarray(4.0)),
+    )
     assert [float(leaf) for leaf in jax.tree.leaves(line)] == [1.0, 2.0, 3.0, 4.0]
     doubled = jax.jit(lambda line: jax.tree.map(lambda leaf: 2 * leaf, line))(line)
     assert isinstance(doubled, Line)
@@ -36,7 +42,10 @@ def test_struct_is_immutable():
 
 
 def test_replace_changes_a_copy():
-    """The copy has the new field and the other as it was; the original is untouched. Mutation: return self."""
+    """The copy has the new field and the other as it was; the original is untouched.
+
+    Mutation: return self.
+    """
     point = Point(jnp.asarray(1.0), jnp.asarray(2.0))
     moved = point.replace(x=jnp.asarray(5.0))
     assert (float(moved.x), float(moved.y), float(point.x)) == (5.0, 2.0, 1.0)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from hebbax.tasks.quadruped import Quadruped
     from hebbax.training import train
 
-# Names are loaded when they are first asked for, so that `import hebbax` stays cheap: physics, checkpoints and plots come with their users.
+# Names are loaded when they are first asked for, so that `import hebbax` stays cheap: physics,
+# checkpoints and plots come with their users.
 _HOMES = {
     "Adam": "hebbax.strategies.optimizers",
     "CarRacing": "hebbax.tasks.car_racing",

@@ -1,6 +1,7 @@
 """What survives of a run: checkpoints of everything that its next generation needs.
 
-A checkpoint appears under its final name only when it is complete; what a killed process leaves half-written has another name and is ignored.
+A checkpoint appears under its final name only when it is complete; what a killed process leaves
+half-written has another name and is ignored.
 """
 
 import functools
@@ -40,20 +41,28 @@ class Checkpoints:
         self._manager = self._open()
 
     def _plain_path(self) -> Path:
-        """The folder by a path that orbax can take: brackets and stars it expands as a pattern, and finds other folders or none."""
+        """The folder by a path that orbax can take.
+
+        Brackets and stars it expands as a pattern, and finds other folders or none.
+        """
         path = self._folder.absolute()
         if PLAIN.fullmatch(str(path)):
             return path
-        link = Path(self._alias.enter_context(tempfile.TemporaryDirectory(prefix="hebbax-"))) / "checkpoints"
+        link = (
+            Path(self._alias.enter_context(tempfile.TemporaryDirectory(prefix="hebbax-")))
+            / "checkpoints"
+        )
         link.symlink_to(path)
         return link
 
     def _open(self) -> ocp.CheckpointManager:
-        options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False, create=False, read_only=self._is_read_only)
+        options = ocp.CheckpointManagerOptions(
+            enable_async_checkpointing=False, create=False, read_only=self._is_read_only
+        )
         return ocp.CheckpointManager(self._path, options=options)
 
     def save(self, generation: int, state: PyTree) -> None:
-        """Writes a checkpoint, waits until it is complete, and removes older ones once it has been read back.
+        """Writes a checkpoint, waits for it, and removes older ones once it has been read back.
 
         Raises:
             OSError: if it cannot be written, or is not what was written; older ones are left.
@@ -65,7 +74,10 @@ class Checkpoints:
             is_equal = all(map(_is_equal, jax.tree.leaves(read), jax.tree.leaves(state)))
         except Exception as error:  # orbax, tensorstore and zarr each raise their own.
             self._manager.delete(generation)
-            raise OSError(f"{self._folder / str(generation)} was written, but cannot be read: {_first_words(error)}") from error
+            raise OSError(
+                f"{self._folder / str(generation)} was written, but cannot be read: "
+                f"{_first_words(error)}"
+            ) from error
         if not is_equal:
             self._manager.delete(generation)
             raise OSError(f"{self._folder / str(generation)} was written, but holds other numbers")
@@ -80,7 +92,8 @@ class Checkpoints:
         """Reads the newest checkpoint.
 
         Args:
-            like: a state of the same run, whose structure, shapes and devices the restored one takes.
+            like: a state of the same run, whose structure, shapes and devices the restored one
+                takes.
 
         Returns:
             The generations behind it, and the state; None if there is no checkpoint.
@@ -92,12 +105,16 @@ class Checkpoints:
         while (generation := self.latest()) is not None:
             try:
                 shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-                return generation, self._manager.restore(generation, args=ocp.args.StandardRestore(shapes))
+                return generation, self._manager.restore(
+                    generation, args=ocp.args.StandardRestore(shapes)
+                )
             except Exception as error:  # orbax, tensorstore and zarr each raise their own.
                 if (self._folder / str(generation)).exists():
                     raise ValueError(
-                        f"{self._folder / str(generation)} is damaged or from another version of hebbax ({type(error).__name__}: "
-                        f"{_first_words(error)}); remove it to resume from an older checkpoint, or start a new run in another folder"
+                        f"{self._folder / str(generation)} is damaged or from another version of "
+                        f"hebbax ({type(error).__name__}: "
+                        f"{_first_words(error)}); remove it to resume from an older checkpoint, or "
+                        "start a new run in another folder"
                     ) from error
                 # The run goes on elsewhere, and has replaced it by a newer one.
                 self._manager.close()
@@ -123,8 +140,9 @@ def _first_words(error: Exception) -> str:
 def _silence_late_reads() -> None:
     """Keeps quiet about what a failed reading leaves behind.
 
-    orbax reads all arrays at once and gives up when the first cannot be read. The others report to an event loop that is closed by then, or have
-    nobody to report to, and Python would print a trace for each.
+    orbax reads all arrays at once and gives up when the first cannot be read. The others report to
+    an event loop that is closed by then, or have nobody to report to, and Python would print a
+    trace for each.
     """
     report = sys.unraisablehook
 

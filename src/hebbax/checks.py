@@ -1,6 +1,10 @@
-"""What a field of a specification may be. NumPy's and JAX's numbers become Python's, so that specifications can be hashed, compared and written down.
+"""What a field of a specification may be.
 
-A rule takes a field's name and its value; it returns the value that is kept, or raises `ValueError` with the name, what was given and what is allowed.
+NumPy's and JAX's numbers become Python's, so that specifications can be hashed, compared and
+written down.
+
+A rule takes a field's name and its value; it returns the value that is kept, or raises `ValueError`
+with the name, what was given and what is allowed.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +16,19 @@ import numpy as np
 Rule = Callable[[str, Any], Any]
 
 LARGEST_INTEGER = 2**31 - 1  # Counts become int32.
-SMALLEST, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)  # What float32 holds, beside 0.
+# What float32 holds, beside 0.
+SMALLEST, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 def settle(specification: Any, prefix: str = "", **rules: Rule) -> None:
-    """Replaces fields of a frozen dataclass by what their rules make of them. For its `__post_init__`."""
+    """Replaces fields of a frozen dataclass by what their rules make of them.
+
+    For its `__post_init__`.
+    """
     for field, rule in rules.items():
-        object.__setattr__(specification, field, rule(prefix + field, getattr(specification, field)))
+        object.__setattr__(
+            specification, field, rule(prefix + field, getattr(specification, field))
+        )
 
 
 def integer(at_least: int = 0, at_most: int = LARGEST_INTEGER, allowed: str | None = None) -> Rule:
@@ -30,7 +40,9 @@ def integer(at_least: int = 0, at_most: int = LARGEST_INTEGER, allowed: str | No
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(f"{name} is {given!r}, but must be a whole number, {allowed}")
         if not at_least <= value <= at_most:
-            raise ValueError(f"{name} is {given!r}, but must be {allowed if value < at_least else too_large}")
+            raise ValueError(
+                f"{name} is {given!r}, but must be {allowed if value < at_least else too_large}"
+            )
         return value
 
     return rule
@@ -51,7 +63,9 @@ def number(allowed: str, is_allowed: Callable[[float], bool]) -> Rule:
         if not is_allowed(value):
             raise ValueError(f"{name} is {given!r}, but must be {allowed}")
         if value and not SMALLEST <= abs(value) <= LARGEST:
-            raise ValueError(f"{name} is {given!r}, but must be {allowed}, and a number that float32 holds")
+            raise ValueError(
+                f"{name} is {given!r}, but must be {allowed}, and a number that float32 holds"
+            )
         return value
 
     return rule
@@ -117,8 +131,17 @@ def named(rule: Rule, example: str) -> Rule:
     def all_of(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
         pairs = several(lambda _, pair: pair, f"pairs such as {example}")(name, value)
         for pair in pairs:
-            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[0], str) or not pair[0]:
-                raise ValueError(f"{name} has {pair!r}, but must be pairs of a name and its value, such as {example}")
+            if (
+                isinstance(pair, str)
+                or not isinstance(pair, Sequence)
+                or len(pair) != 2
+                or not isinstance(pair[0], str)
+                or not pair[0]
+            ):
+                raise ValueError(
+                    f"{name} has {pair!r}, but must be pairs of a name and its value, such as "
+                    f"{example}"
+                )
         names = [pair[0] for pair in pairs]
         if len(set(names)) < len(names):
             raise ValueError(f"{name} names {names}, but must name each once")
@@ -137,12 +160,17 @@ def having(*members: str, example: str) -> Rule:
 
     def rule(name: str, value: Any) -> Any:
         if isinstance(value, type):
-            raise ValueError(f"{name} is the class {value.__name__}, but must be an object, such as {example}")
+            raise ValueError(
+                f"{name} is the class {value.__name__}, but must be an object, such as {example}"
+            )
         for member in members:
             # Looked up without reading it: a task's variations may take seconds to build.
             if not hasattr(type(value), member) and not hasattr(value, member):
                 given = f"{name} is {value!r}, which has no {member!r}"
-                raise ValueError(f"{given}; needed {'are' if len(members) > 1 else 'is'} {', '.join(members)}, as {example} has")
+                raise ValueError(
+                    f"{given}; needed {'are' if len(members) > 1 else 'is'} {', '.join(members)}, "
+                    f"as {example} has"
+                )
         return value
 
     return rule
@@ -151,4 +179,6 @@ def having(*members: str, example: str) -> Rule:
 def _plain(value: Any) -> Any:
     """A number of NumPy or JAX as Python's."""
     is_array = isinstance(value, np.ndarray | jax.Array)
-    return value.item() if isinstance(value, np.generic) or (is_array and value.shape == ()) else value
+    return (
+        value.item() if isinstance(value, np.generic) or (is_array and value.shape == ()) else value
+    )

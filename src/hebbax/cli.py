@@ -1,4 +1,7 @@
-"""The command line: `hebbax train | evaluate | sweep | render | report | presets`, and that of an experiment's script."""
+"""The command line.
+
+`hebbax train | evaluate | sweep | render | report | presets`, and that of an experiment's script.
+"""
 
 import argparse
 import dataclasses
@@ -35,7 +38,9 @@ commands:
 
 @dataclasses.dataclass(frozen=True)
 class TrainOptions:
-    """Evolves a genome; the same command resumes an interrupted run. Ctrl-C ends it after the generation, twice at once.
+    """Evolves a genome; the same command resumes an interrupted run.
+
+    Ctrl-C ends it after the generation, twice at once.
 
     SIGTERM ends it at once, with a checkpoint of the last whole generation.
     """
@@ -49,18 +54,24 @@ class TrainOptions:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOptions:
-    """Scores a run's genome in every variation of its task, and writes evaluation.json (evaluation-samples.json) into the run's folder."""
+    """Scores a run's genome in every variation of its task.
+
+    Writes evaluation.json (evaluation-samples.json) into the run's folder.
+    """
 
     run: tyro.conf.Positional[Path]
     """Folder of the run."""
     episodes: int = 100
     """Lifetimes in each variation."""
     is_sampled: bool = False
-    """Whether every lifetime has an individual drawn from the genome, instead of the genome's mode."""
+    """Whether every lifetime has an individual drawn from the genome, not the genome's mode."""
     is_best: bool = False
     """Whether to take the genome of the best generation instead of the last."""
     trust: tuple[str, ...] = ()
-    """Modules, or files that end in .py, whose classes the run may be of: their code runs. Those of hebbax need not be named."""
+    """Modules, or files that end in .py, whose classes the run may be of: their code runs.
+
+    Those of hebbax need not be named.
+    """
     cores: int | None = None
     """CPU cores to use; all of them if None."""
 
@@ -74,11 +85,17 @@ class RenderOptions:
     variation: str
     """The variation to live in."""
     format: Literal["mp4", "gif", "html"] = "mp4"
-    """A film, or for the quadruped a page with Brax's viewer, which loads its program from the network."""
+    """A film, or for the quadruped a page with Brax's viewer.
+
+    The viewer loads its program from the network.
+    """
     steps: int | None = None
     """The most policy steps to film; the whole lifetime if None."""
     lesion_layer: int | None = None
-    """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step; none if None."""
+    """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step.
+
+    None if None.
+    """
     lesion_step: int | None = None
     """The policy step, counted from 0, from which on the layer is damaged."""
     output: Path | None = None
@@ -88,14 +105,20 @@ class RenderOptions:
     seed: int = 0
     """Which lifetime; the same one gives the same film."""
     trust: tuple[str, ...] = ()
-    """Modules, or files that end in .py, whose classes the run may be of: their code runs. Those of hebbax need not be named."""
+    """Modules, or files that end in .py, whose classes the run may be of: their code runs.
+
+    Those of hebbax need not be named.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
 class SweepOptions:
-    """Trains and scores every method with each variation held out and several seeds; the same command goes on with what is missing.
+    """Trains and scores every method with each variation held out and several seeds.
 
-    Ctrl-C ends it after the generation, twice at once; SIGTERM ends it at once, with a checkpoint of the last whole generation.
+    The same command goes on with what is missing.
+
+    Ctrl-C ends it after the generation, twice at once; SIGTERM ends it at once, with a checkpoint
+    of the last whole generation.
     """
 
     methods: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD ...")]
@@ -126,20 +149,36 @@ class SweepOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ReportOptions:
-    """Writes report.html into the folder: a page with the tables, pictures, films and settings of a run or a sweep, and with what is missing."""
+    """Writes report.html into the folder.
+
+    A page with the tables, pictures, films and settings of a run or a sweep, and with what is
+    missing.
+    """
 
     folder: tyro.conf.Positional[Path]
     """Folder of a run or a sweep."""
     films: int = 0
-    """Films to make first, of the best method before the others; those that are there are shown in any case."""
+    """Films to make first, of the best method before the others.
+
+    Those that are there are shown in any case.
+    """
     copy_to: Path | None = None
-    """Folder for a copy of what is worth keeping: the page if it is below 3 MiB, tables and pictures, no checkpoints; none if None."""
+    """Folder for a copy of what is worth keeping.
+
+    The page if it is below 3 MiB, tables and pictures, no checkpoints; none if None.
+    """
     trust: tuple[str, ...] = ()
-    """Modules, or files that end in .py, whose classes the run may be of: their code runs. Those of hebbax need not be named."""
+    """Modules, or files that end in .py, whose classes the run may be of: their code runs.
+
+    Those of hebbax need not be named.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits: 0 if all went well, 2 after an error in what was asked for, 130 after an interrupt."""
+    """Runs a command and exits.
+
+    0 if all went well, 2 after an error in what was asked for, 130 after an interrupt.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[[list[str]], None]] = {
         "train": _train,
@@ -158,10 +197,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOptions) -> None:
-    """Runs an experiment's script: a sweep whose methods and defaults are given, and whose options are the command line's; then its report.
+    """Runs an experiment's script.
+
+    A sweep whose methods and defaults are given, and whose options are the command line's; then its
+    report.
 
     Args:
-        methods: what makes each method's configuration, by the name of its row. They are called when the cores are settled, for JAX then starts.
+        methods: what makes each method's configuration, by the name of its row. They are called
+            when the cores are settled, for JAX then starts.
         default: the options that are not given.
     """
 
@@ -193,7 +236,8 @@ def _train(arguments: list[str]) -> None:
 
     if arguments and arguments[0] in ("-h", "--help"):
         sys.stdout.write(
-            f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax train PRESET --help` lists its settings.\n"
+            f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax "
+            "train PRESET --help` lists its settings.\n"
         )
         return
     if not arguments or arguments[0] not in PRESETS:
@@ -203,16 +247,21 @@ def _train(arguments: list[str]) -> None:
     _use_cores(_read_cores(arguments))
     name = arguments[0]
     default = TrainOptions(PRESETS[name](), run_dir=Path("runs") / name)
-    options = tyro.cli(TrainOptions, default=default, args=arguments[1:], prog=f"hebbax train {name}")
+    options = tyro.cli(
+        TrainOptions, default=default, args=arguments[1:], prog=f"hebbax train {name}"
+    )
     with ProgressBar(options.config.generations) as progress:
         result = train(options.config, options.run_dir, callbacks=[progress])
     done = len(result.history)
     if done < options.config.generations:
-        sys.stderr.write(f"interrupted after generation {done}; the same command resumes {options.run_dir}\n")
+        sys.stderr.write(
+            f"interrupted after generation {done}; the same command resumes {options.run_dir}\n"
+        )
         sys.exit(130)
     best = "in none was the fitness of more than half of the individuals finite"
     if result.best_generation is not None:
-        best = f"best mean fitness {result.history[result.best_generation]['fitness_mean']:.2f} in generation {result.best_generation + 1}"
+        fitness = result.history[result.best_generation]["fitness_mean"]
+        best = f"best mean fitness {fitness:.2f} in generation {result.best_generation + 1}"
     Console().print(f"{done} generations in {options.run_dir}; {best}")
 
 
@@ -226,7 +275,9 @@ def _evaluate(arguments: list[str]) -> None:
 
     trust(options.trust)
     result = load_result(options.run)
-    scores = evaluate(result, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best)
+    scores = evaluate(
+        result, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best
+    )
     # Before they are written, which may fail.
     Console().print(score_table(scores))
     save_scores(options.run, result, scores, is_sampled=options.is_sampled, is_best=options.is_best)
@@ -243,7 +294,9 @@ def _render(arguments: list[str]) -> None:
         _refuse(f"films need {error.name}, which is not installed: pip install 'hebbax[viz]'")
 
     if (options.lesion_layer is None) != (options.lesion_step is None):
-        raise ValueError("a lesion needs both --lesion-layer and --lesion-step, but only one is given")
+        raise ValueError(
+            "a lesion needs both --lesion-layer and --lesion-step, but only one is given"
+        )
     lesion = None
     if options.lesion_layer is not None and options.lesion_step is not None:
         lesion = Lesion(options.lesion_layer, options.lesion_step)
@@ -281,7 +334,12 @@ def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOp
 
     executor = None
     if options.slurm is not None:
-        executor = slurm_executor(options.folder / "jobs", options.slurm, hours=options.slurm_hours, gpus=options.slurm_gpus)
+        executor = slurm_executor(
+            options.folder / "jobs",
+            options.slurm,
+            hours=options.slurm_hours,
+            gpus=options.slurm_gpus,
+        )
     sweep(
         {name: _resize(methods[name](), options) for name in options.methods or methods},
         options.folder,
@@ -308,7 +366,11 @@ def _write_report(options: ReportOptions) -> None:
     console.print(f"report in {write_report(options.folder, options.films)}", highlight=False)
     if options.copy_to is not None:
         copies = copy_report(options.folder, options.copy_to)
-        page = "" if any(copy.name == "report.html" for copy in copies) else ", without the page, which is too large"
+        page = (
+            ""
+            if any(copy.name == "report.html" for copy in copies)
+            else ", without the page, which is too large"
+        )
         console.print(f"copied {len(copies)} files to {options.copy_to}{page}", highlight=False)
 
 
@@ -316,9 +378,12 @@ def _resize(config: Config, options: SweepOptions) -> Config:
     """The configuration with as many generations and individuals as the options say."""
     strategy = config.strategy
     if options.population_size is not None:
-        strategy = dataclasses.replace(strategy, population_size=options.population_size)  # pyright: ignore[reportArgumentType]
+        sized: Any = strategy
+        strategy = dataclasses.replace(sized, population_size=options.population_size)
     return dataclasses.replace(
-        config, strategy=strategy, generations=config.generations if options.generations is None else options.generations
+        config,
+        strategy=strategy,
+        generations=config.generations if options.generations is None else options.generations,
     )
 
 
@@ -335,7 +400,10 @@ def _presets(arguments: list[str]) -> None:
 
 
 def _read_cores(arguments: list[str]) -> int | None:
-    """The value of --cores; None where it is not given, or is no number and will be refused with the other options."""
+    """The value of --cores.
+
+    None where it is not given, or is no number and will be refused with the other options.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--cores")
     value = parser.parse_known_args(arguments)[0].cores

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from hebbax.strategies.base import Strategy
     from hebbax.tasks.base import Task
 else:
-    # Any object with an interface's functions will do. The command line reads a field's options off the object that is there.
+    # Any object with an interface's functions will do. The command line reads a field's options off
+    # the object that is there.
     GenomeSpec = Policy = Strategy = Task = Any
 
 FORMAT = 1  # Raised whenever a run's folder of an older version can no longer be read.
@@ -29,7 +30,10 @@ FORMAT = 1  # Raised whenever a run's folder of an older version can no longer b
 @final
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Everything that decides a run's numbers. Task, policy, genome and strategy are any objects with the functions of their interfaces."""
+    """Everything that decides a run's numbers.
+
+    Task, policy, genome and strategy are any objects with the functions of their interfaces.
+    """
 
     task: Task
     """The environment and its variations."""
@@ -48,7 +52,10 @@ class Config:
     seed: int = 0
     """The one seed from which all random numbers come."""
     chunk_size: int | None = None
-    """Individuals that live at a time on each device, which bounds the memory; if None up to 4 on a CPU, whose cache they fit, and all at once elsewhere."""
+    """Individuals that live at a time on each device, which bounds the memory.
+
+    If None up to 4 on a CPU, whose cache they fit, and all at once elsewhere.
+    """
     checkpoint_every: int = 10
     """Generations between two checkpoints."""
 
@@ -69,14 +76,21 @@ class Config:
         interfaces.fit_facts(self.task)
         names = list(self.task.variations)
         if self.held_out is not None and self.held_out not in names:
-            raise ValueError(f"held_out is {self.held_out!r}, but must be None or one of the task's variations: {', '.join(names)}")
+            raise ValueError(
+                f"held_out is {self.held_out!r}, but must be None or one of the task's variations: "
+                f"{', '.join(names)}"
+            )
         if self.held_out is not None and len(names) == 1:
-            raise ValueError(f"held_out is {self.held_out!r}, which leaves no variation to train on; allowed is None")
+            raise ValueError(
+                f"held_out is {self.held_out!r}, which leaves no variation to train on; allowed is "
+                "None"
+            )
         try:
             hash(self)
         except TypeError as error:
             raise ValueError(
-                f"the configuration cannot be hashed ({error}); allowed are frozen dataclasses of numbers, texts and tuples"
+                f"the configuration cannot be hashed ({error}); allowed are frozen dataclasses of "
+                "numbers, texts and tuples"
             ) from error
         self._check_memory()
 
@@ -85,25 +99,36 @@ class Config:
         needed, available = self.search_bytes(), devices.memory_bytes()
         if sum(needed) > available:
             raise ValueError(
-                f"strategy is {self.strategy}, whose state takes {needed[0] / 1e9:.1f} GB and whose population {needed[1] / 1e9:.1f} GB, but a device "
-                f"here has {available / 1e9:.1f} GB; choose a smaller network, population or genome, or an algorithm with a smaller state"
+                f"strategy is {self.strategy}, whose state takes {needed[0] / 1e9:.1f} GB and "
+                f"whose population {needed[1] / 1e9:.1f} GB, but a device "
+                f"here has {available / 1e9:.1f} GB; choose a smaller network, population or "
+                "genome, or an algorithm with a smaller state"
             )
 
     def search_bytes(self) -> tuple[int, int]:
-        """Bytes that the strategy's state and a population take; found, as what does not fit, without computing anything."""
+        """Bytes that the strategy's state and a population take.
+
+        Found, as what does not fit, without computing anything.
+        """
         return _search_bytes(self.task, self.policy, self.genome, self.strategy)
 
     @property
     def training_variations(self) -> dict[str, Any]:
         """The variations that a run trains on, by name."""
-        return {name: variation for name, variation in self.task.variations.items() if name != self.held_out}
+        return {
+            name: variation
+            for name, variation in self.task.variations.items()
+            if name != self.held_out
+        }
 
     @property
     def individuals_at_a_time(self) -> int | None:
         """`chunk_size`, or what suits the devices here; None for all."""
         genotype = self.policy.genotype_shape(self.task)
         memory = jax.eval_shape(self.policy.reset, jax.random.key(0), genotype)
-        return self.chunk_size or devices.chunk_size(_num_bytes(genotype) + len(self.training_variations) * _num_bytes(memory))
+        return self.chunk_size or devices.chunk_size(
+            _num_bytes(genotype) + len(self.training_variations) * _num_bytes(memory)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain values, from which `from_dict` rebuilds it."""
@@ -115,17 +140,22 @@ class Config:
 
         Args:
             plain: what `to_dict` has made.
-            trust: modules, or files that end in `.py`, that are imported because classes of theirs are named. hebbax's own and those that the program has
-                imported need not be named; no others are imported.
+            trust: modules, or files that end in `.py`, that are imported because classes of theirs
+                are named. hebbax's own and those that the program has imported need not be named;
+                no others are imported.
 
         Raises:
-            ValueError: if it was written by another version, or names what is no frozen dataclass of a trusted module.
+            ValueError: if it was written by another version, or names what is no frozen dataclass
+                of a trusted module.
         """
         trust_modules(trust)
         _check_format(plain)
         config = from_plain(plain["config"])
         if not isinstance(config, cls):
-            raise ValueError(f"the configuration is of {class_name(type(config))}, but must be of {class_name(cls)}")
+            raise ValueError(
+                f"the configuration is of {class_name(type(config))}, but must be of "
+                f"{class_name(cls)}"
+            )
         return config
 
     @classmethod
@@ -166,13 +196,19 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 def _check_format(plain: dict[str, Any]) -> None:
     if plain.get("format") != FORMAT:
-        raise ValueError(f"the configuration has format {plain.get('format')}, but this version of hebbax reads format {FORMAT}")
+        raise ValueError(
+            f"the configuration has format {plain.get('format')}, but this version of hebbax reads "
+            f"format {FORMAT}"
+        )
     if not isinstance(plain.get("config"), dict):
         raise ValueError("it has no 'config' with the settings")
 
 
-@functools.lru_cache(maxsize=16)  # A comparison has many configurations that differ in seed and held-out variation alone.
-def _search_bytes(task: Task, policy: Policy, genome: GenomeSpec, strategy: Strategy) -> tuple[int, int]:
+# A comparison has many configurations that differ in seed and held-out variation alone.
+@functools.lru_cache(maxsize=16)
+def _search_bytes(
+    task: Task, policy: Policy, genome: GenomeSpec, strategy: Strategy
+) -> tuple[int, int]:
     genotype = interfaces.fit_policy(policy, task)
     state, population = interfaces.fit_strategy(strategy, interfaces.fit_genome(genome, genotype))
     return _num_bytes(state), _num_bytes(population)

@@ -1,4 +1,7 @@
-"""Files as hebbax reads and writes them: JSON that every program reads, never half-written, below a folder that is really here."""
+"""Files as hebbax reads and writes them.
+
+JSON that every program reads, never half-written, below a folder that is really here.
+"""
 
 import contextlib
 import json
@@ -10,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # `gs://bucket/run`, and what `Path` makes of it.
+# `gs://bucket/run`, and what `Path` makes of it.
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def local_path(path: str | Path, name: str) -> Path:
@@ -25,14 +29,18 @@ def local_path(path: str | Path, name: str) -> Path:
     """
     if ADDRESS.match(str(path)):
         raise ValueError(
-            f"{name} is {path}, but must be a path on this machine; mount the storage behind the address, and give the path where it is"
+            f"{name} is {path}, but must be a path on this machine; mount the storage behind the "
+            "address, and give the path where it is"
         )
     return Path(path).expanduser()
 
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Yields another path to write to, in the same folder; `file` is replaced by what was written, or stays as it is after an error."""
+    """Yields another path to write to, in the same folder.
+
+    `file` is replaced by what was written, or stays as it is after an error.
+    """
     # Hidden, of this thread alone, and with the ending that tells libraries the format.
     half = file.with_name(f".{file.stem}.{os.getpid()}-{threading.get_ident()}{file.suffix}")
     try:
@@ -77,7 +85,9 @@ def parse_json(content: bytes, kind: type, problem: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{problem}: {error}") from error
     if not isinstance(value, kind):
-        raise ValueError(f"{problem}: it holds {type(value).__name__}, but must hold {kind.__name__}")
+        raise ValueError(
+            f"{problem}: it holds {type(value).__name__}, but must hold {kind.__name__}"
+        )
     return value
 
 

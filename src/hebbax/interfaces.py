@@ -1,4 +1,6 @@
-"""Whether a task, policy, genome or strategy has the members, shapes and data types of its interface, found by tracing alone: nothing is computed.
+"""Whether a task, policy, genome or strategy has the shapes and types of its interface.
+
+It is found by tracing alone: nothing is computed.
 
 Each check raises `ValueError` that names what does not fit, what it was and what it should be.
 """
@@ -35,19 +37,35 @@ def fit_task(task: Task) -> None:
 
 
 def beginning(task: Task, results: Any) -> tuple[Any, Any]:
-    """Checks what `task.reset` returns, and returns it. Rollouts do so while they are traced, which costs nothing."""
+    """Checks what `task.reset` returns, and returns it.
+
+    Rollouts do so while they are traced, which costs nothing.
+    """
     state, observation = _results(results, 2, "task.reset", "state, observation")
-    check_array(observation, task.observation_shape, jnp.floating, "the observation that task.reset returns")
+    check_array(
+        observation, task.observation_shape, jnp.floating, "the observation that task.reset returns"
+    )
     return state, observation
 
 
 def after_step(task: Task, state: Any, results: Any) -> tuple[Any, Any, Any, Any]:
-    """Checks what `task.step` returns after a state, and returns it. Rollouts do so while they are traced, which costs nothing."""
-    next_state, observation, reward, is_end = _results(results, 4, "task.step", "state, observation, reward, end")
-    check_same_shapes(
-        next_state, state, "the state that task.step returns", "the one that task.reset returns", "so that steps can be repeated"
+    """Checks what `task.step` returns after a state, and returns it.
+
+    Rollouts do so while they are traced, which costs nothing.
+    """
+    next_state, observation, reward, is_end = _results(
+        results, 4, "task.step", "state, observation, reward, end"
     )
-    check_array(observation, task.observation_shape, jnp.floating, "the observation that task.step returns")
+    check_same_shapes(
+        next_state,
+        state,
+        "the state that task.step returns",
+        "the one that task.reset returns",
+        "so that steps can be repeated",
+    )
+    check_array(
+        observation, task.observation_shape, jnp.floating, "the observation that task.step returns"
+    )
     check_array(reward, (), jnp.floating, "the reward")
     check_array(is_end, (), jnp.bool_, "the end of the lifetime")
     return next_state, observation, reward, is_end
@@ -58,24 +76,40 @@ def fit_facts(task: Task) -> None:
     check_members(task, "task", TASK)
     check_hashable(task, "task")
     variations = task.variations
-    require(isinstance(variations, Mapping), f"task.variations is a {type(variations).__name__}, but must be a mapping from names to data")
+    require(
+        isinstance(variations, Mapping),
+        f"task.variations is a {type(variations).__name__}, but must be a mapping from names to "
+        "data",
+    )
     require(len(variations) > 0, "task.variations is empty, but must have at least one variation")
     first_name, first = next(iter(variations.items()))
     for name, variation in variations.items():
         is_name = isinstance(name, str) and NAME.fullmatch(name)
         require(
             bool(is_name),
-            f"task.variations has {name!r}, but names must be texts without / that do not begin with a dot: they name folders",
+            f"task.variations has {name!r}, but names must be texts without / that do not begin "
+            "with a dot: they name folders",
         )
         _check_data(variation, f"task.variations[{name!r}]", "at least one array")
-        check_same_shapes(variation, first, f"task.variations[{name!r}]", f"task.variations[{first_name!r}]", "so that variations stack")
+        check_same_shapes(
+            variation,
+            first,
+            f"task.variations[{name!r}]",
+            f"task.variations[{first_name!r}]",
+            "so that variations stack",
+        )
     checks.integer(at_least=1)("task.max_steps", task.max_steps)
     checks.integer(at_least=1)("task.action_size", task.action_size)
-    checks.several(checks.integer(at_least=1), "a tuple of sizes of 1 or more")("task.observation_shape", task.observation_shape)
+    checks.several(checks.integer(at_least=1), "a tuple of sizes of 1 or more")(
+        "task.observation_shape", task.observation_shape
+    )
 
 
 def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
-    """Checks a policy on the observations and actions of a task; returns the shapes of its genotype."""
+    """Checks a policy on the observations and actions of a task.
+
+    Returns the shapes of its genotype.
+    """
     check_members(policy, "policy", POLICY)
     check_hashable(policy, "policy")
     genotype = policy.genotype_shape(task)
@@ -88,7 +122,11 @@ def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
     action, next_memory = _results(results, 2, "policy.act", "action, memory")
     check_array(action, (task.action_size,), jnp.floating, "the action that policy.act returns")
     check_same_shapes(
-        next_memory, memory, "the memory that policy.act returns", "the one that policy.reset returns", "so that steps can be repeated"
+        next_memory,
+        memory,
+        "the memory that policy.act returns",
+        "the one that policy.reset returns",
+        "so that steps can be repeated",
     )
     return genotype
 
@@ -97,26 +135,47 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
     """Checks a genome on the genotypes of a policy; returns the shapes of its first one."""
     check_members(specification, "genome", GENOME_SPEC)
     check_hashable(specification, "genome")
-    genome = trace("genome.init", lambda key: specification.init(key, genotype_shape), jax.random.key(0))
+    genome = trace(
+        "genome.init", lambda key: specification.init(key, genotype_shape), jax.random.key(0)
+    )
     check_members(genome, "genome", GENOME)
     std = jax.ShapeDtypeStruct((), jnp.float32)
     same = trace("genome.with_std", lambda genome, std: genome.with_std(std), genome, std)
-    check_same_shapes(same, genome, "the genome that genome.with_std returns", "the one before", "so that generations can follow")
-    genotype = trace("genome.sample", lambda genome, key: genome.sample(key), genome, jax.random.key(0))
+    check_same_shapes(
+        same,
+        genome,
+        "the genome that genome.with_std returns",
+        "the one before",
+        "so that generations can follow",
+    )
+    genotype = trace(
+        "genome.sample", lambda genome, key: genome.sample(key), genome, jax.random.key(0)
+    )
     mode = trace("genome.mode", lambda genome: genome.mode(), genome)
     for name, drawn in (("sample", genotype), ("mode", mode)):
         check_same_shapes(
-            drawn, genotype_shape, f"the genotype that genome.{name} returns", "the genotype_shape it was given", "as the policy expects"
+            drawn,
+            genotype_shape,
+            f"the genotype that genome.{name} returns",
+            "the genotype_shape it was given",
+            "as the policy expects",
         )
-    log_prob = trace("genome.log_prob", lambda genome, genotype: genome.log_prob(genotype), genome, genotype)
+    log_prob = trace(
+        "genome.log_prob", lambda genome, genotype: genome.log_prob(genotype), genome, genotype
+    )
     check_array(log_prob, (), jnp.floating, "the log-density that genome.log_prob returns")
     _fit_optional(genome, genotype)
     return genome
 
 
 def _fit_optional(genome: Genome, genotype: PyTree) -> None:
-    """Checks the functions that a genome may have. `mirror` is left to strategies that mirror: a mixture refuses it."""
-    population = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype), genotype)
+    """Checks the functions that a genome may have.
+
+    `mirror` is left to strategies that mirror: a mixture refuses it.
+    """
+    population = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype), genotype
+    )
     log_probs = trace("genome.log_probs", log_probs_of, genome, population)
     check_array(log_probs, (3,), jnp.floating, "what genome.log_probs returns for three genotypes")
     learned = trace("genome.learned", learned_of, genome)
@@ -124,12 +183,23 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
     for leaf in jax.tree.leaves(learned):
         check_array(leaf, leaf.shape, jnp.floating, "a learned leaf of the genome")
     if hasattr(genome, "natural_gradient"):
-        scaled = trace("genome.natural_gradient", lambda genome, gradient: genome.natural_gradient(gradient), genome, learned)
+        scaled = trace(
+            "genome.natural_gradient",
+            lambda genome, gradient: genome.natural_gradient(gradient),
+            genome,
+            learned,
+        )
         check_same_shapes(
-            scaled, learned, "what genome.natural_gradient returns", "the gradient it was given", "so that steps can be taken"
+            scaled,
+            learned,
+            "what genome.natural_gradient returns",
+            "the gradient it was given",
+            "so that steps can be taken",
         )
     if hasattr(genome, "describe"):
-        _check_figures(trace("genome.describe", lambda genome: genome.describe(), genome), "genome.describe")
+        _check_figures(
+            trace("genome.describe", lambda genome: genome.describe(), genome), "genome.describe"
+        )
 
 
 def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
@@ -141,20 +211,39 @@ def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
     check_members(state, "the state that strategy.init returns", ("genome",))
     genotypes = trace("strategy.ask", strategy.ask, jax.random.key(0), state)
     mode = trace("genome.mode", lambda genome: genome.mode(), genome)
-    expected = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), mode)
-    check_same_shapes(genotypes, expected, "what strategy.ask returns", "the population", "an individual in each place of the leading axis")
-    check_array(trace("strategy.shared_lives", strategy.shared_lives), (size,), jnp.integer, "what strategy.shared_lives returns")
-    results = trace("strategy.tell", strategy.tell, state, genotypes, jax.ShapeDtypeStruct((size,), jnp.float32))
+    expected = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), mode
+    )
+    check_same_shapes(
+        genotypes,
+        expected,
+        "what strategy.ask returns",
+        "the population",
+        "an individual in each place of the leading axis",
+    )
+    check_array(
+        trace("strategy.shared_lives", strategy.shared_lives),
+        (size,),
+        jnp.integer,
+        "what strategy.shared_lives returns",
+    )
+    results = trace(
+        "strategy.tell", strategy.tell, state, genotypes, jax.ShapeDtypeStruct((size,), jnp.float32)
+    )
     next_state, info = _results(results, 2, "strategy.tell", "state, info")
     check_same_shapes(
-        next_state, state, "the state that strategy.tell returns", "the one that strategy.init returns", "so that generations can follow"
+        next_state,
+        state,
+        "the state that strategy.tell returns",
+        "the one that strategy.init returns",
+        "so that generations can follow",
     )
     _check_figures(info, "strategy.tell")
     return state, genotypes
 
 
 def trace(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """The shapes of what a function returns, or a refusal that names the function and what it met."""
+    """The shapes of what a function returns; a refusal names the function and what it met."""
     try:
         return jax.eval_shape(lambda *arguments: function(*arguments), *arguments)
     except ValueError as error:
@@ -178,7 +267,10 @@ def require(is_fine: bool, problem: str) -> None:
 def check_members(thing: Any, name: str, members: Iterable[str]) -> None:
     """Refuses an object without some members."""
     for member in members:
-        require(hasattr(thing, member), f"{name} ({type(thing).__name__}) has no {member!r}; needed are {', '.join(members)}")
+        require(
+            hasattr(thing, member),
+            f"{name} ({type(thing).__name__}) has no {member!r}; needed are {', '.join(members)}",
+        )
 
 
 def check_hashable(specification: Any, name: str) -> None:
@@ -186,12 +278,18 @@ def check_hashable(specification: Any, name: str) -> None:
     try:
         hash(specification)
     except TypeError as error:
-        raise ValueError(f"{name} cannot be hashed ({error}); make it a frozen dataclass of numbers, texts and tuples") from error
+        raise ValueError(
+            f"{name} cannot be hashed ({error}); make it a frozen dataclass of numbers, texts and "
+            "tuples"
+        ) from error
 
 
 def check_array(value: Any, shape: Iterable[int], kind: Any, name: str) -> None:
     """Refuses an array, or the shape of one, of another shape or data type."""
-    require(jnp.shape(value) == tuple(shape), f"{name} has shape {jnp.shape(value)}, but must have {tuple(shape)}")
+    require(
+        jnp.shape(value) == tuple(shape),
+        f"{name} has shape {jnp.shape(value)}, but must have {tuple(shape)}",
+    )
     dtype, allowed = jnp.result_type(value), getattr(kind, "__name__", kind)
     require(jnp.issubdtype(dtype, kind), f"{name} has dtype {dtype}, but must be {allowed}")
 
@@ -201,38 +299,60 @@ def check_same_shapes(tree: PyTree, other: PyTree, name: str, other_name: str, w
     structure, other_structure = jax.tree.structure(tree), jax.tree.structure(other)
     require(
         structure == other_structure,
-        f"{name} is a tree of {structure}, but {other_name} one of {other_structure}; they must be equal, {why}",
+        f"{name} is a tree of {structure}, but {other_name} one of {other_structure}; they must "
+        f"be equal, {why}",
     )
-    for (path, leaf), other_leaf in zip(jax.tree.leaves_with_path(tree), jax.tree.leaves(other), strict=True):
+    for (path, leaf), other_leaf in zip(
+        jax.tree.leaves_with_path(tree), jax.tree.leaves(other), strict=True
+    ):
         shape, other_shape = jnp.shape(leaf), jnp.shape(other_leaf)
         dtype, other_dtype = jnp.result_type(leaf), jnp.result_type(other_leaf)
         place = jax.tree_util.keystr(path)
         require(
             shape == other_shape and dtype == other_dtype,
-            f"{name} has {dtype}{list(shape)} at {place or 'its root'}, but {other_name} has {other_dtype}{list(other_shape)}; they must be equal, {why}",
+            f"{name} has {dtype}{list(shape)} at {place or 'its root'}, but {other_name} has "
+            f"{other_dtype}{list(other_shape)}; they must be equal, {why}",
         )
 
 
 def _check_data(tree: PyTree, name: str, needed: str) -> None:
-    """Refuses a tree without arrays, and one with arrays of size zero or with something else than arrays and numbers."""
+    """Refuses a tree without arrays, with arrays of size zero, or with anything else."""
     leaves = jax.tree.leaves_with_path(tree)
     require(len(leaves) > 0, f"{name} is {tree!r}, but must have {needed}")
     for path, leaf in leaves:
         place = jax.tree_util.keystr(path) or "its root"
         is_array = hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)
         require(is_array, f"{name} has {leaf!r} at {place}, but must have arrays and numbers alone")
-        require(0 not in jnp.shape(leaf), f"{name} has shape {jnp.shape(leaf)} at {place}, but no size may be zero")
+        require(
+            0 not in jnp.shape(leaf),
+            f"{name} has shape {jnp.shape(leaf)} at {place}, but no size may be zero",
+        )
 
 
 def _check_figures(figures: Any, function: str) -> None:
     """Refuses what is no figures for the log, each by its name."""
-    require(isinstance(figures, Mapping), f"the info that {function} returns is a {type(figures).__name__}, but must be numbers by name")
+    require(
+        isinstance(figures, Mapping),
+        f"the info that {function} returns is a {type(figures).__name__}, but must be numbers by "
+        "name",
+    )
     for name, value in figures.items():
-        require(jnp.shape(value) == (), f"the info {name!r} that {function} returns has shape {jnp.shape(value)}, but must be a number")
+        require(
+            jnp.shape(value) == (),
+            f"the info {name!r} that {function} returns has shape {jnp.shape(value)}, but must be "
+            "a number",
+        )
 
 
 def _results(results: Any, count: int, function: str, names: str) -> tuple:
     """The results of a function that must return a certain number of them."""
-    given = f"{len(results)} results" if isinstance(results, tuple | list) else f"a {type(results).__name__}"
-    require(isinstance(results, tuple | list) and len(results) == count, f"{function} returns {given}, but must return {count}: {names}")
+    given = (
+        f"{len(results)} results"
+        if isinstance(results, tuple | list)
+        else f"a {type(results).__name__}"
+    )
+    require(
+        isinstance(results, tuple | list) and len(results) == count,
+        f"{function} returns {given}, but must return {count}: {names}",
+    )
     return tuple(results)

@@ -1,7 +1,8 @@
 """How a training hears the signals that end it.
 
-Only what would happen by default is taken over: a signal that is ignored, as `nohup` and shells have it for what they start in the background, stays
-ignored, and a handler of the caller's stays in force.
+Only what would happen by default is taken over: a signal that is ignored, as `nohup` and shells
+have it for what they start in the background, stays ignored, and a handler of the caller's stays in
+force.
 """
 
 import contextlib
@@ -16,7 +17,8 @@ from typing import Any, NoReturn, TypeVar, final
 
 import jax
 
-TERMINATED = 128 + signal.SIGTERM  # The exit code by which shells know a process that SIGTERM ended.
+# The exit code by which shells know a process that SIGTERM ended.
+TERMINATED = 128 + signal.SIGTERM
 STEP = 0.02  # s, for which a signal may go unheard.
 
 Answer = TypeVar("Answer")
@@ -30,7 +32,8 @@ class Terminated(SystemExit):
 class Interrupts:
     """What was heard.
 
-    is_interrupted: whether SIGINT came, Ctrl-C. The first one is a wish to end soon; a second one does what it does by default.
+    is_interrupted: whether SIGINT came, Ctrl-C. The first one is a wish to end soon; a second one
+        does what it does by default.
     is_terminated: whether SIGTERM came.
     """
 
@@ -41,7 +44,10 @@ class Interrupts:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Raises `Terminated` as soon as SIGTERM comes. Elsewhere it waits for the next such place, so that nothing is left half done."""
+        """Raises `Terminated` as soon as SIGTERM comes.
+
+        Elsewhere it waits for the next such place, so that nothing is left half done.
+        """
         self._is_open = True
         try:
             self.raise_if_terminated()
@@ -69,7 +75,10 @@ def listen() -> Iterator[Interrupts]:
     def on_interrupt(*_: Any) -> None:
         signal.signal(signal.SIGINT, before[signal.SIGINT])
         heard.is_interrupted = True
-        say("interrupted: the training ends after this generation; interrupt it again to end it at once")
+        say(
+            "interrupted: the training ends after this generation; interrupt it again to end it at "
+            "once"
+        )
 
     def on_termination(*_: Any) -> None:
         heard.note_termination()
@@ -78,7 +87,11 @@ def listen() -> Iterator[Interrupts]:
     before = {number: signal.getsignal(number) for number in handlers}
     # Only the main thread may handle signals; elsewhere the caller does.
     is_main = threading.current_thread() is threading.main_thread()
-    ours = [number for number, handler in before.items() if is_main and handler in (signal.SIG_DFL, signal.default_int_handler)]
+    ours = [
+        number
+        for number, handler in before.items()
+        if is_main and handler in (signal.SIG_DFL, signal.default_int_handler)
+    ]
     try:
         for number in ours:
             signal.signal(number, handlers[number])
@@ -90,8 +103,13 @@ def listen() -> Iterator[Interrupts]:
 
 
 def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
-    """Calls a function in a thread, and waits for the arrays of its answer: in the compiler, or waiting for a device, the main thread hears no signal."""
-    future = ThreadPoolExecutor(max_workers=1).submit(lambda: jax.block_until_ready(function(*arguments)))
+    """Calls a function in a thread, and waits for the arrays of its answer.
+
+    In the compiler, or waiting for a device, the main thread hears no signal.
+    """
+    future = ThreadPoolExecutor(max_workers=1).submit(
+        lambda: jax.block_until_ready(function(*arguments))
+    )
     # In steps: a signal that comes just before the main thread falls asleep does not wake it.
     while not future.done():
         wait([future], timeout=STEP)
@@ -99,19 +117,29 @@ def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
 
 
 def call(function: Any, *arguments: Any) -> Any:
-    """Calls a function of `jax.jit` so that signals are heard. It is traced here: a thread of its own knows none of the settings that surround the call."""
+    """Calls a function of `jax.jit` so that signals are heard.
+
+    It is traced here: a thread of its own knows none of the settings that surround the call.
+    """
     lowered = function.lower(*arguments)
     return in_thread(lambda: lowered.compile()(*arguments))
 
 
 def say(sentence: str) -> None:
-    """Says something on stderr, above a progress bar if there is one; a sentence that cannot be said ends nothing."""
-    with contextlib.suppress(OSError, RuntimeError, ValueError):  # Closed, or interrupted in the middle of another sentence.
+    """Says something on stderr, above a progress bar if there is one.
+
+    A sentence that cannot be said ends nothing.
+    """
+    # Closed, or interrupted in the middle of another sentence.
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
         print(sentence, file=sys.stderr, flush=True)
 
 
 def end_process() -> NoReturn:
-    """Ends the process as SIGTERM does by default: Python's own way out waits for what the devices are computing."""
+    """Ends the process as SIGTERM does by default.
+
+    Python's own way out waits for what the devices are computing.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.raise_signal(signal.SIGTERM)
     os._exit(TERMINATED)  # By default no signal ends the first process of a container.

@@ -14,7 +14,10 @@ from hebbax.types import Memory
 @final
 @dataclasses.dataclass(frozen=True)
 class Lesion:
-    """At one step all weights of one plastic layer become zero; from there on they learn as before."""
+    """At one step all weights of one plastic layer become zero.
+
+    From there on they learn as before.
+    """
 
     layer: int
     """Which layer of the policy's memory, counted from 0."""
@@ -31,23 +34,34 @@ def check_lesion(lesion: Lesion, memory: Memory) -> None:
 
     Args:
         lesion: the damage.
-        memory: what the policy remembers, or its shapes. A plastic network's memory is a tuple of `[pre, post]` layers.
+        memory: what the policy remembers, or its shapes. A plastic network's memory is a tuple of
+            `[pre, post]` layers.
 
     Raises:
         ValueError: if the memory holds no layers of weights, or not so many.
     """
-    if not isinstance(memory, tuple) or not memory or any(len(getattr(layer, "shape", ())) != 2 for layer in memory):
+    if (
+        not isinstance(memory, tuple)
+        or not memory
+        or any(len(getattr(layer, "shape", ())) != 2 for layer in memory)
+    ):
         raise ValueError(
-            "lesion is given, but the policy has no plastic layers: only weights that are learnt within a lifetime can be damaged"
+            "lesion is given, but the policy has no plastic layers: only weights that are learnt "
+            "within a lifetime can be damaged"
         )
     if lesion.layer >= len(memory):
         allowed = ", ".join(map(str, range(len(memory))))
-        raise ValueError(f"lesion.layer is {lesion.layer}, but must be one of the policy's plastic layers: {allowed}")
+        raise ValueError(
+            f"lesion.layer is {lesion.layer}, but must be one of the policy's plastic layers: "
+            f"{allowed}"
+        )
 
 
 def damage(lesion: Lesion, memory: Memory, is_now: Bool[Array, ""]) -> Memory:
     """Returns the memory with the lesion's layer set to zero, if it is time."""
     return tuple(
-        jax.lax.select(is_now, jnp.zeros_like(weights), weights) if number == lesion.layer else weights
+        jax.lax.select(is_now, jnp.zeros_like(weights), weights)
+        if number == lesion.layer
+        else weights
         for number, weights in enumerate(memory)
     )

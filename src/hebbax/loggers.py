@@ -1,11 +1,21 @@
-"""What a person sees of a training while it runs. A logger is a callback: it is called with the metrics of each generation."""
+"""What a person sees of a training while it runs.
+
+A logger is a callback: it is called with the metrics of each generation.
+"""
 
 import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from hebbax.evaluation import Score
@@ -15,7 +25,10 @@ PLAIN_SECONDS = 10  # Between two lines where the output is no terminal.
 
 
 class ProgressBar:
-    """A progress bar with the figures of the last generation; where the output is no terminal, a line now and then."""
+    """A progress bar with the figures of the last generation.
+
+    Where the output is no terminal, a line now and then.
+    """
 
     def __init__(self, generations: int) -> None:
         """Prepares the bar; it appears with the first generation."""
@@ -40,7 +53,12 @@ class ProgressBar:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Leaves the bar as it is."""
         self._progress.stop()
 
@@ -51,7 +69,11 @@ class ProgressBar:
         is_due = time.monotonic() - self._last_line > PLAIN_SECONDS or done == self._generations
         if not self._console.is_terminal and is_due:
             self._last_line = time.monotonic()
-            self._console.print(f"generation {done}/{self._generations}: {describe(metrics)}", soft_wrap=True, highlight=False)
+            self._console.print(
+                f"generation {done}/{self._generations}: {describe(metrics)}",
+                soft_wrap=True,
+                highlight=False,
+            )
 
 
 def describe(metrics: Metrics) -> str:
@@ -59,7 +81,8 @@ def describe(metrics: Metrics) -> str:
     returns = "  ".join(f"{name} {value:.1f}" for name, value in metrics["returns"].items())
     bad = f"  not finite {metrics['non_finite']}" if metrics["non_finite"] else ""
     return (
-        f"fitness {metrics['fitness_mean']:.2f}  best {metrics['fitness_best']:.2f}  |  {returns}  |  "
+        f"fitness {metrics['fitness_mean']:.2f}  best {metrics['fitness_best']:.2f}  |  {returns}  "
+        "|  "
         f"ended early {metrics['ended_early']:.0%}{bad}  {metrics['steps_per_second']:,.0f} steps/s"
     )
 
@@ -74,7 +97,9 @@ def score_table(scores: list[Score]) -> Table:
     has_failures = any(score.non_finite for score in scores)
     if has_failures:
         table.add_column("not finite", justify="right")
-        table.caption = "Lifetimes whose return is not finite are counted, but left out of the other figures."
+        table.caption = (
+            "Lifetimes whose return is not finite are counted, but left out of the other figures."
+        )
     for score in scores:
         table.add_row(
             score.variation,

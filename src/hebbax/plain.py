@@ -1,7 +1,10 @@
-"""Specifications as plain values, and back. A folder may come from anybody, so nothing that it says is run.
+"""Specifications as plain values, and back.
 
-A specification is written as a dictionary that names its class. Read back are frozen dataclasses alone, of modules that are trusted, from their own fields:
-hebbax's modules, those that the program has imported already, and those that `trust` has been told of.
+A folder may come from anybody, so nothing that it says is run.
+
+A specification is written as a dictionary that names its class. Read back are frozen dataclasses
+alone, of modules that are trusted, from their own fields: hebbax's modules, those that the program
+has imported already, and those that `trust` has been told of.
 """
 
 import dataclasses
@@ -13,14 +16,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_scripts: list[ModuleType] = []  # Files that were trusted: their classes are `__main__`'s in the run of a script.
+# Files that were trusted: their classes are `__main__`'s in the run of a script.
+_scripts: list[ModuleType] = []
 
 
 def trust(names: Iterable[str]) -> None:
     """Imports modules, so that specifications may be of their classes. Their code runs.
 
     Args:
-        names: of modules, such as `my_package.tasks`, or of files that end in `.py`, such as `my_task.py`.
+        names: of modules, such as `my_package.tasks`, or of files that end in `.py`, such as
+            `my_task.py`.
 
     Raises:
         ValueError: if there is no such module or file.
@@ -32,7 +37,10 @@ def trust(names: Iterable[str]) -> None:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            raise ValueError(f"trust names {name}, but {error}; give a module on Python's path, or a file that ends in .py") from error
+            raise ValueError(
+                f"trust names {name}, but {error}; give a module on Python's path, or a file that "
+                "ends in .py"
+            ) from error
 
 
 def to_plain(value: Any) -> Any:
@@ -42,7 +50,11 @@ def to_plain(value: Any) -> Any:
         ValueError: if a value is none that could be read back.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+        fields = {
+            field.name: to_plain(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.init
+        }
         return {"class": class_name(type(value)), **fields}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
@@ -51,7 +63,8 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ValueError(
-        f"{value!r} cannot be written into a configuration; allowed are frozen dataclasses of numbers, texts, tuples and dataclasses"
+        f"{value!r} cannot be written into a configuration; allowed are frozen dataclasses of "
+        "numbers, texts, tuples and dataclasses"
     )
 
 
@@ -68,35 +81,57 @@ def from_plain(value: Any) -> Any:
     if set(value) == {"float"}:
         return float(value["float"])
     if not isinstance(value.get("class"), str):
-        raise ValueError(f"a part of the configuration names no class: it has {', '.join(value) or 'nothing'}")
+        raise ValueError(
+            f"a part of the configuration names no class: it has {', '.join(value) or 'nothing'}"
+        )
     specification = _find_class(value["class"])
     fields = {name: from_plain(item) for name, item in value.items() if name != "class"}
     own = {field.name: field for field in dataclasses.fields(specification) if field.init}
     if strange := sorted(set(fields) - set(own)):
         raise ValueError(
-            f"the configuration gives {value['class']} the field {strange[0]!r}, which it does not have; it has {', '.join(own)}"
+            f"the configuration gives {value['class']} the field {strange[0]!r}, which it does not "
+            f"have; it has {', '.join(own)}"
         )
     missing = dataclasses.MISSING
-    needed = [name for name, field in own.items() if field.default is missing and field.default_factory is missing]
+    needed = [
+        name
+        for name, field in own.items()
+        if field.default is missing and field.default_factory is missing
+    ]
     if lacking := [name for name in needed if name not in fields]:
-        raise ValueError(f"the configuration gives {value['class']} no field {lacking[0]!r}, which it needs")
+        raise ValueError(
+            f"the configuration gives {value['class']} no field {lacking[0]!r}, which it needs"
+        )
     return specification(**fields)
 
 
 def unreadable_parts(value: Any) -> list[str]:
-    """Says of each class in a specification that another process could not read back by itself why, and what to do; nothing if there is none."""
+    """Says which classes of a specification another process could not read back by itself.
+
+    Each with the reason and what to do; nothing if there is none.
+    """
     if isinstance(value, tuple | list):
         return [reason for item in value for reason in unreadable_parts(item)]
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return []
     own, name = [], class_name(type(value))
     if "<locals>" in name:
-        own = [f"{name} is made inside of a function, where no other process finds it; move it to the top level of a module"]
+        own = [
+            f"{name} is made inside of a function, where no other process finds it; move it to the "
+            "top level of a module"
+        ]
     elif name.startswith("__main__:"):
         script = getattr(sys.modules["__main__"], "__file__", None)
         how = f"read the run back with --trust {script}, or " if script else ""
-        own = [f"{name} belongs to the program that is running; {how}move it to a module that can be imported"]
-    return own + [reason for field in dataclasses.fields(value) for reason in unreadable_parts(getattr(value, field.name))]
+        own = [
+            f"{name} belongs to the program that is running; {how}move it to a module that can be "
+            "imported"
+        ]
+    return own + [
+        reason
+        for field in dataclasses.fields(value)
+        for reason in unreadable_parts(getattr(value, field.name))
+    ]
 
 
 def class_name(specification: type) -> str:
@@ -113,14 +148,19 @@ def _find_class(name: str) -> Any:
             found = vars(found).get(part) if isinstance(found, ModuleType | type) else None
         if isinstance(found, type) and _is_at_home(found, module, qualified_name):
             if not _is_frozen_dataclass(found):
-                raise ValueError(f"the configuration names {name}, which is no frozen dataclass, and nothing else is built")
+                raise ValueError(
+                    f"the configuration names {name}, which is no frozen dataclass, and nothing "
+                    "else is built"
+                )
             return found
     if module_name in sys.modules or _is_ours(module_name):
         raise ValueError(
-            f"the configuration names {name}, but {module_name} has no such class; a script's class is read with --trust SCRIPT.py"
+            f"the configuration names {name}, but {module_name} has no such class; a script's "
+            "class is read with --trust SCRIPT.py"
         )
     raise ValueError(
-        f"the configuration names {name}, whose module is not trusted, so nothing of it is imported; if you trust its code give --trust "
+        f"the configuration names {name}, whose module is not trusted, so nothing of it is "
+        "imported; if you trust its code give --trust "
         f"{module_name}, or the file with the class, or import {module_name} first"
     )
 
@@ -131,13 +171,16 @@ def _trusted(module_name: str) -> list[ModuleType]:
         try:
             importlib.import_module(module_name)
         except ImportError as error:
-            raise ValueError(f"the configuration names {module_name}, which cannot be imported: {error}") from error
+            raise ValueError(
+                f"the configuration names {module_name}, which cannot be imported: {error}"
+            ) from error
     module = sys.modules.get(module_name)
     return [*([module] if module else []), *(_scripts if module_name == "__main__" else [])]
 
 
 def _is_ours(module_name: str) -> bool:
-    return module_name.split(".")[0] == "hebbax" and not module_name.endswith("__main__")  # That one is a program.
+    # That one is a program.
+    return module_name.split(".")[0] == "hebbax" and not module_name.endswith("__main__")
 
 
 def _is_at_home(found: type, module: ModuleType, qualified_name: str) -> bool:
@@ -157,5 +200,8 @@ def _import_file(file: Path) -> ModuleType:
     sys.path.insert(0, str(file.resolve().parent))
     module = importlib.import_module(file.stem)
     if module.__file__ is None or Path(module.__file__).resolve() != file.resolve():
-        raise ValueError(f"trust names {file}, but another module is called {file.stem}: {module.__file__}; rename the file")
+        raise ValueError(
+            f"trust names {file}, but another module is called {file.stem}: {module.__file__}; "
+            "rename the file"
+        )
     return module

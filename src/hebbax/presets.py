@@ -18,7 +18,8 @@ from hebbax.strategies.score_function import ScoreFunction
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
 
-QUADRUPED_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8  # Of the paper's network: a single rule for all of them is the last of its comparison.
+# Of the paper's network: a single rule for all of them is the last of its comparison.
+QUADRUPED_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8
 CAR_SYNAPSES = 648 * 128 + 128 * 64 + 64 * 3  # Likewise, behind the filters.
 
 
@@ -56,9 +57,15 @@ def quadruped_shared(rho: int) -> Callable[[], Config]:
     """The paper's quadruped with rules shared through a mixture, one for every `rho` synapses."""
 
     def make() -> Config:
-        return dataclasses.replace(quadruped_hebbian(), genome=SharedRules(rho=rho), strategy=ScoreFunction(is_mirrored=False))
+        return dataclasses.replace(
+            quadruped_hebbian(),
+            genome=SharedRules(rho=rho),
+            strategy=ScoreFunction(is_mirrored=False),
+        )
 
-    make.__doc__ = f"The paper's quadruped: a mixture of plasticity rules, one for every {rho:,} synapses."
+    make.__doc__ = (
+        f"The paper's quadruped: a mixture of plasticity rules, one for every {rho:,} synapses."
+    )
     return make
 
 
@@ -77,7 +84,9 @@ def car_hebbian() -> Config:
 
 def car_static() -> Config:
     """The paper's static baseline on car racing."""
-    return dataclasses.replace(car_hebbian(), policy=Vision(Static(is_output_linear=True)), penalty=0.0)
+    return dataclasses.replace(
+        car_hebbian(), policy=Vision(Static(is_output_linear=True)), penalty=0.0
+    )
 
 
 def car_lstm() -> Config:
@@ -86,38 +95,65 @@ def car_lstm() -> Config:
 
 
 def car_shared(rho: int) -> Callable[[], Config]:
-    """The paper's car racing with rules shared through a mixture, one for every `rho` synapses; filters are plain weights."""
+    """The paper's car racing with rules shared through a mixture, one for every `rho` synapses.
+
+    Filters are plain weights.
+    """
 
     def make() -> Config:
         genome = Joint((("filters", Normal()), ("head", SharedRules(rho=rho))))
-        return dataclasses.replace(car_hebbian(), genome=genome, strategy=ScoreFunction(population_size=200, is_mirrored=False))
+        return dataclasses.replace(
+            car_hebbian(),
+            genome=genome,
+            strategy=ScoreFunction(population_size=200, is_mirrored=False),
+        )
 
-    make.__doc__ = f"The paper's car racing: a mixture of plasticity rules, one for every {rho:,} synapses."
+    make.__doc__ = (
+        f"The paper's car racing: a mixture of plasticity rules, one for every {rho:,} synapses."
+    )
     return make
 
 
 def quadruped_demo() -> Config:
-    """Plasticity rules that visibly learn within minutes on two CPU cores. Not the paper's settings."""
+    """Plasticity rules that visibly learn within minutes on two CPU cores.
+
+    Not the paper's settings.
+    """
     return Config(
         task=Quadruped(body="brax", episode_steps=120, burn_in_steps=0),
         policy=Hebbian(hidden_sizes=()),
         genome=Normal(init_scale=0.03),
-        strategy=ScoreFunction(population_size=96, std=Schedule(0.05), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"),
+        strategy=ScoreFunction(
+            population_size=96,
+            std=Schedule(0.05),
+            optimizer=Adam(Schedule(0.05)),
+            common_random_numbers="pairs",
+        ),
         generations=30,
         held_out="long_front_legs",
     )
 
 
 def car_demo() -> Config:
-    """Plasticity rules that learn to follow a road from pixels within minutes on two CPU cores. Not the paper's settings."""
+    """Plasticity rules that learn to follow a road from pixels within minutes on two CPU cores.
+
+    Not the paper's settings.
+    """
     return Config(
         task=CarRacing(view_size=32, episode_steps=200),
-        # A bounded layer keeps for long what its first updates made of it: random weights must not drown them.
-        policy=Vision(Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)),
+        # A bounded layer keeps for long what its first updates made of it: random weights must not
+        # drown them.
+        policy=Vision(
+            Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)
+        ),
         genome=Normal(init_scale=0.05),
-        # Each pair has tracks of its own, and noise begins large: chosen by hand, with the push to the west held out.
+        # Each pair has tracks of its own, and noise begins large: chosen by hand, with the push to
+        # the west held out.
         strategy=ScoreFunction(
-            population_size=64, std=Schedule(0.1, decay=0.99), optimizer=Adam(Schedule(0.05)), common_random_numbers="pairs"
+            population_size=64,
+            std=Schedule(0.1, decay=0.99),
+            optimizer=Adam(Schedule(0.05)),
+            common_random_numbers="pairs",
         ),
         generations=120,
         held_out="friction_double",

@@ -1,6 +1,7 @@
 """Compiled programs, which the runs of one comparison share.
 
-Nobody else does: between two calls of a user the code of a task or policy may have changed, of which a program that is kept would know nothing.
+Nobody else does: between two calls of a user the code of a task or policy may have changed, of
+which a program that is kept would know nothing.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -27,7 +28,8 @@ def compiled(kind: str, key: Hashable, make: Callable[[], Program]) -> Program:
     """Makes a program, unless the last of its kind was made for an equal key.
 
     Args:
-        kind: what the program does. One is kept: what a comparison is done with need not stay in memory.
+        kind: what the program does. One is kept: what a comparison is done with need not stay in
+            memory.
         key: all that the program depends on.
         make: makes it.
     """

@@ -1,4 +1,7 @@
-"""A run's folder: which configuration it belongs to, where it ran, and its metrics, a line for each generation."""
+"""A run's folder.
+
+Which configuration it belongs to, where it ran, and its metrics, a line for each generation.
+"""
 
 import dataclasses
 import datetime
@@ -22,14 +25,20 @@ MAY_CHANGE = (
     "checkpoint_every",
     "chunk_size",
 )  # Fields in which a resumed run may differ: they do not touch earlier numbers.
-JAX_SETTINGS = ("jax_default_matmul_precision", "jax_default_prng_impl", "jax_enable_x64", "jax_threefry_partitionable")
+JAX_SETTINGS = (
+    "jax_default_matmul_precision",
+    "jax_default_prng_impl",
+    "jax_enable_x64",
+    "jax_threefry_partitionable",
+)
 
 
 def check_run_dir(run_dir: Path, config: Config) -> None:
     """Refuses a folder that holds anything but this run, and leaves it as it is.
 
     Raises:
-        ValueError: if the folder holds another configuration's run, one made with other settings of JAX, or something that is no run.
+        ValueError: if the folder holds another configuration's run, one made with other settings of
+            JAX, or something that is no run.
     """
     if (run_dir / "config.json").exists():
         check_same_run(run_dir, config)
@@ -37,7 +46,10 @@ def check_run_dir(run_dir: Path, config: Config) -> None:
         return
     strangers = sorted(path.name for path in run_dir.iterdir()) if run_dir.exists() else []
     if strangers and not all(name.startswith(".") or name.endswith(".tmp") for name in strangers):
-        raise ValueError(f"run_dir is {run_dir}, which holds {strangers[0]} but no run; choose a new or empty folder")
+        raise ValueError(
+            f"run_dir is {run_dir}, which holds {strangers[0]} but no run; choose a new or empty "
+            "folder"
+        )
 
 
 def open_run(run_dir: Path, config: Config) -> None:
@@ -49,7 +61,10 @@ def open_run(run_dir: Path, config: Config) -> None:
 
 
 def note_start(run_dir: Path, config: Config) -> None:
-    """Notes that this process now works on the run: what it wants, which may be more generations than before, and where it runs."""
+    """Notes that this process now works on the run.
+
+    What it wants, which may be more generations than before, and where it runs.
+    """
     starts = read_starts(run_dir)
     write_json(run_dir / "config.json", config.to_dict())
     write_json(run_dir / "environment.json", [*starts, describe_environment()])
@@ -69,7 +84,9 @@ def read_starts(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def check_same_run(run_dir: Path, config: Config) -> None:
-    """Refuses a run's folder that belongs to another configuration. Nothing of the folder's is built.
+    """Refuses a run's folder that belongs to another configuration.
+
+    Nothing of the folder's is built.
 
     Raises:
         ValueError: if a field differs that touches the numbers.
@@ -79,32 +96,43 @@ def check_same_run(run_dir: Path, config: Config) -> None:
     for field in [*here, *there]:
         if field not in MAY_CHANGE and here.get(field) != there.get(field):
             raise ValueError(
-                f"run_dir is {run_dir}, which holds a run with {field} = {json.dumps(there.get(field))}, but this one has {field} = "
-                f"{json.dumps(here.get(field))}; choose another folder, or the same configuration to resume"
+                f"run_dir is {run_dir}, which holds a run with {field} = "
+                f"{json.dumps(there.get(field))}, but this one has {field} = "
+                f"{json.dumps(here.get(field))}; choose another folder, or the same configuration "
+                "to resume"
             )
 
 
 def _with_defaults(plain: Any, specification: Any) -> Any:
-    """Plain values with the fields that the specification's class has got since they were written."""
+    """Plain values with the fields that a specification's class has got since then."""
     if not (isinstance(plain, dict) and dataclasses.is_dataclass(specification)):
         return plain
     if plain.get("class") != class_name(type(specification)):
         return plain
     defaults = {
-        field.name: to_plain(field.default) for field in dataclasses.fields(specification) if field.default is not dataclasses.MISSING
+        field.name: to_plain(field.default)
+        for field in dataclasses.fields(specification)
+        if field.default is not dataclasses.MISSING
     }
-    known = {name: _with_defaults(value, getattr(specification, name, None)) for name, value in plain.items()}
+    known = {
+        name: _with_defaults(value, getattr(specification, name, None))
+        for name, value in plain.items()
+    }
     return defaults | known
 
 
 def _check_same_jax(run_dir: Path) -> None:
     """Refuses to go on with other settings of JAX than the run began with, as far as it says."""
-    there = next((start["jax"] for start in read_starts(run_dir) if isinstance(start.get("jax"), dict)), {})
+    there = next(
+        (start["jax"] for start in read_starts(run_dir) if isinstance(start.get("jax"), dict)), {}
+    )
     for name, value in jax_settings().items():
         if name in there and there[name] != value:
             raise ValueError(
-                f"run_dir is {run_dir}, which holds a run made with {name} = {there[name]}, but now it is {value}, and numbers would change; set "
-                f"it as it was, by the variable {name.upper()} or jax.config, or choose another folder"
+                f"run_dir is {run_dir}, which holds a run made with {name} = {there[name]}, but "
+                f"now it is {value}, and numbers would change; set "
+                f"it as it was, by the variable {name.upper()} or jax.config, or choose another "
+                "folder"
             )
 
 
@@ -117,13 +145,27 @@ def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values of nested dictionaries by their dotted names, such as `strategy.std.initial`."""
     flat: dict[str, Any] = {}
     for name, value in plain.items():
-        flat |= _by_path(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        flat |= (
+            _by_path(value, f"{prefix}{name}.")
+            if isinstance(value, dict)
+            else {prefix + name: value}
+        )
     return flat
 
 
 def describe_environment() -> dict[str, Any]:
     """Versions, devices and code: what a number must be read with."""
-    packages = ("hebbax", "jax", "jaxlib", "optax", "brax", "mujoco", "mujoco-mjx", "orbax-checkpoint", "numpy")
+    packages = (
+        "hebbax",
+        "jax",
+        "jaxlib",
+        "optax",
+        "brax",
+        "mujoco",
+        "mujoco-mjx",
+        "orbax-checkpoint",
+        "numpy",
+    )
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -141,7 +183,9 @@ def _git_commit() -> str | None:
     """The commit of the code; None where it is no checkout, or git is not installed."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
-        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -154,7 +198,9 @@ def _version(package: str) -> str | None:
 
 
 def read_metrics(run_dir: Path, generations: int | None = None) -> list[dict[str, Any]]:
-    """Reads the metrics of the first generations of a run, or of all, NaN where there is no number; a half-written line at the end is ignored.
+    """Reads the metrics of the first generations of a run, or of all, NaN where there is no number.
+
+    A half-written line at the end is ignored.
 
     Raises:
         ValueError: if one of these lines cannot be read.
@@ -162,11 +208,17 @@ def read_metrics(run_dir: Path, generations: int | None = None) -> list[dict[str
     file = run_dir / "metrics.jsonl"
     content = file.read_bytes() if file.exists() else b""
     whole = content[: content.rfind(b"\n") + 1]
-    return [_with_nan(parse_json(line, dict, f"{file} is damaged")) for line in whole.splitlines()[:generations]]
+    return [
+        _with_nan(parse_json(line, dict, f"{file} is damaged"))
+        for line in whole.splitlines()[:generations]
+    ]
 
 
 def _with_nan(metrics: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: _with_nan(value) if isinstance(value, dict) else value for name, value in metrics.items()}
+    plain = {
+        name: _with_nan(value) if isinstance(value, dict) else value
+        for name, value in metrics.items()
+    }
     return {name: math.nan if value is None else value for name, value in plain.items()}
 
 
@@ -174,11 +226,17 @@ class MetricsFile:
     """The metrics of a run on disk, a JSON line for each generation."""
 
     def __init__(self, run_dir: Path, generations: int) -> None:
-        """Opens the file after its first `generations` lines; later ones, which no checkpoint stands behind, will be written again."""
+        """Opens the file after its first `generations` lines.
+
+        Later ones, which no checkpoint stands behind, will be written again.
+        """
         self._file = run_dir / "metrics.jsonl"
         lines = [to_json(metrics) + "\n" for metrics in read_metrics(run_dir, generations)]
         if len(lines) < generations:
-            raise ValueError(f"{self._file} is damaged: it has {len(lines)} generations, but the checkpoint {generations}")
+            raise ValueError(
+                f"{self._file} is damaged: it has {len(lines)} generations, but the checkpoint "
+                f"{generations}"
+            )
         write_whole(self._file, "".join(lines))
         self._stream = self._file.open("a", encoding="utf-8")
 

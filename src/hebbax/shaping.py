@@ -10,13 +10,18 @@ from hebbax.types import Genotype
 def mean_square(genotype: Genotype) -> Float[Array, ""]:
     """The mean square over all numbers of a genotype: the weight penalty before its factor."""
     leaves = jax.tree.leaves(genotype)
-    return sum((jnp.sum(jnp.square(leaf)) for leaf in leaves), start=jnp.zeros((), jnp.float32)) / sum(leaf.size for leaf in leaves)
+    return sum(
+        (jnp.sum(jnp.square(leaf)) for leaf in leaves), start=jnp.zeros((), jnp.float32)
+    ) / sum(leaf.size for leaf in leaves)
 
 
-def replace_non_finite(fitness: Float[Array, " population"]) -> tuple[Float[Array, " population"], Int[Array, ""]]:
-    """Gives individuals of non-finite fitness the worst finite one, or zero where nobody's is finite.
+def replace_non_finite(
+    fitness: Float[Array, " population"],
+) -> tuple[Float[Array, " population"], Int[Array, ""]]:
+    """Gives individuals of non-finite fitness the worst finite one; zero if there is none.
 
-    Zero then stands for nothing that was measured: all are equal, and a strategy learns nothing from them.
+    Zero then stands for nothing that was measured: all are equal, and a strategy learns nothing
+    from them.
 
     Returns:
         The finite fitness, and how many values were replaced.
@@ -28,7 +33,10 @@ def replace_non_finite(fitness: Float[Array, " population"]) -> tuple[Float[Arra
 
 
 def has_differences(fitness: Float[Array, " population"]) -> Bool[Array, ""]:
-    """Whether somebody is better than somebody else: where all are equal there is nothing to learn."""
+    """Whether somebody is better than somebody else.
+
+    Where all are equal there is nothing to learn.
+    """
     return jnp.any(fitness != fitness[0])
 
 
@@ -45,9 +53,13 @@ def centred_ranks(fitness: Float[Array, " population"]) -> Float[Array, " popula
 
 
 def standardize(values: Float[Array, " population"]) -> Float[Array, " population"]:
-    """Shifts and scales to mean zero and standard deviation one; values that are all equal become zeros."""
+    """Shifts and scales to mean zero and standard deviation one.
+
+    Values that are all equal become zeros.
+    """
     centred = values - jnp.mean(values)
     deviation = jnp.std(values)
-    # Rounding leaves about one part in a million of equal values; anything that small is no ranking.
+    # Rounding leaves about one part in a million of equal values; anything that small is no
+    # ranking.
     has_spread = deviation > 1e-6 * jnp.max(jnp.abs(values))
     return jnp.where(has_spread, centred / jnp.where(has_spread, deviation, 1.0), 0.0)

@@ -1,12 +1,17 @@
-"""What can be said from few runs: interquartile means, bootstrap intervals, and how probable an improvement is.
+"""What can be said from few runs.
 
-Scores come in strata, one for each fold (a task, in the words of the source): the scores of its runs. Folds need not have equally many. Scores are finite;
-a NaN among them makes a NaN of every figure, so that whoever calls must say what becomes of a failed run.
+Interquartile means, bootstrap intervals, and how probable an improvement is.
 
-The authors' library, rliable, is no dependency: its version 1.2.0 requires arch 7.2, whose import fails beside pandas 3. The tests hold these figures to
-its own, which `tests/golden/rliable_figures.py` makes in another environment.
+Scores come in strata, one for each fold (a task, in the words of the source): the scores of its
+runs. Folds need not have equally many. Scores are finite; a NaN among them makes a NaN of every
+figure, so that whoever calls must say what becomes of a failed run.
 
-Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", https://arxiv.org/abs/2108.13264.
+The authors' library, rliable, is no dependency: its version 1.2.0 requires arch 7.2, whose import
+fails beside pandas 3. The tests hold these figures to its own, which
+`tests/golden/rliable_figures.py` makes in another environment.
+
+Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice",
+    https://arxiv.org/abs/2108.13264.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +25,7 @@ Strata = Sequence[np.ndarray]
 
 
 def interquartile_mean(scores: np.ndarray) -> np.ndarray:
-    """The mean of what is left when the lowest and the highest quarter are dropped, over the last axis.
+    """The mean without the lowest and the highest quarter, over the last axis.
 
         1 / (n - 2 c) sum_{i = c + 1}^{n - c} x_(i),    c = floor(n / 4)
 
@@ -46,12 +51,17 @@ def mean(scores: np.ndarray) -> np.ndarray:
 
 
 def stratified_interval(
-    strata: Strata, statistic: Callable[[np.ndarray], np.ndarray] = interquartile_mean, resamples: int = RESAMPLES
+    strata: Strata,
+    statistic: Callable[[np.ndarray], np.ndarray] = interquartile_mean,
+    resamples: int = RESAMPLES,
 ) -> tuple[float, float]:
-    """The percentile bootstrap 95% interval of a statistic of all scores, with runs drawn again within each stratum.
+    """The percentile bootstrap 95% interval of a statistic of all scores.
 
-    It says how much the statistic would vary with other seeds in the same folds, nothing of other folds. With n runs in a stratum the bootstrap sees only
-    (n - 1) / n of their variance, so that the interval is too narrow for few runs.
+    Runs are drawn again within each stratum.
+
+    It says how much the statistic would vary with other seeds in the same folds, nothing of other
+    folds. With n runs in a stratum the bootstrap sees only (n - 1) / n of their variance, so that
+    the interval is too narrow for few runs.
 
     Args:
         strata: the scores of each stratum.
@@ -74,7 +84,9 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def probability_of_improvement(scores: Strata, reference: Strata) -> float:
-    """How probable it is that a run is better than one of the reference in the same stratum, averaged over the strata.
+    """How probable it is that a run is better than one of the reference.
+
+    In the same stratum, averaged over the strata.
 
         1 / S sum_s 1 / (n_s m_s) sum_ij [x_si > y_sj] + [x_si = y_sj] / 2
 
@@ -85,15 +97,24 @@ def probability_of_improvement(scores: Strata, reference: Strata) -> float:
         reference: of what it is compared with, in the same strata.
 
     Returns:
-        The probability, 0.5 where the two do not differ; NaN where there are no strata, or one without runs.
+        The probability, 0.5 where the two do not differ; NaN where there are no strata, or one
+        without runs.
     """
     if not strata_are_filled(scores) or not strata_are_filled(reference):
         return float("nan")
-    return float(np.mean([np.mean(_wins(ours, theirs)) for ours, theirs in zip(scores, reference, strict=True)]))
+    return float(
+        np.mean(
+            [np.mean(_wins(ours, theirs)) for ours, theirs in zip(scores, reference, strict=True)]
+        )
+    )
 
 
-def improvement_interval(scores: Strata, reference: Strata, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """The stratified percentile bootstrap 95% interval of `probability_of_improvement`, with the runs of both drawn again.
+def improvement_interval(
+    scores: Strata, reference: Strata, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """The stratified bootstrap 95% interval of `probability_of_improvement`.
+
+    By percentiles, with the runs of both drawn again.
 
     Returns:
         The interval's ends; NaN where a stratum of one of the two has fewer than two runs.
@@ -103,8 +124,15 @@ def improvement_interval(scores: Strata, reference: Strata, resamples: int = RES
     random = np.random.default_rng(0)
     probabilities = []
     for ours, theirs in zip(scores, reference, strict=True):
-        our_draws, their_draws = _draw(random, resamples, ours.size), _draw(random, resamples, theirs.size)
-        probabilities.append(np.mean(_wins(ours, theirs)[our_draws[:, :, None], their_draws[:, None, :]], axis=(1, 2)))
+        our_draws, their_draws = (
+            _draw(random, resamples, ours.size),
+            _draw(random, resamples, theirs.size),
+        )
+        probabilities.append(
+            np.mean(
+                _wins(ours, theirs)[our_draws[:, :, None], their_draws[:, None, :]], axis=(1, 2)
+            )
+        )
     return _percentiles(np.mean(probabilities, axis=0))
 
 
@@ -123,7 +151,7 @@ def _draw(random: np.random.Generator, resamples: int, num_runs: int) -> np.ndar
 
 
 def _wins(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """`[n, m]` 1 where a score is above one of the reference, 0.5 where they are equal, 0 where it is below."""
+    """`[n, m]` 1 where a score is above one of the reference, 0.5 where equal, 0 below."""
     return (1 + np.sign(scores[:, None] - reference[None, :])) / 2
 
 

@@ -1,7 +1,11 @@
-"""A comparison: every method, held-out variation and seed as runs in one folder, of which those that are missing are made.
+"""A comparison.
 
-FOLDER/sweep.json lists the runs that are wanted, done or not; each has a run's folder, FOLDER/runs/METHOD/FOLD/seed-SEED. How a comparison that was killed
-goes on follows from what the folders hold: a run that was evaluated is done, any other is taken up at its newest checkpoint.
+Every method, held-out variation and seed as runs in one folder, of which those that are missing are
+made.
+
+FOLDER/sweep.json lists the runs that are wanted, done or not; each has a run's folder,
+FOLDER/runs/METHOD/FOLD/seed-SEED. How a comparison that was killed goes on follows from what the
+folders hold: a run that was evaluated is done, any other is taken up at its newest checkpoint.
 """
 
 import contextlib
@@ -79,7 +83,10 @@ class _Wanted:
 
     @property
     def is_done(self) -> bool:
-        """Whether the run has all its generations, and scores of the mode and of samples after them."""
+        """Whether the run has all its generations, and scores made after them.
+
+        Of the mode and of samples.
+        """
         return all(self._is_scored(is_sampled=is_sampled) for is_sampled in (False, True))
 
     def _is_scored(self, *, is_sampled: bool) -> bool:
@@ -89,7 +96,10 @@ class _Wanted:
         except FileNotFoundError:
             return False
         asked = {"episodes": self.episodes, "is_sampled": is_sampled, "is_best": False}
-        return asked.items() <= found.items() and found.get("generations", 0) >= self.config.generations
+        return (
+            asked.items() <= found.items()
+            and found.get("generations", 0) >= self.config.generations
+        )
 
     def __str__(self) -> str:
         """The run in words."""
@@ -106,37 +116,53 @@ def sweep(
     together: bool = False,
     executor: Executor | None = None,
 ) -> list[SweepRun]:
-    """Trains and scores every method in every fold with every seed, and leaves alone what is done already.
+    """Trains and scores every method in every fold with every seed that is not done yet.
 
-    The same call goes on where an interrupted one was; more methods, folds, seeds or generations may be asked for than before. An interrupt (Ctrl-C) is
-    raised once the run at work has a checkpoint.
+    The same call goes on where an interrupted one was; more methods, folds, seeds or generations
+    may be asked for than before. An interrupt (Ctrl-C) is raised once the run at work has a
+    checkpoint.
 
     Args:
-        methods: configurations by the name of their row; what they say of `held_out` and `seed` does not count.
+        methods: configurations by the name of their row; what they say of `held_out` and `seed`
+            does not count.
         folder: for everything that the sweep writes.
-        folds: names of the variations to hold out, each in turn; "all" for every variation of the methods' tasks.
+        folds: names of the variations to hold out, each in turn; "all" for every variation of the
+            methods' tasks.
         seeds: how many seeds, from 0 on, or which.
-        episodes: lifetimes in each variation that score the genome's mode, and as many individuals drawn from it.
-        together: whether all folds and seeds of a method run as one program, which fills an accelerator.
-        executor: who runs each run, or with `together` each method, as a job of its own; this process does if None.
+        episodes: lifetimes in each variation that score the genome's mode, and as many individuals
+            drawn from it.
+        together: whether all folds and seeds of a method run as one program, which fills an
+            accelerator.
+        executor: who runs each run, or with `together` each method, as a job of its own; this
+            process does if None.
 
     Returns:
         The runs that were asked for.
 
     Raises:
-        ValueError: if something is asked for that cannot be, or the folder holds another sweep or runs of other settings.
+        ValueError: if something is asked for that cannot be, or the folder holds another sweep or
+            runs of other settings.
         ChildProcessError: if jobs failed; the others are done.
         DivergedError: if runs came to genomes that are not finite; the others are done.
     """
     folder = local_path(folder, "folder")
-    together, episodes = checks.flag("together", together), checks.integer(at_least=2)("episodes", episodes)
+    together, episodes = (
+        checks.flag("together", together),
+        checks.integer(at_least=2)("episodes", episodes),
+    )
     if not isinstance(methods, Mapping):
-        raise ValueError(f"methods is {methods!r}, but must be a mapping from names to configurations")
+        raise ValueError(
+            f"methods is {methods!r}, but must be a mapping from names to configurations"
+        )
     wanted = _list_runs(methods, folder, folds, seeds, episodes)
     _open_sweep(folder, methods, [one.run for one in wanted], episodes)
     missing = [one for one in wanted if not one.is_done]
     _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
-    groups = [[one for one in missing if one.run.method == method] for method in methods] if together else [[one] for one in missing]
+    groups = (
+        [[one for one in missing if one.run.method == method] for method in methods]
+        if together
+        else [[one] for one in missing]
+    )
     groups = [group for group in groups if group]
     if executor is None:
         with programs.shared():
@@ -156,21 +182,36 @@ def read_sweep(folder: str | Path) -> dict[str, Any]:
     return found | {"runs": [SweepRun(**run) for run in found["runs"]]}
 
 
-def _list_runs(methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int) -> list[_Wanted]:
+def _list_runs(
+    methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int
+) -> list[_Wanted]:
     """Every run that is asked for, method by method."""
     numbers = _seeds(seeds)
     wanted = []
     for method, config in methods.items():
         if not isinstance(method, str) or not NAME.fullmatch(method):
-            raise ValueError(f"methods has {method!r}, which names a folder; allowed are letters, digits and . _ + = - after the first")
+            raise ValueError(
+                f"methods has {method!r}, which names a folder; allowed are letters, digits and . "
+                "_ + = - after the first"
+            )
         if not isinstance(config, Config):
             raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
         for fold in _folds(folds, config):
             for seed in numbers:
                 run = SweepRun.of(method, fold, seed)
-                wanted.append(_Wanted(run, dataclasses.replace(config, held_out=fold, seed=seed), folder / run.path, episodes))
+                wanted.append(
+                    _Wanted(
+                        run,
+                        dataclasses.replace(config, held_out=fold, seed=seed),
+                        folder / run.path,
+                        episodes,
+                    )
+                )
     if not wanted:
-        raise ValueError(f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be one of each or more")
+        raise ValueError(
+            f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be "
+            "one of each or more"
+        )
     return wanted
 
 
@@ -179,7 +220,9 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     allowed = "0 or more: how many, or a list of which, each between 0 and 2^32 - 1"
     if np.ndim(seeds) == 0 and not isinstance(seeds, str):
         return tuple(range(checks.integer(allowed=allowed)("seeds", seeds)))
-    return tuple(dict.fromkeys(checks.several(checks.integer(at_most=2**32 - 1), allowed)("seeds", seeds)))
+    return tuple(
+        dict.fromkeys(checks.several(checks.integer(at_most=2**32 - 1), allowed)("seeds", seeds))
+    )
 
 
 def _folds(folds: Any, config: Config) -> tuple[str, ...]:
@@ -191,8 +234,13 @@ def _folds(folds: Any, config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checks.several(checks.choice(*names), allowed)("folds", folds)))
 
 
-def _open_sweep(folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int) -> None:
-    """Writes sweep.json, with the runs of an earlier call before those that are new; a folder that cannot be gone on with is left as it is."""
+def _open_sweep(
+    folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int
+) -> None:
+    """Writes sweep.json, with the runs of an earlier call before those that are new.
+
+    A folder that cannot be gone on with is left as it is.
+    """
     is_listed = (folder / "sweep.json").exists() and set(runs) <= set(read_sweep(folder)["runs"])
     _list_with_earlier(folder, methods, runs, episodes)
     if is_listed:
@@ -200,31 +248,49 @@ def _open_sweep(folder: Path, methods: Mapping[str, Config], runs: Sequence[Swee
     folder.mkdir(parents=True, exist_ok=True)
     with owned(folder):
         listed = _list_with_earlier(folder, methods, runs, episodes)
-        plain = {"format": FORMAT, "episodes": episodes, "runs": [dataclasses.asdict(run) for run in listed]}
+        plain = {
+            "format": FORMAT,
+            "episodes": episodes,
+            "runs": [dataclasses.asdict(run) for run in listed],
+        }
         write_json(folder / "sweep.json", plain)
 
 
-def _list_with_earlier(folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int) -> list[SweepRun]:
-    """The runs of the folder's list, and behind them those that are new; refuses a folder that cannot be gone on with."""
+def _list_with_earlier(
+    folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int
+) -> list[SweepRun]:
+    """The runs of the folder's list, and behind them those that are new.
+
+    Refuses a folder that cannot be gone on with.
+    """
     earlier = []
     if (folder / "sweep.json").exists():
         found = read_sweep(folder)
         earlier = found["runs"]
         if found["episodes"] != episodes:
             raise ValueError(
-                f"episodes is {episodes}, but the sweep in {folder} has {found['episodes']}; give these, or choose another folder"
+                f"episodes is {episodes}, but the sweep in {folder} has {found['episodes']}; give "
+                "these, or choose another folder"
             )
     elif folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise ValueError(f"folder is {folder}, which holds something but no sweep; choose a new or empty folder")
+        raise ValueError(
+            f"folder is {folder}, which holds something but no sweep; choose a new or empty folder"
+        )
     listed = list(dict.fromkeys([*earlier, *runs]))
     for run in listed:
         if run.method in methods and (folder / run.path / "config.json").exists():
-            check_same_run(folder / run.path, dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed))
+            check_same_run(
+                folder / run.path,
+                dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed),
+            )
     return listed
 
 
 def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
-    """Does the work group by group. One that diverges would diverge again, so that the others must not wait for it."""
+    """Does the work group by group.
+
+    One that diverges would diverge again, so that the others must not wait for it.
+    """
     divergences = []
     for number, group in enumerate(groups, 1):
         _say(f"[{number}/{len(groups)}] {_describe(group)}")
@@ -249,21 +315,29 @@ def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
             failures.append(f"{_describe(group)}: {error}")
             _say(f"[{number}/{len(jobs)}] {_describe(group)}: failed")
     if failures:
-        raise ChildProcessError(f"{len(failures)} of {len(jobs)} jobs failed; the same call tries them again. The first was {failures[0]}")
+        raise ChildProcessError(
+            f"{len(failures)} of {len(jobs)} jobs failed; the same call tries them again. The "
+            f"first was {failures[0]}"
+        )
 
 
 def _work_elsewhere(group: Sequence[_Wanted]) -> None:
     """Does the work in a job's process."""
-    with contextlib.suppress(RuntimeError):  # Where the executor is this very process, JAX has been started.
+    # Where the executor is this very process, JAX has been started.
+    with contextlib.suppress(RuntimeError):
         devices.use_cpu_cores()
     devices.use_compilation_cache()
-    if "SUBMITIT_EXECUTOR" in os.environ:  # Its jobs pass over SIGTERM, which SLURM sends half a minute before it kills.
+    # Its jobs pass over SIGTERM, which SLURM sends half a minute before it kills.
+    if "SUBMITIT_EXECUTOR" in os.environ:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _work(group)
 
 
 def _work(group: Sequence[_Wanted]) -> None:
-    """Trains runs, and scores them; where some diverge, each by itself, so that the others are scored."""
+    """Trains runs, and scores them.
+
+    Where some diverge, each by itself, so that the others are scored.
+    """
     try:
         _train_and_score(group)
     except DivergedError:
@@ -275,10 +349,15 @@ def _work(group: Sequence[_Wanted]) -> None:
 def _train_and_score(group: Sequence[_Wanted]) -> None:
     with ProgressBar(group[0].config.generations) as progress:
         results = train_together([(one.config, one.folder) for one in group], callbacks=[progress])
-    if any(len(result.history) < one.config.generations for one, result in zip(group, results, strict=True)):
+    if any(
+        len(result.history) < one.config.generations
+        for one, result in zip(group, results, strict=True)
+    ):
         raise KeyboardInterrupt
     for one, result in zip(group, results, strict=True):
-        scores = [evaluate(result, one.episodes, is_sampled=is_sampled) for is_sampled in (False, True)]
+        scores = [
+            evaluate(result, one.episodes, is_sampled=is_sampled) for is_sampled in (False, True)
+        ]
         _say(f"{one}: {_summary(scores[0])}")
         for each, is_sampled in zip(scores, (False, True), strict=True):
             save_scores(one.folder, result, each, is_sampled=is_sampled)
@@ -292,7 +371,9 @@ def _summary(scores: Sequence[Score]) -> str:
 
 
 def _describe(group: Sequence[_Wanted]) -> str:
-    return str(group[0]) if len(group) == 1 else f"{group[0].run.method}, {len(group)} runs together"
+    return (
+        str(group[0]) if len(group) == 1 else f"{group[0].run.method}, {len(group)} runs together"
+    )
 
 
 def _say(line: str) -> None:

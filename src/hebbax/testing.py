@@ -1,7 +1,8 @@
 """Tells whether a task, policy, genome or strategy of one's own fits its interface.
 
-Each check raises `ValueError` that names what does not fit, what it was and what it should be; it returns None where everything does. Members, shapes and
-data types are looked at first, as every training does; the rest takes computing.
+Each check raises `ValueError` that names what does not fit, what it was and what it should be; it
+returns None where everything does. Members, shapes and data types are looked at first, as every
+training does; the rest takes computing.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,10 @@ SEED = 0
 
 
 def check_task(task: Task) -> None:
-    """Checks a task: variations that stack, shapes, data types, jit, vmap, determinism, and that the state keeps its structure.
+    """Checks a task.
+
+    Variations that stack, shapes, data types, jit, vmap, determinism, and that the state keeps its
+    structure.
 
     Args:
         task: the specification to check.
@@ -39,8 +43,19 @@ def check_task(task: Task) -> None:
 
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
     # Shapes are all that is asked for, and they are there without compiling anything.
-    states, _ = interfaces.trace("task.reset mapped over the variations", jax.vmap(task.reset, (None, 0)), jax.random.key(SEED), stacked)
-    interfaces.trace("task.step mapped over the variations", jax.vmap(task.step, (0, None, 0)), states, action, stacked)
+    states, _ = interfaces.trace(
+        "task.reset mapped over the variations",
+        jax.vmap(task.reset, (None, 0)),
+        jax.random.key(SEED),
+        stacked,
+    )
+    interfaces.trace(
+        "task.step mapped over the variations",
+        jax.vmap(task.step, (0, None, 0)),
+        states,
+        action,
+        stacked,
+    )
 
 
 def check_policy(policy: Policy, task: TaskShape) -> None:
@@ -56,36 +71,61 @@ def check_policy(policy: Policy, task: TaskShape) -> None:
 
 
 def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
-    """Checks a genome on the genotypes of a policy, the functions that not every genome has included.
+    """Checks a genome on the genotypes of a policy, its optional functions included.
 
     Raises:
         ValueError: if something does not fit.
     """
     interfaces.fit_genome(specification, genotype_shape)
-    genome: Genome = _check_function(lambda key: specification.init(key, genotype_shape), (jax.random.key(SEED),), "genome.init")
+    genome: Genome = _check_function(
+        lambda key: specification.init(key, genotype_shape), (jax.random.key(SEED),), "genome.init"
+    )
     genome = genome.with_std(jnp.asarray(0.1))
-    genotype = _check_function(lambda genome, key: genome.sample(key), (genome, jax.random.key(SEED)), "genome.sample")
-    log_prob = _check_function(lambda genome, genotype: genome.log_prob(genotype), (genome, genotype), "genome.log_prob")
+    genotype = _check_function(
+        lambda genome, key: genome.sample(key), (genome, jax.random.key(SEED)), "genome.sample"
+    )
+    log_prob = _check_function(
+        lambda genome, genotype: genome.log_prob(genotype), (genome, genotype), "genome.log_prob"
+    )
     together = log_probs_of(genome, jax.tree.map(lambda leaf: leaf[None], genotype))
-    _require_close(together, log_prob[None], "genome.log_probs returns another value than genome.log_prob")
+    _require_close(
+        together, log_prob[None], "genome.log_probs returns another value than genome.log_prob"
+    )
     _check_mirror(genome, genotype, log_prob)
     learned = learned_of(genome)
-    gradient = jax.jit(jax.grad(lambda learned: with_learned(genome, learned).log_prob(genotype)))(learned)
+    gradient = jax.jit(jax.grad(lambda learned: with_learned(genome, learned).log_prob(genotype)))(
+        learned
+    )
     is_finite = all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
     require(is_finite, "the gradient of genome.log_prob is not finite at a sample of the genome")
 
 
 def _check_mirror(genome: Genome, genotype: PyTree, log_prob: Any) -> None:
-    """Checks the mirror image of a genotype, if there is one: a genome without may lack the function, or refuse with a `ValueError`."""
+    """Checks the mirror image of a genotype, if there is one.
+
+    A genome without may lack the function, or refuse with a `ValueError`.
+    """
     try:
         image = genome.mirror(genotype)
     except (AttributeError, ValueError):
         return
     interfaces.check_same_shapes(
-        image, genotype, "the genotype that genome.mirror returns", "the one it was given", "as the policy expects"
+        image,
+        genotype,
+        "the genotype that genome.mirror returns",
+        "the one it was given",
+        "as the policy expects",
     )
-    _require_close(genome.mirror(image), genotype, "genome.mirror returns another genotype than the first when it is used twice")
-    _require_close(genome.log_prob(image), log_prob, "genome.mirror returns a genotype that is not as probable as the one it was given")
+    _require_close(
+        genome.mirror(image),
+        genotype,
+        "genome.mirror returns another genotype than the first when it is used twice",
+    )
+    _require_close(
+        genome.log_prob(image),
+        log_prob,
+        "genome.mirror returns a genotype that is not as probable as the one it was given",
+    )
 
 
 def check_strategy(strategy: Strategy, genome: Genome) -> None:
@@ -97,7 +137,11 @@ def check_strategy(strategy: Strategy, genome: Genome) -> None:
     interfaces.fit_strategy(strategy, genome)
     state = _check_function(strategy.init, (jax.random.key(SEED), genome), "strategy.init")
     genotypes = _check_function(strategy.ask, (jax.random.key(SEED), state), "strategy.ask")
-    _check_function(strategy.tell, (state, genotypes, jnp.arange(strategy.population_size, dtype=jnp.float32)), "strategy.tell")
+    _check_function(
+        strategy.tell,
+        (state, genotypes, jnp.arange(strategy.population_size, dtype=jnp.float32)),
+        "strategy.tell",
+    )
 
 
 def _check_function(function: Callable[..., Any], arguments: tuple, name: str) -> Any:
@@ -108,14 +152,19 @@ def _check_function(function: Callable[..., Any], arguments: tuple, name: str) -
         compiled = jax.jit(function)(*arguments)
     for first, second in zip(jax.tree.leaves(results), jax.tree.leaves(again), strict=True):
         is_same = _is_key(first) or np.array_equal(first, second, equal_nan=True)
-        require(is_same, f"{name} returns another value when it is called again with the same arguments")
+        require(
+            is_same, f"{name} returns another value when it is called again with the same arguments"
+        )
     _require_close(compiled, results, f"{name} returns another value under jax.jit")
     return results
 
 
 def _require_close(tree: PyTree, other: PyTree, problem: str) -> None:
     for first, second in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
-        require(_is_key(first) or np.allclose(first, second, rtol=1e-3, atol=1e-3, equal_nan=True), problem)
+        require(
+            _is_key(first) or np.allclose(first, second, rtol=1e-3, atol=1e-3, equal_nan=True),
+            problem,
+        )
 
 
 def _is_key(leaf: Any) -> bool:

@@ -35,7 +35,8 @@ class Result:
 
     config: its configuration.
     genome: the genome after the last generation.
-    best_genome: the genome whose population had the highest mean fitness, as `evolution.is_fit_to_be_best` admits it; the first while there is none.
+    best_genome: the genome whose population had the highest mean fitness, as
+        `evolution.is_fit_to_be_best` admits it; the first while there is none.
     best_generation: the generation in which it had it, counted from 0; None while there is none.
     history: the metrics of every generation.
     """
@@ -57,12 +58,16 @@ class DivergedError(ValueError):
     """A run's genome has numbers that are not finite, so that it cannot go on."""
 
 
-def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence[Callback] = ()) -> Result:
+def train(
+    config: Config, run_dir: str | Path | None = None, callbacks: Sequence[Callback] = ()
+) -> Result:
     """Evolves a genome; the same call goes on where an interrupted one was.
 
-    The first interrupt (Ctrl-C) ends the training after its generation, with a checkpoint and a result; a second one at once, and so does the first while
-    the program is compiled. SIGTERM ends the process at once, with a checkpoint of the last whole generation. In a thread that is not the main one, and
-    where these signals are ignored or have other handlers than Python's own, they are left alone.
+    The first interrupt (Ctrl-C) ends the training after its generation, with a checkpoint and a
+    result; a second one at once, and so does the first while the program is compiled. SIGTERM ends
+    the process at once, with a checkpoint of the last whole generation. In a thread that is not the
+    main one, and where these signals are ignored or have other handlers than Python's own, they are
+    left alone.
 
     Args:
         config: what to evolve, and how.
@@ -74,19 +79,24 @@ def train(config: Config, run_dir: str | Path | None = None, callbacks: Sequence
 
     Raises:
         ValueError: if the folder holds something else than this run, or a checkpoint is damaged.
-        DivergedError: if the genome is not finite after a generation; what the folder keeps is the state before it.
+        DivergedError: if the genome is not finite after a generation; what the folder keeps is the
+            state before it.
     """
     return train_together([(config, run_dir)], callbacks)[0]
 
 
-def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: Sequence[Callback] = ()) -> list[Result]:
-    """Evolves genomes side by side in one program, which fills an accelerator that a single run would not.
+def train_together(
+    runs: Sequence[tuple[Config, str | Path | None]], callbacks: Sequence[Callback] = ()
+) -> list[Result]:
+    """Evolves genomes side by side in one program, which fills an accelerator better.
 
-    Each run has its own folder and the numbers it has alone, but for the order of sums: it may begin together with others and go on alone, or the
-    other way round. Their time is common, so that each has its share of the steps per second.
+    Each run has its own folder and the numbers it has alone, but for the order of sums: it may
+    begin together with others and go on alone, or the other way round. Their time is common, so
+    that each has its share of the steps per second.
 
     Args:
-        runs: configurations, which differ in seed and held-out variation alone, each with its folder.
+        runs: configurations, which differ in seed and held-out variation alone, each with its
+            folder.
         callbacks: called with the metrics of each generation of each run.
 
     Returns:
@@ -104,7 +114,9 @@ def train_together(runs: Sequence[tuple[Config, str | Path | None]], callbacks: 
     with ExitStack() as stack:
         making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
         is_interrupted = False
-        while not is_interrupted and (unfinished := [run for run in making if run.missing > 0 and not run.divergence]):
+        while not is_interrupted and (
+            unfinished := [run for run in making if run.missing > 0 and not run.divergence]
+        ):
             is_interrupted = _evolve(unfinished, mesh, callbacks)
         if divergences := [run.divergence for run in making if run.divergence]:
             raise DivergedError("; ".join(divergences))
@@ -116,7 +128,8 @@ def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:
 
     Args:
         run_dir: the folder of the run.
-        trust: modules, or files that end in `.py`, whose classes the run may be of; see `Config.from_dict`.
+        trust: modules, or files that end in `.py`, whose classes the run may be of; see
+            `Config.from_dict`.
 
     Raises:
         ValueError: if the folder holds no run, or one without a readable checkpoint.
@@ -146,7 +159,10 @@ class _Run:
             return
         folder = local_path(run_dir, "run_dir")
         for reason in unreadable_parts(config):
-            warnings.warn(f"run_dir is {folder}, but no other process can read it back by itself: {reason}", stacklevel=4)
+            warnings.warn(
+                f"run_dir is {folder}, but no other process can read it back by itself: {reason}",
+                stacklevel=4,
+            )
         check_run_dir(folder, config)  # Before a lock is written into it.
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as files:  # Closed if what follows fails.
@@ -188,28 +204,40 @@ class _Run:
             self._metrics_file.write(metrics)
 
     def diverge(self, state: TrainingState, metrics: Metrics) -> None:
-        """Ends with a generation that spoilt the genome: takes it down, and keeps the state before it."""
+        """Ends with a generation that spoilt the genome.
+
+        Takes it down, and keeps the state before it.
+        """
         self.save(state)
         self.note(metrics)
         self.divergence = (
-            f"the run with seed {self.config.seed} and held_out {self.config.held_out!r} has {metrics['non_finite_genome']} numbers in its genome that are "
-            f"not finite after generation {len(self.history)}, and cannot go on; what its folder keeps is the state before. Begin another run in a new folder, "
+            f"the run with seed {self.config.seed} and held_out {self.config.held_out!r} has "
+            f"{metrics['non_finite_genome']} numbers in its genome that are "
+            f"not finite after generation {len(self.history)}, and cannot go on; what its folder "
+            "keeps is the state before. Begin another run in a new folder, "
             f"with a smaller strategy.optimizer.learning_rate or another strategy.std"
         )
 
     def save(self, state: TrainingState) -> None:
-        """Keeps the state after the generations so far, unless that is done or the run has diverged."""
+        """Keeps the state after the generations so far, unless it is kept or has diverged."""
         if self.divergence:
             return
         self.state = state
-        if self._metrics_file and self._checkpoints and (self._checkpoints.latest() or 0) < len(self.history):
+        if (
+            self._metrics_file
+            and self._checkpoints
+            and (self._checkpoints.latest() or 0) < len(self.history)
+        ):
             # The metrics first: a checkpoint must never be ahead of them.
             self._metrics_file.sync()
             self._checkpoints.save(len(self.history), state)
 
 
 def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> bool:
-    """Evolves runs until the first of them has all its generations or diverges; whether it was interrupted before."""
+    """Evolves runs until the first of them has all its generations or diverges.
+
+    Whether it was interrupted before.
+    """
     num_generations = min(run.missing for run in runs)
     # So far everything is on disk, and signals do what they do by default.
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
@@ -222,7 +250,9 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> 
                 numbers = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
                 started = time.perf_counter()
                 with heard.at_once():
-                    after, metrics = interrupts.in_thread(run_generation, keys, variations, states, numbers)
+                    after, metrics = interrupts.in_thread(
+                        run_generation, keys, variations, states, numbers
+                    )
                 seconds = time.perf_counter() - started
                 metrics = jax.device_get(metrics)
                 has_diverged = bool(metrics["non_finite_genome"].any())
@@ -232,7 +262,12 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> 
                         run.diverge(_pick(states, place, len(runs)), logged)
                         continue
                     run.note(logged)
-                    if done == num_generations or has_diverged or heard.is_interrupted or run.is_checkpoint_due:
+                    if (
+                        done == num_generations
+                        or has_diverged
+                        or heard.is_interrupted
+                        or run.is_checkpoint_due
+                    ):
                         run.save(_pick(after, place, len(runs)))
                 states = after
                 with heard.at_once():
@@ -245,7 +280,9 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> 
         except interrupts.Terminated:
             # From the host: the devices may be busy with the next generation for long.
             _save(runs, jax.device_get(states))
-            interrupts.say(f"terminated after generation {', '.join(str(len(run.history)) for run in runs)}")
+            interrupts.say(
+                f"terminated after generation {', '.join(str(len(run.history)) for run in runs)}"
+            )
             interrupts.end_process()
     return heard.is_interrupted
 
@@ -257,8 +294,13 @@ def _save(runs: Sequence[_Run], states: PyTree) -> None:
 
 
 def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
-    """Puts runs along a leading axis, a single one as it is: alone it keeps its program and its numbers bit for bit."""
-    stacked = trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    """Puts runs along a leading axis, a single one as it is.
+
+    Alone it keeps its program and its numbers bit for bit.
+    """
+    stacked = (
+        trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    )
     return devices.put_everywhere(stacked, mesh)
 
 
@@ -276,11 +318,17 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
             raise ValueError(f"run_dir is {run_dir!r}, but must be a path or None")
     for callback in callbacks if isinstance(callbacks, Sequence) else [callbacks]:
         if not isinstance(callbacks, Sequence) or not callable(callback):
-            raise ValueError(f"callbacks is {callbacks!r}, but must be a list of functions of a generation's metrics")
+            raise ValueError(
+                f"callbacks is {callbacks!r}, but must be a list of functions of a generation's "
+                "metrics"
+            )
 
 
 def _check_task(task: Task) -> None:
-    """Refuses a task whose functions return what no rollout can use, before a folder is made. Our own are tested, and take seconds to trace."""
+    """Refuses a task whose functions return what no rollout can use, before a folder is made.
+
+    Our own are tested, and take seconds to trace.
+    """
     if not type(task).__module__.startswith("hebbax."):
         interfaces.fit_task(task)
 
@@ -289,12 +337,14 @@ def _check_together(configs: Sequence[Config]) -> None:
     """Refuses runs that cannot share a program, or do not fit into the memory side by side."""
     if len({alike(config) for config in configs}) > 1:
         raise ValueError(
-            "runs have configurations that differ in more than seed and held_out; only those may differ in runs that go together"
+            "runs have configurations that differ in more than seed and held_out; only those may "
+            "differ in runs that go together"
         )
     needed, available = len(configs) * sum(configs[0].search_bytes()), devices.memory_bytes()
     if needed > available:
         raise ValueError(
-            f"{len(configs)} runs together take {needed / 1e9:.1f} GB for their searches and populations, but a device here has {available / 1e9:.1f} GB; "
+            f"{len(configs)} runs together take {needed / 1e9:.1f} GB for their searches and "
+            f"populations, but a device here has {available / 1e9:.1f} GB; "
             f"let fewer go together"
         )
 
@@ -303,4 +353,9 @@ def _to_log(run: _Run, metrics: PyTree, seconds: float) -> Metrics:
     """Makes plain numbers of a generation's metrics."""
     plain = jax.tree.map(lambda leaf: leaf.tolist(), metrics)
     plain["returns"] = dict(zip(run.config.training_variations, plain["returns"], strict=True))
-    return {"generation": len(run.history), **plain, "seconds": seconds, "steps_per_second": plain["steps"] / seconds}
+    return {
+        "generation": len(run.history),
+        **plain,
+        "seconds": seconds,
+        "steps_per_second": plain["steps"] / seconds,
+    }

@@ -28,4 +28,5 @@ class Struct:
 
     def replace(self, **changes: Any) -> Self:
         """Returns a copy with some fields changed."""
-        return dataclasses.replace(self, **changes)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        struct: Any = self
+        return dataclasses.replace(struct, **changes)

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from hebbax.films.camera import Camera, cast_rays, look_at, project
-from hebbax.films.capsules import AMBIENT, LIGHT, SHADOW, Capsule, meet_capsule, shade, shadow_on_floor, window_of
+from hebbax.films.capsules import (
+    AMBIENT,
+    LIGHT,
+    SHADOW,
+    Capsule,
+    meet_capsule,
+    shade,
+    shadow_on_floor,
+    window_of,
+)
 
 GREY = (100, 100, 100)
 
@@ -30,7 +39,10 @@ def camera() -> Camera:
     ],
 )
 def test_rays_meet_a_capsule(origin, ray, distance, share):
-    """A capsule from z = 0 to 2 with radius 0.5. Mutations: no caps; the far side; the share not kept between the ends."""
+    """A capsule from z = 0 to 2 with radius 0.5.
+
+    Mutations: no caps; the far side; the share not kept between the ends.
+    """
     capsule = Capsule(vector(0, 0, 0), vector(0, 0, 2), 0.5, GREY)
     [[found]], [[place]] = meet_capsule(vector(*ray)[None, None], vector(*origin), capsule)
     assert found == pytest.approx(distance, abs=1e-5)
@@ -46,7 +58,11 @@ def test_a_ball_is_a_capsule_without_length():
 def test_light_falls_from_where_it_is():
     """Full brightness towards the light, the ambient share away from it."""
     ball = Capsule(vector(1, 2, 3), vector(1, 2, 3), 0.5, GREY)
-    lit, unlit = shade(np.stack([ball.start + 0.5 * LIGHT, ball.start - 0.5 * LIGHT]), np.zeros(2, np.float32), ball)
+    lit, unlit = shade(
+        np.stack([ball.start + 0.5 * LIGHT, ball.start - 0.5 * LIGHT]),
+        np.zeros(2, np.float32),
+        ball,
+    )
     np.testing.assert_allclose(lit, 100.0, rtol=1e-2)
     np.testing.assert_allclose(unlit, 100.0 * AMBIENT, rtol=1e-5)
 
@@ -54,11 +70,18 @@ def test_light_falls_from_where_it_is():
 def test_a_shadow_lies_away_from_the_light():
     ball = Capsule(vector(0, 0, 1), vector(0, 0, 1), 0.3, GREY)
     below = -LIGHT[:2] / LIGHT[2]
-    np.testing.assert_allclose(shadow_on_floor(np.stack([below, vector(0, 0), -below])[None], ball), [[SHADOW, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(
+        shadow_on_floor(np.stack([below, vector(0, 0), -below])[None], ball),
+        [[SHADOW, 0, 0]],
+        atol=1e-6,
+    )
 
 
 def test_rays_go_through_the_pixels_that_points_are_projected_to(camera: Camera):
-    """A point on a ray is seen where the ray goes. Mutations: a row too few; up for down; right for left."""
+    """A point on a ray is seen where the ray goes.
+
+    Mutations: a row too few; up for down; right for left.
+    """
     rays = cast_rays(camera, samples=1)
     assert rays.shape == (40, 60, 3)
     np.testing.assert_allclose(np.linalg.norm(rays, axis=-1), 1.0, atol=1e-6)
@@ -71,10 +94,16 @@ def test_rays_go_through_the_pixels_that_points_are_projected_to(camera: Camera)
 
 
 def test_the_window_holds_all_that_is_seen(camera: Camera):
-    """Every ray that meets a capsule is in its window, which is empty behind the camera and beside the picture."""
-    for start, end in (((0, 0, 1), (0, 0, 1)), ((-2, 1, 0.5), (1.4, -1, 1.8)), ((1.5, 0, 1), (4, 0, 1))):
+    """Every ray that meets a capsule is in its window; out of sight it is empty."""
+    for start, end in (
+        ((0, 0, 1), (0, 0, 1)),
+        ((-2, 1, 0.5), (1.4, -1, 1.8)),
+        ((1.5, 0, 1), (4, 0, 1)),
+    ):
         capsule = Capsule(vector(*start), vector(*end), 0.3, GREY)
-        is_met = np.isfinite(meet_capsule(cast_rays(camera, samples=1), camera.position, capsule)[0])
+        is_met = np.isfinite(
+            meet_capsule(cast_rays(camera, samples=1), camera.position, capsule)[0]
+        )
         outside = is_met.copy()
         outside[window_of(camera, capsule)] = False
         assert np.any(is_met)

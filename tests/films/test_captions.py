@@ -6,7 +6,10 @@ from hebbax.films.captions import write
 
 
 def test_words_are_in_their_corners():
-    """Title top left, line bottom left, alarm top right and red; the picture given stays as it is."""
+    """Title top left, line bottom left, alarm top right and red.
+
+    The picture given stays as it is.
+    """
     blank = np.full((100, 300, 3), 255, np.uint8)
     inked = np.any(write(blank, "title", "line") != 255, axis=-1)
     assert inked[:50, :150].any()

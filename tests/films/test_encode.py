@@ -26,7 +26,12 @@ def test_mp4_is_what_browsers_play(tmp_path: Path):
     write_film(tmp_path / "films" / "one.mp4", iter(pictures()), 25.0)
     decoded, facts = decode(tmp_path / "films" / "one.mp4")
     assert len(decoded) == 5
-    assert (facts["codec"], facts["pix_fmt"].partition("(")[0], facts["fps"], facts["size"]) == ("h264", "yuv420p", 25, (80, 48))
+    assert (facts["codec"], facts["pix_fmt"].partition("(")[0], facts["fps"], facts["size"]) == (
+        "h264",
+        "yuv420p",
+        25,
+        (80, 48),
+    )
     for before, after in zip(pictures(), decoded, strict=True):
         assert after.shape == before.shape
         assert np.mean(np.abs(before.astype(int) - after)) < 5

@@ -1,4 +1,7 @@
-"""A film from a run: which lifetime, which steps, and what is refused. The scene is a cart's, drawn as its step in grey."""
+"""A film from a run: which lifetime, which steps, and what is refused.
+
+The scene is a cart's, drawn as its step in grey.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -21,7 +24,10 @@ from small_task import NEVER, Cart
 
 
 class CartScene:
-    """Sees every step; a step takes a sixtieth of a second, so that a film shows every second one."""
+    """Sees every step.
+
+    A step takes a sixtieth of a second, so that a film shows every second one.
+    """
 
     step_duration = 1 / 60
 
@@ -52,19 +58,25 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> CartScene:
 
 
 def test_a_film_shows_the_lifetime_to_its_end(run: Path, scene: CartScene):
-    """Every second of its steps, in the run's folder, marked if held out. Mutations: max_steps for all; the last step lost; every step shown."""
+    """Every second of its steps, in the run's folder, marked if held out.
+
+    Mutations: max_steps for all; the last step lost; every step shown.
+    """
     assert render(run, "heavy") == run / "films" / "heavy.mp4"
     [footage] = scene.footage
     position, _ = footage.kept
     assert len(position) == len(footage.rewards) <= 13
-    # 1 - |position| / 1.2 is the cart's reward; beyond 1.2 its lifetime ends, else all 13 steps are lived.
+    # 1 - |position| / 1.2 is the cart's reward; beyond 1.2 its lifetime ends, else all 13 steps are
+    # lived.
     np.testing.assert_allclose(footage.rewards, 1 - np.abs(position) / 1.2, rtol=0, atol=1e-5)
     assert np.all(np.abs(position[:-1]) <= 1.2)
     assert len(position) == 13 or abs(position[-1]) > 1.2
     assert footage.title == "heavy (held out)"
     decoded, facts = decode(run / "films" / "heavy.mp4")
     assert facts["fps"] == 30
-    np.testing.assert_allclose([picture.mean() for picture in decoded], 15 * np.arange(0, len(position), 2), atol=4)
+    np.testing.assert_allclose(
+        [picture.mean() for picture in decoded], 15 * np.arange(0, len(position), 2), atol=4
+    )
 
 
 def test_the_seed_and_the_genome_decide_who_lives(run: Path, scene: CartScene, tmp_path: Path):
@@ -90,13 +102,20 @@ def test_a_lesion_is_lived_and_told(run: Path, scene: CartScene, tmp_path: Path)
 
 
 @pytest.mark.parametrize("broken_step", [1, 3])
-def test_what_is_not_finite_is_not_drawn(run: Path, scene: CartScene, tmp_path: Path, broken_step: int):
-    """A film ends before the step whose reward is NaN; there is none if that is the first. Mutation: a picture of NaNs."""
+def test_what_is_not_finite_is_not_drawn(
+    run: Path, scene: CartScene, tmp_path: Path, broken_step: int
+):
+    """A film ends before the step whose reward is NaN; there is none if that is the first.
+
+    Mutation: a picture of NaNs.
+    """
     result = training.load_result(run)
     config = small_config(task=Cart(broken_steps=(broken_step, NEVER, NEVER)))
     broken = dataclasses.replace(result, config=config)
     if broken_step == 1:
-        with pytest.raises(ValueError, match="the lifetime in light has no step whose reward is finite"):
+        with pytest.raises(
+            ValueError, match="the lifetime in light has no step whose reward is finite"
+        ):
             render(broken, "light", tmp_path / "a.gif", format="gif")
     else:
         render(broken, "light", tmp_path / "a.gif", format="gif")
@@ -106,16 +125,27 @@ def test_what_is_not_finite_is_not_drawn(run: Path, scene: CartScene, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"variation": "feather"}, "variation is 'feather', but must be one of the task's: light, medium, heavy"),
+        (
+            {"variation": "feather"},
+            "variation is 'feather', but must be one of the task's: light, medium, heavy",
+        ),
         ({"format": "html"}, "format is 'html', but must be mp4 or gif, or for Quadruped html"),
         ({"num_steps": 0}, "steps is 0, but must be from 1 to the 13 of a lifetime"),
         ({"num_steps": 14}, "steps is 14, but must be from 1 to the 13 of a lifetime"),
-        ({"lesion": Lesion(2, 0)}, "lesion.layer is 2, but must be one of the policy's plastic layers: 0, 1"),
-        ({"lesion": Lesion(0, 5), "num_steps": 5}, "lesion.step is 5, but must be below the 5 steps of the film"),
+        (
+            {"lesion": Lesion(2, 0)},
+            "lesion.layer is 2, but must be one of the policy's plastic layers: 0, 1",
+        ),
+        (
+            {"lesion": Lesion(0, 5), "num_steps": 5},
+            "lesion.step is 5, but must be below the 5 steps of the film",
+        ),
         ({"output": "film.gif"}, "output is film.gif, but must end in .mp4, the format"),
     ],
 )
-def test_what_cannot_be_filmed_is_refused(run: Path, scene: CartScene, options: dict[str, Any], words: str):
+def test_what_cannot_be_filmed_is_refused(
+    run: Path, scene: CartScene, options: dict[str, Any], words: str
+):
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         render(run, **{"variation": "light", **options})
     assert scene.footage == []
@@ -128,20 +158,32 @@ def test_unknown_formats_are_refused(scene: CartScene):
 
 def test_other_mistakes_are_refused(run: Path, tmp_path: Path):
     """A task of one's own, and a folder that is no run."""
-    with pytest.raises(ValueError, match="the run's task is Cart, which hebbax cannot draw; films are of Quadruped and CarRacing"):
+    with pytest.raises(
+        ValueError,
+        match="the run's task is Cart, which hebbax cannot draw; films are of Quadruped and "
+        "CarRacing",
+    ):
         render(run, "light")
     with pytest.raises(ValueError, match="is no run"):
         render(tmp_path, "light")
 
 
-def test_results_need_an_output_and_lesions_a_plastic_layer(run: Path, scene: CartScene, tmp_path: Path):
+def test_results_need_an_output_and_lesions_a_plastic_layer(
+    run: Path, scene: CartScene, tmp_path: Path
+):
     result = training.load_result(run)
     with pytest.raises(ValueError, match="output is None, but must be a file"):
         render(result, "light")
     static = small_config(policy=hebbax.Static(hidden_sizes=(3,)))
     genome = static.genome.init(jax.random.key(0), static.policy.genotype_shape(static.task))
     with pytest.raises(ValueError, match="no plastic layers"):
-        render(dataclasses.replace(result, config=static, genome=genome), "light", tmp_path / "a.gif", format="gif", lesion=Lesion(0, 0))
+        render(
+            dataclasses.replace(result, config=static, genome=genome),
+            "light",
+            tmp_path / "a.gif",
+            format="gif",
+            lesion=Lesion(0, 0),
+        )
 
 
 def test_tasks_have_their_scenes():

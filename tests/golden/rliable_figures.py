@@ -1,11 +1,15 @@
-"""What rliable makes of made-up scores, for `hebbax.statistics` to be held to: writes `rliable_figures.json` beside itself.
+"""What rliable makes of made-up scores, for `hebbax.statistics` to be held to.
 
-rliable 1.2.0 requires arch 7.2, whose import fails beside pandas 3, so that it has an environment of its own:
+Writes `rliable_figures.json` beside itself.
 
-    python3.11 -m venv /tmp/rliable && /tmp/rliable/bin/pip install rliable==1.2.0 arch==7.2.0 'pandas<3'
-    /tmp/rliable/bin/python tests/golden/rliable_figures.py
+rliable 1.2.0 requires arch 7.2, whose import fails beside pandas 3, so that it has an environment
+of its own:
 
-Its bootstrap draws from NumPy's global generator, whatever random state it is given; hence the seed there.
+    python3.11 -m venv /tmp/rliable && /tmp/rliable/bin/pip install rliable==1.2.0 arch==7.2.0
+    'pandas<3' /tmp/rliable/bin/python tests/golden/rliable_figures.py
+
+Its bootstrap draws from NumPy's global generator, whatever random state it is given; hence the seed
+there.
 """
 
 import importlib.metadata
@@ -20,7 +24,10 @@ PACKAGES = ("rliable", "arch", "pandas", "numpy", "scipy")
 
 
 def main() -> None:
-    """Makes scores of two methods in four tasks, with seven and five runs, and writes rliable's figures of them."""
+    """Writes rliable's figures of scores of two methods in four tasks.
+
+    With seven and five runs.
+    """
     random = np.random.default_rng(2108)
     base = random.normal(loc=[10.0, 14.0, 8.0, 20.0], scale=3.0, size=(7, 4)).round(1)
     other = random.normal(loc=[12.0, 14.0, 11.0, 20.5], scale=3.0, size=(5, 4)).round(1)
@@ -28,10 +35,14 @@ def main() -> None:
     np.random.seed(13264)  # noqa: NPY002
     pairs = {"pair": [other, base]}
     aggregates, aggregate_intervals = library.get_interval_estimates(
-        {"base": base, "other": other}, lambda scores: np.asarray([metrics.aggregate_iqm(scores)]), reps=RESAMPLES
+        {"base": base, "other": other},
+        lambda scores: np.asarray([metrics.aggregate_iqm(scores)]),
+        reps=RESAMPLES,
     )
     improvement, improvement_interval = library.get_interval_estimates(
-        pairs, lambda *scores: np.asarray([metrics.probability_of_improvement(*scores)]), reps=RESAMPLES
+        pairs,
+        lambda *scores: np.asarray([metrics.probability_of_improvement(*scores)]),
+        reps=RESAMPLES,
     )
     golden = {
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},

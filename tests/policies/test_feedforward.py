@@ -21,7 +21,10 @@ QUADRUPED = Shape(observation_shape=(28,), action_size=8)
 
 
 def test_the_papers_network_has_the_papers_numbers():
-    """28-128-64-8 has 12,288 synapses and five coefficients for each. Mutation: biases, or four coefficients."""
+    """28-128-64-8 has 12,288 synapses and five coefficients for each.
+
+    Mutation: biases, or four coefficients.
+    """
     static = Static().genotype_shape(QUADRUPED)
     assert [leaf.shape for leaf in static] == [(28, 128), (128, 64), (64, 8)]
     assert sum(math.prod(leaf.shape) for leaf in static) == 12_288
@@ -32,7 +35,10 @@ def test_the_papers_network_has_the_papers_numbers():
 
 
 def test_images_are_flattened():
-    """An observation of several axes enters as one row of neurons; no hidden layer is a network too."""
+    """An observation of several axes enters as one row of neurons.
+
+    No hidden layer is a network too.
+    """
     policy, shape = Static(hidden_sizes=()), Shape(observation_shape=(2, 3), action_size=2)
     assert [leaf.shape for leaf in policy.genotype_shape(shape)] == [(6, 2)]
     weights = jnp.arange(12.0).reshape(6, 2) / 100
@@ -61,15 +67,24 @@ def test_static_policy_remembers_nothing():
 
 
 def test_all_layers_learn_from_the_same_step_after_acting():
-    """Two layers of one synapse each, by hand: the action comes from the weights before learning, and so do the activations both layers learn from.
+    """Two layers of one synapse each, by hand.
 
-    Mutations: act with the learnt weights; the second layer learns from the first one's new weights; post of layer 1 is its input.
+    The action comes from the weights before learning, and so do the activations both layers learn
+    from.
+
+    Mutations: act with the learnt weights; the second layer learns from the first one's new
+        weights; post of layer 1 is its input.
     """
     policy = Hebbian(hidden_sizes=(1,))
     # w1: eta 0.5, A 1, B 2, C 3, D 4; w2: eta 0.1, A -1, B 1, C 2, D -3
-    rules = tuple(jnp.asarray(rule).reshape(5, 1, 1) for rule in ([0.5, 1.0, 2.0, 3.0, 4.0], [0.1, -1.0, 1.0, 2.0, -3.0]))
+    rules = tuple(
+        jnp.asarray(rule).reshape(5, 1, 1)
+        for rule in ([0.5, 1.0, 2.0, 3.0, 4.0], [0.1, -1.0, 1.0, 2.0, -3.0])
+    )
     genotype = HebbianGenotype(rules=rules, weights=())
-    action, learnt = policy.act(genotype, (jnp.asarray([[0.3]]), jnp.asarray([[-0.7]])), jnp.asarray([0.9]))
+    action, learnt = policy.act(
+        genotype, (jnp.asarray([[0.3]]), jnp.asarray([[-0.7]])), jnp.asarray([0.9])
+    )
 
     x, h = 0.9, np.tanh(0.27)
     y = np.tanh(-0.7 * h)
@@ -79,7 +94,10 @@ def test_all_layers_learn_from_the_same_step_after_acting():
 
 
 def test_what_is_learnt_acts_in_the_next_step():
-    """With D alone, a weight grows by eta D at each step, and actions follow. Mutation: memory returned unchanged."""
+    """With D alone, a weight grows by eta D at each step, and actions follow.
+
+    Mutation: memory returned unchanged.
+    """
     policy = Hebbian(hidden_sizes=(), has_evolved_weights=True)
     rules = jnp.asarray([0.5, 0.0, 0.0, 0.0, 0.2]).reshape(5, 1, 1)
     genotype = HebbianGenotype(rules=(rules,), weights=(jnp.asarray([[0.1]]),))
@@ -92,7 +110,10 @@ def test_what_is_learnt_acts_in_the_next_step():
 
 
 def test_bounded_weights_stay_within_one():
-    """After every update the largest magnitude of each layer is one. Mutation: bound all layers by the largest of all."""
+    """After every update the largest magnitude of each layer is one.
+
+    Mutation: bound all layers by the largest of all.
+    """
     policy = Hebbian(hidden_sizes=(3,), is_bounded=True)
     shape = Shape(observation_shape=(2,), action_size=2)
     genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 2.0), policy.genotype_shape(shape))
@@ -100,17 +121,26 @@ def test_bounded_weights_stay_within_one():
     for _ in range(3):
         _, memory = policy.act(genotype, memory, jnp.asarray([0.5, -1.0]))
         # A quotient is known to one rounding.
-        np.testing.assert_allclose([jnp.max(jnp.abs(weights)) for weights in memory], [1.0, 1.0], rtol=1.2e-7)
+        np.testing.assert_allclose(
+            [jnp.max(jnp.abs(weights)) for weights in memory], [1.0, 1.0], rtol=1.2e-7
+        )
 
 
 def test_weights_at_birth_are_uniform_and_new_in_every_lifetime():
-    """They fill [-0.1, 0.1] with a uniform's mean and deviation within five standard errors, and no two lifetimes or layers share them.
+    """They fill [-0.1, 0.1] uniformly; no two lifetimes or layers share them.
+
+    Mean and deviation within five standard errors.
 
     Mutations: a normal of deviation 0.1; the genotype's key; one key for all layers.
     """
     policy = Hebbian(hidden_sizes=(60, 60))
-    genotype = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), policy.genotype_shape(Shape((60,), 60)))
-    first, second = policy.reset(jax.random.key(2), genotype), policy.reset(jax.random.key(3), genotype)
+    genotype = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape), policy.genotype_shape(Shape((60,), 60))
+    )
+    first, second = (
+        policy.reset(jax.random.key(2), genotype),
+        policy.reset(jax.random.key(3), genotype),
+    )
     weights = np.concatenate([np.ravel(layer) for layer in first])
     assert weights.min() >= -0.1
     assert weights.max() <= 0.1
@@ -126,7 +156,10 @@ def test_weights_at_birth_are_uniform_and_new_in_every_lifetime():
 
 
 def test_evolved_weights_are_inherited():
-    """With has_evolved_weights a lifetime begins with the genotype's weights, whatever the key. Mutation: draw them nevertheless."""
+    """With has_evolved_weights a lifetime begins with the genotype's weights, whatever the key.
+
+    Mutation: draw them nevertheless.
+    """
     policy = Hebbian(hidden_sizes=(2,), has_evolved_weights=True)
     shape = policy.genotype_shape(Shape((2,), 1))
     genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.7), shape)

@@ -18,12 +18,21 @@ def genotype(policy: LSTM, seed: int = 0) -> LSTMGenotype:
 
 
 def test_recurrence_is_that_of_flax():
-    """Five steps from an empty memory. flax has one bias, the sum of ours. Mutation: gates in the order i, f, o, g."""
+    """Five steps from an empty memory. flax has one bias, the sum of ours.
+
+    Mutation: gates in the order i, f, o, g.
+    """
     shapes = [(PRE, 4 * HIDDEN), (HIDDEN, 4 * HIDDEN), (4 * HIDDEN,), (4 * HIDDEN,)]
     keys = jax.random.split(jax.random.key(0), len(shapes))
-    ours = LSTMGenotype(*(jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)), layers=())
+    ours = LSTMGenotype(
+        *(jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)), layers=()
+    )
     cell = linen.LSTMCell(features=HIDDEN)
-    gates = zip("ifgo", *(jnp.split(part, 4, axis=-1) for part in (ours.from_input, ours.from_hidden)), strict=True)
+    gates = zip(
+        "ifgo",
+        *(jnp.split(part, 4, axis=-1) for part in (ours.from_input, ours.from_hidden)),
+        strict=True,
+    )
     biases = jnp.split(ours.input_bias + ours.hidden_bias, 4)
     theirs = {}
     for (gate, from_input, from_hidden), bias in zip(gates, biases, strict=True):
@@ -53,7 +62,10 @@ def test_actions_depend_on_the_past():
 
 
 def test_the_papers_size():
-    """28 senses into an LSTM of 128 with two biases, then 64 and 8: 4 (28 + 128) 128 + 2 x 512 + 128 x 64 + 64 x 8 numbers."""
+    """28 senses into an LSTM of 128 with two biases, then 64 and 8.
+
+    4 (28 + 128) 128 + 2 x 512 + 128 x 64 + 64 x 8 numbers.
+    """
 
     class Shape:
         observation_shape = (28,)
@@ -63,7 +75,10 @@ def test_the_papers_size():
     assert sum(sizes) == 4 * (28 + 128) * 128 + 2 * 512 + 128 * 64 + 64 * 8
 
 
-@pytest.mark.parametrize(("sizes", "words"), [((), "one size or more"), ((0, 3), r"\(0, 3\), but must be .* each 1 neuron or more")])
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [((), "one size or more"), ((0, 3), r"\(0, 3\), but must be .* each 1 neuron or more")],
+)
 def test_networks_without_neurons_are_refused(sizes: tuple[int, ...], words: str):
     with pytest.raises(ValueError, match=words):
         LSTM(hidden_sizes=sizes)

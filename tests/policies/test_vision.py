@@ -1,4 +1,7 @@
-"""The eyes: flax's convolution is the oracle of what they see; what the head says is squashed after it has learnt."""
+"""The eyes: flax's convolution is the oracle of what they see.
+
+What the head says is squashed after it has learnt.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -24,20 +27,30 @@ class Picture:
 
 def filters(seed=0):
     keys = jax.random.split(jax.random.key(seed), 2)
-    return tuple(0.3 * jax.random.normal(key, shape) for key, shape in zip(keys, (FIRST, SECOND), strict=True))
+    return tuple(
+        0.3 * jax.random.normal(key, shape)
+        for key, shape in zip(keys, (FIRST, SECOND), strict=True)
+    )
 
 
 @pytest.mark.parametrize("shape", [(84, 84, 3), (33, 20, 3)])
 def test_features_are_those_of_flax(shape):
-    """Convolution, tanh and max-pooling twice, in the order of the paper. Sums of up to 150 numbers of order one.
+    """Convolution, tanh and max-pooling twice, in the order of the paper.
 
-    Mutations: a stride of 1 in the second convolution; the mean instead of the maximum; rows and columns exchanged.
+    Sums of up to 150 numbers of order one.
+
+    Mutations: a stride of 1 in the second convolution; the mean instead of the maximum; rows and
+        columns exchanged.
     """
     picture = jax.random.uniform(jax.random.key(1), shape)
     features = picture
     for kernel, stride in zip(filters(), (1, 2), strict=True):
-        layer = linen.Conv(kernel.shape[-1], kernel.shape[:2], strides=stride, padding="VALID", use_bias=False)
-        features = linen.max_pool(jnp.tanh(layer.apply({"params": {"kernel": kernel}}, features)), (2, 2), strides=(2, 2))
+        layer = linen.Conv(
+            kernel.shape[-1], kernel.shape[:2], strides=stride, padding="VALID", use_bias=False
+        )
+        features = linen.max_pool(
+            jnp.tanh(layer.apply({"params": {"kernel": kernel}}, features)), (2, 2), strides=(2, 2)
+        )
     np.testing.assert_allclose(look(filters(), picture), jnp.ravel(features), rtol=0, atol=1e-5)
 
 
@@ -57,10 +70,17 @@ def test_the_papers_size():
 
 
 @pytest.mark.parametrize(
-    "head", [Hebbian((4,), is_output_linear=True), Static((4,), is_output_linear=True), LSTM((4,), is_output_linear=True)]
+    "head",
+    [
+        Hebbian((4,), is_output_linear=True),
+        Static((4,), is_output_linear=True),
+        LSTM((4,), is_output_linear=True),
+    ],
 )
 def test_what_the_head_says_is_squashed(head):
-    """Steering is the tanh of the head's first number, gas and brake the sigmoid of the others; the head's memory is its own.
+    """Steering is the tanh of the head's first number, gas and brake the sigmoid of the others.
+
+    The head's memory is its own.
 
     Mutation: a head that squashes too gives other controls.
     """
@@ -70,7 +90,11 @@ def test_what_the_head_says_is_squashed(head):
     memory = policy.reset(jax.random.key(2), genotype)
     action, after = policy.act(genotype, memory, picture)
     said, expected = head.act(genotype.head, memory, look(genotype.filters, picture))
-    np.testing.assert_allclose(action, [np.tanh(said[0]), 1 / (1 + np.exp(-said[1])), 1 / (1 + np.exp(-said[2]))], rtol=1e-5)
+    np.testing.assert_allclose(
+        action,
+        [np.tanh(said[0]), 1 / (1 + np.exp(-said[1])), 1 / (1 + np.exp(-said[2]))],
+        rtol=1e-5,
+    )
     for one, other in zip(jax.tree.leaves(after), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
@@ -92,9 +116,13 @@ def test_what_does_not_fit_is_refused():
     for task in (Picture((28,)), Picture((84, 84, 1)), Picture((15, 84, 3))):
         with pytest.raises(ValueError, match="allowed are pictures of 16 x 16 x 3 or more"):
             Vision().genotype_shape(task)
-    with pytest.raises(ValueError, match="action has 8 numbers; allowed are steering, gas and brake"):
+    with pytest.raises(
+        ValueError, match="action has 8 numbers; allowed are steering, gas and brake"
+    ):
         Vision().genotype_shape(Picture(action_size=8))
-    with pytest.raises(ValueError, match=r"policy.head.is_output_linear is False, but must be True"):
+    with pytest.raises(
+        ValueError, match=r"policy.head.is_output_linear is False, but must be True"
+    ):
         Vision(Static())
     assert jax.eval_shape(look, filters(), jax.ShapeDtypeStruct((16, 16, 3), jnp.float32)).size > 0
     assert Features((5,)).action_size == 3

@@ -1,4 +1,7 @@
-"""The page in a browser, where there is one: nothing is said on the console, all is shown, and nothing is wider than the window."""
+"""The page in a browser, where there is one.
+
+Nothing is said on the console, all is shown, and nothing is wider than the window.
+"""
 
 import json
 import re
@@ -14,16 +17,33 @@ from hebbax.films.encode import write_film
 from hebbax.report import write_report
 from small_run import small_config
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--v=0", "--virtual-time-budget=10000"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ),
+    *(
+        "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--enable-logging=stderr",
+        "--v=0",
+        "--virtual-time-budget=10000",
+    ),
 )
 # Folded parts are opened, so that everything is laid out, and films are asked for their size.
 PROBE = """<script>
 const videos = [...document.querySelectorAll("video")];
 document.querySelectorAll("details").forEach((one) => { one.open = true; });
-const sized = videos.map((one) => one.readyState > 0 ? null : new Promise((done) => { one.onloadedmetadata = one.onerror = done; }));
+const sized = videos.map((one) => one.readyState > 0 ? null : new Promise((done) => {
+    one.onloadedmetadata = one.onerror = done;
+}));
 const loaded = [...document.images].map((one) => one.decode().catch(() => null));
 const ready = new Promise((done) => { window.onload = done; });
 Promise.all([ready, ...sized, ...loaded]).then(() => {
@@ -49,7 +69,13 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to
 def browse(page: Path, *flags: str) -> tuple[str, list[str]]:
     """The page's elements after all has been loaded, and what it said on the console."""
     flags = (*FLAGS, f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", *flags)
-    done = subprocess.run([str(BROWSER), *flags, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [str(BROWSER), *flags, page.as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
@@ -58,17 +84,30 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with long tables and a film, and the probe at its end."""
     names = ("static", "individual", "a-method-with-a-long-name")
     folder = make_sweep(
-        tmp_path_factory.mktemp("sweep"), {name: small_config() for name in names}, range(2), dict.fromkeys(names, (9.0, 5.0))
+        tmp_path_factory.mktemp("sweep"),
+        {name: small_config() for name in names},
+        range(2),
+        dict.fromkeys(names, (9.0, 5.0)),
     )
-    write_film(folder / "runs/static/light/seed-0/films/light.mp4", [np.zeros((64, 96, 3), np.uint8)] * 5, 30.0)
+    write_film(
+        folder / "runs/static/light/seed-0/films/light.mp4",
+        [np.zeros((64, 96, 3), np.uint8)] * 5,
+        30.0,
+    )
     page = write_report(folder)
     page.write_text(page.read_text().replace("</body>", f"{PROBE}</body>"))
     return page
 
 
-@pytest.mark.parametrize(("width", "scheme", "background"), [(400, 1, "rgb(255, 255, 255)"), (1600, 0, "rgb(20, 24, 29)")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "background"),
+    [(400, 1, "rgb(255, 255, 255)"), (1600, 0, "rgb(20, 24, 29)")],
+)
 def test_page_in_a_browser(page: Path, width: int, scheme: int, background: str):
-    """In a narrow light window and a wide dark one. Mutation: tables outside a container that scrolls are wider than the narrow one."""
+    """In a narrow light window and a wide dark one.
+
+    Mutation: tables outside a container that scrolls are wider than the narrow one.
+    """
     frame = page.with_name(f"frame-{width}.html")
     frame.write_text(FRAME.replace("WIDTH", str(width)))
     elements, console = browse(frame, f"--blink-settings=preferredColorScheme={scheme}")

@@ -13,13 +13,18 @@ from hebbax.report import films
 from hebbax.results import collect
 from small_run import small_config
 
-CONFIGS = {"static": small_config(policy=hebbax.Static(hidden_sizes=(3,))), "individual": small_config()}
+CONFIGS = {
+    "static": small_config(policy=hebbax.Static(hidden_sizes=(3,))),
+    "individual": small_config(),
+}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A sweep whose second method is better; of each, the runs in two folds have a checkpoint."""
-    folder = make_sweep(tmp_path, CONFIGS, range(1), {"static": (10.0, 5.0), "individual": (10.0, 9.0)})
+    folder = make_sweep(
+        tmp_path, CONFIGS, range(1), {"static": (10.0, 5.0), "individual": (10.0, 9.0)}
+    )
     for run in ("static/light", "static/heavy", "individual/light", "individual/heavy"):
         (folder / "runs" / run / "seed-0" / "checkpoints" / "4").mkdir(parents=True)
     return folder
@@ -40,7 +45,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, Lesion | None
 
 
 def test_best_method_is_filmed_first(folder: Path, asked: list[tuple[str, str, Lesion | None]]):
-    """In the variation that its run held out; then with a lesion, then the next method, then the other variations. Mutation: methods in the sweep's order."""
+    """In the variation that its run held out.
+
+    Then with a lesion, then the next method, then the other variations. Mutation: methods in the
+    sweep's order.
+    """
     results = collect(folder)
     assert films.make_films(results, 0) == []
     made = films.make_films(results, 99)
@@ -56,10 +65,18 @@ def test_best_method_is_filmed_first(folder: Path, asked: list[tuple[str, str, L
     found, left_out = films.find_films(results)
     assert left_out == []
     assert len(found) == 5
-    assert sum(film.caption.endswith("(held out), with its first plastic layer set to zero half-way") for film in found) == 1
+    assert (
+        sum(
+            film.caption.endswith("(held out), with its first plastic layer set to zero half-way")
+            for film in found
+        )
+        == 1
+    )
 
 
-def test_film_is_made_again_when_the_run_has_gone_on(folder: Path, asked: list[tuple[str, str, Lesion | None]]):
+def test_film_is_made_again_when_the_run_has_gone_on(
+    folder: Path, asked: list[tuple[str, str, Lesion | None]]
+):
     [file] = films.make_films(collect(folder), 1)
     films.make_films(collect(folder), 1)
     assert len(asked) == 1
@@ -68,7 +85,9 @@ def test_film_is_made_again_when_the_run_has_gone_on(folder: Path, asked: list[t
     assert len(asked) == 2
 
 
-def test_films_beyond_the_page_are_named(folder: Path, asked: list[tuple[str, str, Lesion | None]], monkeypatch: pytest.MonkeyPatch):
+def test_films_beyond_the_page_are_named(
+    folder: Path, asked: list[tuple[str, str, Lesion | None]], monkeypatch: pytest.MonkeyPatch
+):
     [file] = films.make_films(collect(folder), 1)
     file.write_bytes(b"longer")
     monkeypatch.setattr(films, "LARGEST", 5)

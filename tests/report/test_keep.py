@@ -12,17 +12,30 @@ from small_run import contents
 def folder(tmp_path: Path) -> Path:
     """A folder with a report."""
     folder = tmp_path / "sweep"
-    for name in ("report.html", "results.csv", "results.json", "figures/a.svg", "figures/a.png", "runs/a/checkpoints/1/data"):
+    for name in (
+        "report.html",
+        "results.csv",
+        "results.json",
+        "figures/a.svg",
+        "figures/a.png",
+        "runs/a/checkpoints/1/data",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     return folder
 
 
-def test_page_tables_and_pictures_are_copied(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """No checkpoints, no pictures of an earlier report, and no page that is too large, not even an earlier one."""
+def test_page_tables_and_pictures_are_copied(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """No checkpoints, no earlier report's pictures, and no page that is too large."""
     target = tmp_path / "kept"
     kept = ["figures/a.svg", "report.html", "results.csv", "results.json"]
-    assert sorted(str(path.relative_to(target)) for path in copy_report(folder, target)) == list(contents(target)) == kept
+    assert (
+        sorted(str(path.relative_to(target)) for path in copy_report(folder, target))
+        == list(contents(target))
+        == kept
+    )
     (folder / "figures" / "a.svg").rename(folder / "figures" / "b.svg")
     monkeypatch.setattr(keep, "LARGEST_PAGE", 3)
     copy_report(folder, target)

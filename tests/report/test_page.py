@@ -1,4 +1,7 @@
-"""Reports of made-up sweeps and of a run that has lived: all is on the page, and what is weak is said."""
+"""Reports of made-up sweeps and of a run that has lived.
+
+All is on the page, and what is weak is said.
+"""
 
 import dataclasses
 import json
@@ -13,17 +16,26 @@ from hebbax.report import write_report
 from report_page import Page, faults_of
 from small_run import small_config
 
-CONFIGS = {"static": small_config(policy=hebbax.Static(hidden_sizes=(3,))), "individual": small_config()}
+CONFIGS = {
+    "static": small_config(policy=hebbax.Static(hidden_sizes=(3,))),
+    "individual": small_config(),
+}
 LEVELS = {"static": (10.0, 5.0), "individual": (10.0, 9.0)}
 LIVED = Path("runs", "individual", "medium", "seed-0")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of which one run lived for a generation and has a film, one has not begun, one failed in a variation, and one diverged."""
+    """A sweep with runs in every state.
+
+    One lived for a generation and has a film, one has not begun, one failed in a variation, and one
+    diverged.
+    """
     folder = make_sweep(tmp_path_factory.mktemp("reports") / "a <sweep>", CONFIGS, range(2), LEVELS)
     shutil.rmtree(folder / LIVED)
-    hebbax.train(dataclasses.replace(small_config(), held_out="medium", generations=1), folder / LIVED)
+    hebbax.train(
+        dataclasses.replace(small_config(), held_out="medium", generations=1), folder / LIVED
+    )
     for name in ("mp4", "gif"):
         (folder / LIVED / "films").mkdir(exist_ok=True)
         (folder / LIVED / "films" / f"medium.{name}").write_bytes(b"no film")
@@ -33,11 +45,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"fitness_mean": -1.0, "non_finite": 1},
         {"fitness_mean": float("nan"), "non_finite": 8},
     ]
-    lines = [json.dumps(metrics | {"non_finite_genome": 3 * (number == 2)}) + "\n" for number, metrics in enumerate(diverged)]
+    lines = [
+        json.dumps(metrics | {"non_finite_genome": 3 * (number == 2)}) + "\n"
+        for number, metrics in enumerate(diverged)
+    ]
     (folder / "runs/static/medium/seed-0/metrics.jsonl").write_text("".join(lines))
     failed = folder / "runs/static/heavy/seed-0/evaluation.json"
     scores = json.loads(failed.read_text())["scores"]
-    change(failed, scores=[score | ({"mean": float("nan"), "non_finite": 20} if score["is_held_out"] else {}) for score in scores])
+    change(
+        failed,
+        scores=[
+            score | ({"mean": float("nan"), "non_finite": 20} if score["is_held_out"] else {})
+            for score in scores
+        ],
+    )
     write_report(folder)
     return folder
 
@@ -61,13 +82,19 @@ def test_page_is_whole_offline_and_for_everybody(html: str):
     ("broken", "fault"),
     [
         ('<img src="data:,">', "a picture has no words"),
-        ('<img src="https://elsewhere.org/a.png" alt="a">', "<img> leads to https://elsewhere.org/a.png"),
+        (
+            '<img src="https://elsewhere.org/a.png" alt="a">',
+            "<img> leads to https://elsewhere.org/a.png",
+        ),
         ('<a href="#nowhere">there</a>', "<a> leads to #nowhere"),
         ("<p id='a'></p><p id='a'></p>", "the id a is there twice"),
         ("<script>alert()</script>", "the page needs scripts"),
         ("<style>@import 'a.css'</style>", "the style loads something"),
         ("<table><tr><th scope='col'>a</th></tr></table>", "a table has no caption"),
-        ("<table><caption>a</caption><tr><th>a</th></tr></table>", "a heading of a table heads nothing"),
+        (
+            "<table><caption>a</caption><tr><th>a</th></tr></table>",
+            "a heading of a table heads nothing",
+        ),
         ("<video src='data:,'></video>", "a film has no words"),
         ("<p><b>a</p></b>", "</p> closes nothing"),
     ],
@@ -98,19 +125,32 @@ def test_every_table_is_on_the_page(html: str):
 def test_every_picture_and_film_is_on_the_page(folder: Path, html: str):
     """As many as in the folders, the films after the pictures; nothing plays by itself."""
     page = Page(html)
-    pictures = [element for element in page.all("img") if element.attributes["src"].startswith("data:image/svg+xml;base64,")]
-    assert len(pictures) == len(list((folder / "figures").glob("*.svg"))) == len(list((folder / "figures").glob("*.png"))) == 5
+    pictures = [
+        element
+        for element in page.all("img")
+        if element.attributes["src"].startswith("data:image/svg+xml;base64,")
+    ]
+    assert (
+        len(pictures)
+        == len(list((folder / "figures").glob("*.svg")))
+        == len(list((folder / "figures").glob("*.png")))
+        == 5
+    )
     [video] = page.all("video")
     assert video.attributes["src"] == "data:video/mp4;base64,bm8gZmlsbQ=="
     assert {"controls", "muted", "preload"} <= set(video.attributes)
     assert "autoplay" not in video.attributes
-    assert video.attributes["aria-label"] == "individual, medium held out, seed 0: medium (held out)"
+    assert (
+        video.attributes["aria-label"] == "individual, medium held out, seed 0: medium (held out)"
+    )
     assert "data:image/gif;base64,bm8gZmlsbQ==" in html
 
 
 def test_what_is_weak_is_said(html: str):
     """Mutation: labels that count scores instead of runs say 2 for the run that has not begun."""
-    [labels] = [element for element in Page(html).all("section") if element.attributes["id"] == "labels"]
+    [labels] = [
+        element for element in Page(html).all("section") if element.attributes["id"] == "labels"
+    ]
     for words in (
         "1 run of 12 has not begun.",
         "2 runs of 12 have no scores",
@@ -134,7 +174,8 @@ def test_scores_are_those_of_the_results(folder: Path, html: str):
     [mean] = [
         row["mean"]
         for row in rows
-        if (row["method"], row["fold"], row["seed"], row["kind"], row["is_held_out"]) == ("static", "medium", 1, "mode", True)
+        if (row["method"], row["fold"], row["seed"], row["kind"], row["is_held_out"])
+        == ("static", "medium", 1, "mode", True)
     ]
     lines = [row.words for row in Page(html).all("tr")]
     [line] = [line for line in lines if line.startswith("static medium 1 ")]
@@ -152,7 +193,9 @@ def test_settings_are_all_there(html: str):
     assert not any(line.startswith("genome.init_scale") for line in lines)
     listings = [summary.words for summary in page.all("summary")][-3:]
     assert listings[0] == "static: 5 runs"
-    assert listings[1].startswith("individual: 5 runs (held out and seed: light 0, light 1, medium 1,")
+    assert listings[1].startswith(
+        "individual: 5 runs (held out and seed: light 0, light 1, medium 1,"
+    )
     assert listings[2] == "individual: 1 run (held out and seed: medium 0)"
     assert json.loads(page.all("code")[0].words)["class"] == "hebbax.config:Config"
 
@@ -172,7 +215,10 @@ def test_run_by_itself_has_a_page(folder: Path, tmp_path: Path):
     shutil.copytree(folder / LIVED, run)
     html = write_report(run).read_text()
     assert faults_of(html) == []
-    assert "No scores of the genome's mode: 1 of 1 generations, not evaluated." in Page(html).all("main")[0].words
+    assert (
+        "No scores of the genome's mode: 1 of 1 generations, not evaluated."
+        in Page(html).all("main")[0].words
+    )
 
     scored = folder / "runs/individual/medium/seed-1"
     for name in ("evaluation.json", "evaluation-samples.json"):
@@ -193,7 +239,9 @@ def test_run_by_itself_has_a_page(folder: Path, tmp_path: Path):
 
 def test_bad_folders_are_refused(folder: Path, tmp_path: Path):
     """Before anything is written."""
-    with pytest.raises(ValueError, match=r"is neither a sweep nor a run: it has no sweep\.json and no config\.json"):
+    with pytest.raises(
+        ValueError, match=r"is neither a sweep nor a run: it has no sweep\.json and no config\.json"
+    ):
         write_report(tmp_path)
     with pytest.raises(ValueError, match="neither a sweep nor a run"):
         write_report(tmp_path / "nowhere")

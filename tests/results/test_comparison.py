@@ -6,20 +6,64 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hebbax.results import Results, Row, Run, generalisation_matrix, improvements, scores_by_fold, summarise
+from hebbax.results import (
+    Results,
+    Row,
+    Run,
+    generalisation_matrix,
+    improvements,
+    scores_by_fold,
+    summarise,
+)
 from hebbax.statistics import stratified_interval
 
 NAN = math.nan
 
 
-def row(method: str, fold: str, seed: int, variation: str, mean: float, kind: str = "mode", non_finite: int = 0) -> Row:
-    return Row(method, fold, seed, kind, variation, variation == fold, 10, mean, 1.0, 0.0, 1.0, non_finite, 0.0, 5, 8)
+def row(
+    method: str,
+    fold: str,
+    seed: int,
+    variation: str,
+    mean: float,
+    kind: str = "mode",
+    non_finite: int = 0,
+) -> Row:
+    return Row(
+        method,
+        fold,
+        seed,
+        kind,
+        variation,
+        variation == fold,
+        10,
+        mean,
+        1.0,
+        0.0,
+        1.0,
+        non_finite,
+        0.0,
+        5,
+        8,
+    )
 
 
 def results(scores: dict[tuple[str, str, int], tuple[float, float]]) -> Results:
-    """A sweep over the variations `x` and `y`: of each method, fold and seed the scores in both; no scores where they are left out."""
-    runs = [Run(method, fold, seed, Path()) for method in ("one", "two") for fold in ("x", "y") for seed in (0, 1)]
-    rows = [row(*run, variation, mean) for run, means in scores.items() for variation, mean in zip(("x", "y"), means, strict=True)]
+    """A sweep over the variations `x` and `y`: of each method, fold and seed the scores in both.
+
+    No scores where they are left out.
+    """
+    runs = [
+        Run(method, fold, seed, Path())
+        for method in ("one", "two")
+        for fold in ("x", "y")
+        for seed in (0, 1)
+    ]
+    rows = [
+        row(*run, variation, mean)
+        for run, means in scores.items()
+        for variation, mean in zip(("x", "y"), means, strict=True)
+    ]
     return Results(runs, rows, [])
 
 
@@ -36,7 +80,10 @@ WHOLE = {
 
 
 def test_matrix_by_hand():
-    """Each cell is a mean over the runs that held the variation out, or over those that were trained on it. Mutation: swapped, they differ."""
+    """Each cell is a mean over the runs that held the variation out, or trained on it.
+
+    Mutation: swapped, they differ.
+    """
     matrix = generalisation_matrix(results(WHOLE))
     assert (matrix.methods, matrix.variations) == (["one", "two"], ["x", "y"])
     np.testing.assert_array_equal(matrix.held_out, [[2.0, 7.0], [3.0, 3.0]])
@@ -47,8 +94,13 @@ def test_matrix_by_hand():
 
 
 def test_failed_runs_are_counted_in_the_matrix():
-    """A score that is not finite is left out of the mean and counted; where none is left there is no mean."""
-    matrix = generalisation_matrix(results(WHOLE | {("one", "x", 0): (NAN, NAN), ("one", "x", 1): (NAN, 14.0)}))
+    """A score that is not finite is left out of the mean and counted.
+
+    Where none is left there is no mean.
+    """
+    matrix = generalisation_matrix(
+        results(WHOLE | {("one", "x", 0): (NAN, NAN), ("one", "x", 1): (NAN, 14.0)})
+    )
     np.testing.assert_array_equal(matrix.held_out[0], [NAN, 7.0])
     np.testing.assert_array_equal(matrix.trained_on[0], [21.0, 14.0])
     np.testing.assert_array_equal(matrix.num_failed[0], [2, 1])
@@ -56,33 +108,60 @@ def test_failed_runs_are_counted_in_the_matrix():
 
 
 def test_summary_by_hand():
-    """Of the four held-out scores 1, 3, 5, 9 the middle two remain; the interval is that of the folds as strata."""
-    summaries = {(summary.method, summary.is_held_out): summary for summary in summarise(results(WHOLE))}
+    """Of the four held-out scores 1, 3, 5, 9 the middle two remain.
+
+    The interval is that of the folds as strata.
+    """
+    summaries = {
+        (summary.method, summary.is_held_out): summary for summary in summarise(results(WHOLE))
+    }
     assert list(summaries) == [("one", True), ("one", False), ("two", True), ("two", False)]
     held_out = summaries["one", True]
     assert held_out.iqm == 4.0
-    assert (held_out.low, held_out.high) == stratified_interval([np.asarray([1.0, 3.0]), np.asarray([5.0, 9.0])])
+    assert (held_out.low, held_out.high) == stratified_interval(
+        [np.asarray([1.0, 3.0]), np.asarray([5.0, 9.0])]
+    )
     assert summaries["one", False].iqm == (14.0 + 20.0) / 2
     assert held_out[5:] == (4, 0, 0, 0)
 
 
 def test_training_score_is_a_mean_over_variations():
-    """A run with three variations has two that it was trained on, whose mean is its score; one that failed makes the run a failed one.
+    """A run with three variations has two that it was trained on, whose mean is its score.
+
+    One that failed makes the run a failed one.
 
     Mutation: a mean over the finite ones would be 2, a score in another set of variations.
     """
-    rows = [row("one", "x", 0, "x", 9.0), row("one", "x", 0, "y", 2.0), row("one", "x", 0, "z", 4.0)]
-    rows += [row("one", "x", 1, "x", 9.0), row("one", "x", 1, "y", 2.0), row("one", "x", 1, "z", NAN, non_finite=10)]
+    rows = [
+        row("one", "x", 0, "x", 9.0),
+        row("one", "x", 0, "y", 2.0),
+        row("one", "x", 0, "z", 4.0),
+    ]
+    rows += [
+        row("one", "x", 1, "x", 9.0),
+        row("one", "x", 1, "y", 2.0),
+        row("one", "x", 1, "z", NAN, non_finite=10),
+    ]
     made = Results([Run("one", "x", seed, Path()) for seed in (0, 1)], rows, [])
     np.testing.assert_array_equal(scores_by_fold(made, "one", is_held_out=False)["x"], [3.0, NAN])
     held_out, trained_on = summarise(made)
     assert (held_out.num_runs, held_out.num_failed, held_out.non_finite) == (2, 0, 0)
-    assert (trained_on.num_runs, trained_on.num_failed, trained_on.non_finite, trained_on.iqm) == (1, 1, 10, 3.0)
+    assert (trained_on.num_runs, trained_on.num_failed, trained_on.non_finite, trained_on.iqm) == (
+        1,
+        1,
+        10,
+        3.0,
+    )
 
 
 def test_missing_runs_are_counted():
-    """Three of a method's four runs have scores: one is missing, and a fold with a single run leaves no interval. A method may have none at all."""
-    scores = {run: means for run, means in WHOLE.items() if run[0] == "one" and run != ("one", "y", 1)}
+    """Three of a method's four runs have scores.
+
+    One is missing, and a fold with a single run leaves no interval. A method may have none at all.
+    """
+    scores = {
+        run: means for run, means in WHOLE.items() if run[0] == "one" and run != ("one", "y", 1)
+    }
     one, _, two, _ = summarise(results(scores))
     assert (one.num_runs, one.num_missing, one.iqm) == (3, 1, 3.0)
     assert np.isnan([one.low, one.high]).all()
@@ -91,14 +170,21 @@ def test_missing_runs_are_counted():
 
 
 def test_kinds_are_kept_apart():
-    made = Results([Run("one", "x", 0, Path())], [row("one", "x", 0, "x", 1.0), row("one", "x", 0, "x", 7.0, kind="samples")], [])
+    made = Results(
+        [Run("one", "x", 0, Path())],
+        [row("one", "x", 0, "x", 1.0), row("one", "x", 0, "x", 7.0, kind="samples")],
+        [],
+    )
     assert summarise(made)[0].iqm == 1.0
     assert summarise(made, "samples")[0].iqm == 7.0
     assert generalisation_matrix(made, "samples").held_out == [[7.0]]
 
 
 def test_improvement_by_hand():
-    """Held out, `two` wins three of four pairs in `x`; in `y` it has one draw and three losses: (3 / 4 + 1 / 8) / 2."""
+    """Held out, `two` wins three of four pairs in `x`.
+
+    In `y` it has one draw and three losses: (3 / 4 + 1 / 8) / 2.
+    """
     [improvement] = improvements(results(WHOLE), "one")
     assert improvement[:4] == ("two", "one", True, pytest.approx((3 / 4 + 1 / 8) / 2))
     assert improvement.low <= improvement.probability <= improvement.high
@@ -112,11 +198,15 @@ def test_improvement_is_over_shared_folds():
     scores = {run: means for run, means in WHOLE.items() if run[:2] != ("two", "y")}
     [improvement] = improvements(results(scores), "one")
     assert (improvement.probability, improvement.num_folds) == (3 / 4, 1)
-    [nothing] = improvements(results({run: means for run, means in WHOLE.items() if run[0] == "one"}), "one")
+    [nothing] = improvements(
+        results({run: means for run, means in WHOLE.items() if run[0] == "one"}), "one"
+    )
     assert math.isnan(nothing.probability)
     assert nothing.num_folds == 0
 
 
 def test_unknown_reference_is_refused():
-    with pytest.raises(ValueError, match="reference is 'three', but must be one of the sweep's methods: one, two"):
+    with pytest.raises(
+        ValueError, match="reference is 'three', but must be one of the sweep's methods: one, two"
+    ):
         improvements(results(WHOLE), "three")

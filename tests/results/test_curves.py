@@ -13,8 +13,15 @@ from hebbax.statistics import stratified_interval
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    """Two folds with two runs each, of three generations; fitness is ten times the generation plus the run's number."""
-    runs = [Run("one", fold, seed, tmp_path / fold / str(seed)) for fold in ("x", "y") for seed in (0, 1)]
+    """Two folds with two runs each, of three generations.
+
+    Fitness is ten times the generation plus the run's number.
+    """
+    runs = [
+        Run("one", fold, seed, tmp_path / fold / str(seed))
+        for fold in ("x", "y")
+        for seed in (0, 1)
+    ]
     for number, run in enumerate(runs):
         run.path.mkdir(parents=True)
         write_fitness(run.path, [10.0 * generation + number for generation in range(3)])
@@ -22,11 +29,16 @@ def results(tmp_path: Path) -> Results:
 
 
 def write_fitness(path: Path, fitness: list[float | None]) -> None:
-    (path / "metrics.jsonl").write_text("".join(json.dumps({"fitness_mean": value}) + "\n" for value in fitness))
+    (path / "metrics.jsonl").write_text(
+        "".join(json.dumps({"fitness_mean": value}) + "\n" for value in fitness)
+    )
 
 
 def test_curve_is_the_interquartile_mean(results: Results):
-    """Of 0, 1, 2, 3 the middle two remain, with the interval of the folds as strata; ten more at each generation."""
+    """Of 0, 1, 2, 3 the middle two remain, with the interval of the folds as strata.
+
+    Ten more at each generation.
+    """
     [curve] = learning_curves(results)
     np.testing.assert_allclose(curve.iqm, [1.5, 11.5, 21.5])
     ends = stratified_interval([np.asarray([0.0, 1.0]), np.asarray([2.0, 3.0])], resamples=999)
@@ -37,9 +49,12 @@ def test_curve_is_the_interquartile_mean(results: Results):
 
 @pytest.mark.parametrize("missing", [float("nan"), None])
 def test_shorter_runs_are_counted(results: Results, missing: float | None):
-    """A run that came one generation far, one that failed and one that has not begun leave the others, and no interval where a fold has one run.
+    """Unfinished, failed and missing runs leave the others.
 
-    Mutations: to cut all curves to the shortest run leaves nothing here; a figure that is null in the file is no number.
+    And no interval where a fold has one run.
+
+    Mutations: to cut all curves to the shortest run leaves nothing here; a figure that is null in
+        the file is no number.
     """
     write_fitness(results.runs[0].path, [0.0])
     write_fitness(results.runs[2].path, [2.0, missing, 22.0])

@@ -35,11 +35,21 @@ SHARED = hebbax.ScoreFunction(population_size=8, is_mirrored=False)
     ],
 )
 def test_sharing_is_read_off_the_configuration(changes: dict, expected: tuple):
-    """Also behind a joint genome, whose evolved weights are no synapses of a rule. Mutation: counted as such they change rho."""
+    """Also behind a joint genome, whose evolved weights are no synapses of a rule.
+
+    Mutation: counted as such they change rho.
+    """
     assert sharing_of(small_config(**changes)) == expected
 
 
 def test_first_run_that_has_begun_speaks_for_its_method(tmp_path: Path):
-    runs = [Run(method, "heavy", seed, tmp_path / method / str(seed)) for method in ("individual", "later") for seed in (0, 1)]
+    runs = [
+        Run(method, "heavy", seed, tmp_path / method / str(seed))
+        for method in ("individual", "later")
+        for seed in (0, 1)
+    ]
     open_run(runs[1].path, small_config())
-    assert describe_methods(Results(runs, [], [])) == [Method("individual", "individual", 1.0), Method("later", "none", None)]
+    assert describe_methods(Results(runs, [], [])) == [
+        Method("individual", "individual", 1.0),
+        Method("later", "none", None),
+    ]

@@ -12,14 +12,20 @@ from small_run import small_config
 
 
 def test_files_hold_the_rows(tmp_path: Path):
-    """Numbers come back bit for bit; what is not a number is an empty cell and null; missing scores are listed.
+    """Numbers come back bit for bit; what is not a number is an empty cell and null.
+
+    Missing scores are listed.
 
     Mutation: `NaN` in the JSON is refused by other languages' readers, and by this test's.
     """
-    folder = make_sweep(tmp_path / "sweep", {"individual": small_config()}, range(2), {"individual": (10.0, 9.0)})
+    folder = make_sweep(
+        tmp_path / "sweep", {"individual": small_config()}, range(2), {"individual": (10.0, 9.0)}
+    )
     shutil.rmtree(folder / "runs" / "individual" / "light" / "seed-0")
     file = folder / "runs" / "individual" / "light" / "seed-1" / "evaluation.json"
-    change(file, scores=[score | {"std": math.nan} for score in json.loads(file.read_text())["scores"]])
+    change(
+        file, scores=[score | {"std": math.nan} for score in json.loads(file.read_text())["scores"]]
+    )
     results = write(folder)
     assert str(collect(folder)) == str(results)
 
@@ -31,7 +37,11 @@ def test_files_hold_the_rows(tmp_path: Path):
     assert len(plain["missing"]) == 2
     for row, line, entry in zip(results.rows, cells, plain["rows"], strict=True):
         assert tuple(line) == tuple(entry) == Row._fields
-        assert (line["method"], line["variation"], float(line["mean"])) == (row.method, row.variation, row.mean)
+        assert (line["method"], line["variation"], float(line["mean"])) == (
+            row.method,
+            row.variation,
+            row.mean,
+        )
         assert entry["mean"] == row.mean
         assert line["is_held_out"] == str(row.is_held_out)
         assert math.isnan(row.std) == (line["std"] == "") == (entry["std"] is None)

@@ -22,15 +22,22 @@ def steps(optimizer, gradients):
 
 
 def test_sgd_is_the_gradient_times_a_decaying_rate():
-    """Steps are -0.2 g, then -0.2 x 0.5 g: the schedule counts from 0. Mutations: no schedule; the schedule one ahead."""
+    """Steps are -0.2 g, then -0.2 x 0.5 g: the schedule counts from 0.
+
+    Mutations: no schedule; the schedule one ahead.
+    """
     updates = steps(Sgd(Schedule(0.2, decay=0.5)), GRADIENTS)
-    np.testing.assert_allclose(updates, -np.asarray([[0.2], [0.1]]) * np.asarray(GRADIENTS), rtol=1e-6)
+    np.testing.assert_allclose(
+        updates, -np.asarray([[0.2], [0.1]]) * np.asarray(GRADIENTS), rtol=1e-6
+    )
 
 
 def test_sgd_has_the_papers_rate():
     """0.2 at first, times 0.995 a generation, never below 0.001."""
     rate = Sgd().learning_rate
-    np.testing.assert_allclose([float(rate(jnp.asarray(t))) for t in (0, 1, 5000)], [0.2, 0.199, 0.001], rtol=1e-6)
+    np.testing.assert_allclose(
+        [float(rate(jnp.asarray(t))) for t in (0, 1, 5000)], [0.2, 0.199, 0.001], rtol=1e-6
+    )
 
 
 def test_momentum_repeats_a_share_of_the_last_step():
@@ -42,7 +49,10 @@ def test_momentum_repeats_a_share_of_the_last_step():
 
 @pytest.mark.usefixtures("lenient_promotion")
 def test_adam_by_its_formula():
-    """Two steps of Kingma and Ba's algorithm 1 in double precision. Mutations: b1 and b2 swapped; defaults instead of the given decays."""
+    """Two steps of Kingma and Ba's algorithm 1 in double precision.
+
+    Mutations: b1 and b2 swapped; defaults instead of the given decays.
+    """
     b1, b2 = 0.8, 0.95
     updates = steps(Adam(Schedule(0.03), b1=b1, b2=b2), GRADIENTS)
     mean = square = 0.0
@@ -55,14 +65,26 @@ def test_adam_by_its_formula():
 @pytest.mark.parametrize(
     ("optimizer", "expected"),
     [
-        (PerPart((("first", Sgd(Schedule(0.5))),), rest=Natural(Sgd(Schedule(0.1)))), (-0.5, -0.1 * 0.2**2)),
-        (PerPart((("first", Natural(Sgd(Schedule(0.5)))),), rest=Sgd(Schedule(0.1))), (-0.5 * 0.2**2, -0.1)),
-        (Natural(PerPart((("first", Sgd(Schedule(0.5))),), rest=Sgd(Schedule(0.1)))), (-0.5 * 0.2**2, -0.1 * 0.2**2)),
+        (
+            PerPart((("first", Sgd(Schedule(0.5))),), rest=Natural(Sgd(Schedule(0.1)))),
+            (-0.5, -0.1 * 0.2**2),
+        ),
+        (
+            PerPart((("first", Natural(Sgd(Schedule(0.5)))),), rest=Sgd(Schedule(0.1))),
+            (-0.5 * 0.2**2, -0.1),
+        ),
+        (
+            Natural(PerPart((("first", Sgd(Schedule(0.5))),), rest=Sgd(Schedule(0.1)))),
+            (-0.5 * 0.2**2, -0.1 * 0.2**2),
+        ),
     ],
     ids=["rest", "part", "around"],
 )
 def test_natural_scaling_reaches_its_own_parts(optimizer, expected):
-    """Steps are the learning rate times the gradient, and times std^2 where scaling is asked for. Mutation: masked parts scaled as well, or all left alone."""
+    """Steps are the learning rate times the gradient, and times std^2 where scaling is asked for.
+
+    Mutation: masked parts scaled as well, or all left alone.
+    """
     genome = NormalGenome(mean={"first": jnp.ones(2), "second": jnp.ones(3)}, std=jnp.asarray(0.2))
     learned = genome.learned()
     transformation = optimizer.build()

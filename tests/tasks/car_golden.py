@@ -1,10 +1,13 @@
 """What Box2D's CarRacing did, recorded with gym 0.17.2 and Box2D 2.3.8.
 
-`car_tracks.npz`: per seed the uniform draws (angle and radius per checkpoint), the line along the middle of the road (angle, heading, x, y), borders and
-drawn quadrilaterals; action sequences `(300, 3)`; and `lengths`, numbers of tiles of gymnasium's CarRacing-v3 for the seeds 0 to 999.
+`car_tracks.npz`: per seed the uniform draws (angle and radius per checkpoint), the line along the
+    middle of the road (angle, heading, x, y), borders and
+drawn quadrilaterals; action sequences `(300, 3)`; and `lengths`, numbers of tiles of gymnasium's
+CarRacing-v3 for the seeds 0 to 999.
 
-`car_trajectories.npz`, keys `SEED/VARIATION/ACTIONS/KEY`, row 0 after the reset and row k after action k - 1; poses and wheels at the steps `rows`, tiles
-and rewards at all. `car_frames.npz`: frames at the steps `steps`; the score at the bottom left depends on the system's font.
+`car_trajectories.npz`, keys `SEED/VARIATION/ACTIONS/KEY`, row 0 after the reset and row k after
+action k - 1; poses and wheels at the steps `rows`, tiles and rewards at all. `car_frames.npz`:
+frames at the steps `steps`; the score at the bottom left depends on the system's font.
 """
 
 import functools
@@ -30,7 +33,12 @@ VARIATIONS = {
     "f1_s+10": "slip_right",
 }
 ACTIONS = ("straight", "full_sin", "brake", "steer_only", "random_smooth")
-RUNS = [f"{seed}/{variation}/{actions}" for seed in SEEDS for variation in VARIATIONS for actions in ACTIONS]
+RUNS = [
+    f"{seed}/{variation}/{actions}"
+    for seed in SEEDS
+    for variation in VARIATIONS
+    for actions in ACTIONS
+]
 
 TASK = CarRacing(view="state", variation_set="reference", patience=None)
 
@@ -63,7 +71,10 @@ def drive_all() -> Drive:
     chosen = [run.split("/") for run in RUNS]
     road = _stack([roads[seed] for seed, _, _ in chosen])
     variation = _stack([TASK.variations[VARIATIONS[name]] for _, name, _ in chosen])
-    actions = [tracks[f"actions/{name}" + (f"/{seed}" if name == "random_smooth" else "")] for seed, _, name in chosen]
+    actions = [
+        tracks[f"actions/{name}" + (f"/{seed}" if name == "random_smooth" else "")]
+        for seed, _, name in chosen
+    ]
 
     def drive_one(road, variation, actions):
         start = start_race(road, variation)
@@ -74,11 +85,17 @@ def drive_all() -> Drive:
             # The road never changes: without it the recording is small.
             return race, (race.replace(track=None), reward, jnp.sum(touched, axis=1))
 
-        before = start.replace(track=None), jnp.zeros(()), jnp.sum(start.is_on_road[:, None], axis=1)
+        before = (
+            start.replace(track=None),
+            jnp.zeros(()),
+            jnp.sum(start.is_on_road[:, None], axis=1),
+        )
         after = jax.lax.scan(step, start, actions)[1]
         return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), before, after)
 
-    return Drive(*jax.jit(jax.vmap(drive_one))(road, variation, jnp.asarray(np.stack(actions), jnp.float32)))
+    return Drive(
+        *jax.jit(jax.vmap(drive_one))(road, variation, jnp.asarray(np.stack(actions), jnp.float32))
+    )
 
 
 def _stack(trees):

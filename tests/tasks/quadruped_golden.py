@@ -24,15 +24,25 @@ class Recording(NamedTuple):
 
 
 def load_run(file: str, run: str) -> Recording:
-    """Reads a run; Bullet's velocities of rotation are turned from the world's frame into the torso's, as all of Brax's are."""
+    """Reads a run.
+
+    Bullet's velocities of rotation are turned from the world's frame into the torso's, as all of
+    Brax's are.
+    """
     with np.load(GOLDEN / file) as arrays:
-        data = {name.removeprefix(f"{run}/"): arrays[name] for name in arrays.files if name.startswith(f"{run}/")}
+        data = {
+            name.removeprefix(f"{run}/"): arrays[name]
+            for name in arrays.files
+            if name.startswith(f"{run}/")
+        }
     x, y, z, w = data["base_orn_xyzw"].T
     spin = data["base_ang_vel"]
     conjugate = -np.stack([x, y, z], axis=1)
     across = np.cross(conjugate, spin)
     local = spin + 2 * (w[:, None] * across + np.cross(conjugate, across))
-    q = np.concatenate([data["base_pos"], np.stack([w, x, y, z], axis=1), data["joint_pos"]], axis=1)
+    q = np.concatenate(
+        [data["base_pos"], np.stack([w, x, y, z], axis=1), data["joint_pos"]], axis=1
+    )
     qd = np.concatenate([data["base_lin_vel"], local, data["joint_vel"]], axis=1)
     return Recording(Pose(q=jnp.asarray(q), qd=jnp.asarray(qd)), data)
 

@@ -12,7 +12,11 @@ from tasks.car_golden import RUNS, drive_all, load
 
 def road_of(*tiles: np.ndarray) -> Track:
     """A road of given tiles, without borders."""
-    corners = jnp.full((2, MAX_TILES, 4, 2), FAR_AWAY).at[0, : len(tiles)].set(jnp.asarray(np.stack(tiles), jnp.float32))
+    corners = (
+        jnp.full((2, MAX_TILES, 4, 2), FAR_AWAY)
+        .at[0, : len(tiles)]
+        .set(jnp.asarray(np.stack(tiles), jnp.float32))
+    )
     return Track(
         point=jnp.full((MAX_TILES, 2), FAR_AWAY),
         heading=jnp.zeros(MAX_TILES),
@@ -36,15 +40,23 @@ def wheel_at(x: float, y: float, angle: float = 0.0) -> Car:
 
 @pytest.mark.parametrize("run", RUNS)
 def test_tiles_are_the_recorded_ones(run: str):
-    """Visited tiles at every step, and the tiles under each wheel but for one step in 300, where a wheel comes to within float32's roundings of a tile."""
+    """Visited tiles at every step, and the tiles under each wheel.
+
+    But for one step in 300, where a wheel comes to within float32's roundings of a tile.
+    """
     golden, drive = load("car_trajectories.npz"), drive_all()
     index = RUNS.index(run)
     visited = jnp.sum(drive.races.is_visited[index], axis=1)
     np.testing.assert_array_equal(visited, golden[f"{run}/visited"])
-    assert np.sum(np.any(np.asarray(drive.num_tiles[index]) != golden[f"{run}/num_tiles"], axis=1)) <= 1
+    assert (
+        np.sum(np.any(np.asarray(drive.num_tiles[index]) != golden[f"{run}/num_tiles"], axis=1))
+        <= 1
+    )
 
 
-@pytest.mark.parametrize(("gap", "touches"), [(-0.1, True), (0.0, True), (0.019, True), (0.021, False), (1.0, False)])
+@pytest.mark.parametrize(
+    ("gap", "touches"), [(-0.1, True), (0.0, True), (0.019, True), (0.021, False), (1.0, False)]
+)
 def test_skins_touch(gap: float, touches: bool):
     """A wheel beside a tile touches it up to 2 cm away: each has a skin of 1 cm."""
     road = road_of(rectangle(-10.0, 10.0, 0.0, 3.0))
@@ -65,5 +77,9 @@ def test_crossing_roads_are_both_touched():
     along = [rectangle(-6.67, 6.67, 3.5 * number, 3.5 * (number + 1)) for number in range(-4, 5)]
     across = [rectangle(3.5 * number, 3.5 * (number + 1), -6.67, 6.67) for number in range(-4, 5)]
     contacts = find_contacts(wheel_at(1.0, 1.5), road_of(*along, *across))
-    touched = {int(tile) for tile, is_touched in zip(contacts.tiles, contacts.is_touched[0], strict=True) if is_touched}
+    touched = {
+        int(tile)
+        for tile, is_touched in zip(contacts.tiles, contacts.is_touched[0], strict=True)
+        if is_touched
+    }
     assert touched == {4, 9 + 4}

@@ -1,4 +1,4 @@
-"""How the car moves, against Box2D's recorded trajectories and against what can be worked out by hand."""
+"""How the car moves, against Box2D's recordings and what can be worked out by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,9 @@ TOTAL_MASS = HULL_MASS + 4 * WHEEL_MASS
 ON_ROAD = jnp.ones(4, bool)
 
 
-def variation(friction: float = 1.0, force: tuple[float, float] = (0.0, 0.0), slip: float = 0.0) -> Variation:
+def variation(
+    friction: float = 1.0, force: tuple[float, float] = (0.0, 0.0), slip: float = 0.0
+) -> Variation:
     return Variation(friction=jnp.float32(friction), force=jnp.array(force), slip=jnp.float32(slip))
 
 
@@ -53,23 +55,31 @@ def standing() -> Car:
 
 @pytest.mark.parametrize("run", RUNS)
 def test_trajectory_is_the_recorded_one(run: str):
-    """300 steps, within 1 cm and 0.001 rad, spinning cars included; float32's roundings grow to half of that.
+    """300 steps, within 1 cm and 0.001 rad, spinning cars included.
 
-    Wrong without the cap of the speed, the winding up of the joints' limits, any order of Box2D's steps, or any force.
+    Float32's roundings grow to half of that.
+
+    Wrong without the cap of the speed, the winding up of the joints' limits, any order of Box2D's
+    steps, or any force.
     """
     golden, races = load("car_trajectories.npz"), drive_all().races
     rows = golden["rows"]
     car = jax.tree.map(lambda leaf: leaf[RUNS.index(run), rows], races.car)
     np.testing.assert_allclose(car.center[:, 0], golden[f"{run}/center"], rtol=0, atol=1e-2)
     np.testing.assert_allclose(car.angle[:, 0], golden[f"{run}/angle"], rtol=0, atol=1e-3)
-    np.testing.assert_allclose(jax.vmap(joint_angles)(car), golden[f"{run}/joint"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        jax.vmap(joint_angles)(car), golden[f"{run}/joint"], rtol=0, atol=1e-4
+    )
     np.testing.assert_allclose(car.rolling, golden[f"{run}/rolling"], rtol=0, atol=1e-2)
     np.testing.assert_allclose(car.phase, golden[f"{run}/phase"], rtol=0, atol=1e-2)
     np.testing.assert_array_equal(car.is_skidding, golden[f"{run}/skid"] > 0)
 
 
 def test_push_without_grip(standing: Car):
-    """A push moves hull and wheels as one mass, and turns them as it acts on the hull's centre instead of everybody's."""
+    """A push moves hull and wheels as one mass.
+
+    It turns them, as it acts on the hull's centre instead of everybody's.
+    """
     cars = drive_for(50, standing, controls(), variation(friction=0.0, force=(3.0, 0.0)))
     momentum = HULL_MASS * cars.velocity[:, 0] + WHEEL_MASS * jnp.sum(cars.velocity[:, 1:], axis=1)
     expected = 3.0 * STEP * np.arange(1, 51)
@@ -79,7 +89,10 @@ def test_push_without_grip(standing: Car):
 
 
 def test_momentum_is_kept(standing: Car):
-    """Steering in mid-air turns the hull against the wheels; momentum and angular momentum stay as they were."""
+    """Steering in mid-air turns the hull against the wheels.
+
+    Momentum and angular momentum stay as they were.
+    """
     velocity = jnp.array([[3.0, 4.0], [1.0, 9.0], [5.0, 2.0], [0.0, 4.0], [7.0, 7.0]])
     car = standing.replace(velocity=velocity, spin=jnp.array([1.0, 20.0, -30.0, 5.0, 0.0]))
     moved = drive(car, controls(steering=0.3), ON_ROAD, variation(friction=0.0))
@@ -89,26 +102,37 @@ def test_momentum_is_kept(standing: Car):
     def momenta(velocity: jax.Array, spin: jax.Array) -> tuple[jax.Array, jax.Array]:
         arms = car.center
         orbital = arms[:, 0] * velocity[:, 1] - arms[:, 1] * velocity[:, 0]
-        return jnp.sum(masses[:, None] * velocity, axis=0), jnp.sum(masses * orbital + inertias * spin)
+        return jnp.sum(masses[:, None] * velocity, axis=0), jnp.sum(
+            masses * orbital + inertias * spin
+        )
 
-    for before, after in zip(momenta(car.velocity, car.spin), momenta(moved.velocity, moved.spin), strict=True):
+    for before, after in zip(
+        momenta(car.velocity, car.spin), momenta(moved.velocity, moved.spin), strict=True
+    ):
         np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(moved.spin[1:3] - moved.spin[0], STEERING_SPEED, rtol=1e-5)
 
 
 def test_steering_goes_beyond_its_limit_and_stays_in_the_slop(standing: Car):
-    """A joint runs at full speed until it is beyond its limit, is pulled back by Box2D's positions, and rests in their slop."""
+    """A joint runs beyond its limit, is pulled back, and rests in Box2D's slop."""
     joints = drive_for(20, standing, controls(steering=1.0), variation()).angle
     front = np.asarray(joints[:, 1] - joints[:, 0])
     steps_to_limit = int(np.ceil(STEERING_LIMIT / (STEERING_SPEED * STEP)))
-    np.testing.assert_allclose(np.diff(front)[: steps_to_limit - 2], STEERING_SPEED * STEP, atol=1e-4)
+    np.testing.assert_allclose(
+        np.diff(front)[: steps_to_limit - 2], STEERING_SPEED * STEP, atol=1e-4
+    )
     assert front.max() > STEERING_LIMIT
     assert front[-1] <= STEERING_LIMIT + ANGULAR_SLOP + 1e-4
 
 
 def test_wound_up_limit_lets_go_late(standing: Car):
-    """Held against its limit for long, a joint that is steered back a little waits; steered back a lot it comes at once."""
-    held = jax.tree.map(lambda leaf: leaf[-1], drive_for(50, standing, controls(steering=1.0), variation()))
+    """Held against its limit for long, a joint that is steered back a little waits.
+
+    Steered back a lot it comes at once.
+    """
+    held = jax.tree.map(
+        lambda leaf: leaf[-1], drive_for(50, standing, controls(steering=1.0), variation())
+    )
     before = float(joint_angles(held)[0])
     for change, waits in ((-0.002, True), (-0.2, False)):
         moved = drive(held, controls(steering=before + change), ON_ROAD, variation())
@@ -123,11 +147,20 @@ def test_speed_is_capped(standing: Car):
     np.testing.assert_allclose(moved.center[0] - fast.center[0], [0.0, 2.0], atol=1e-4)
 
 
-@pytest.mark.parametrize(("brake", "rolling"), [(0.0, 30.0), (0.5, 22.5), (0.89, 16.65), (0.9, 0.0), (1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("brake", "rolling"), [(0.0, 30.0), (0.5, 22.5), (0.89, 16.65), (0.9, 0.0), (1.0, 0.0)]
+)
 def test_brakes(brake: float, rolling: float, standing: Car):
-    """Without grip brakes take 15 rad/s times their strength in a step; from 0.9 on they block the wheels."""
+    """Without grip brakes take 15 rad/s times their strength in a step.
+
+    From 0.9 on they block the wheels.
+    """
     car = standing.replace(rolling=jnp.full(4, 30.0))
-    np.testing.assert_allclose(drive(car, controls(brake=brake), ON_ROAD, variation(friction=0.0)).rolling, rolling, rtol=1e-5)
+    np.testing.assert_allclose(
+        drive(car, controls(brake=brake), ON_ROAD, variation(friction=0.0)).rolling,
+        rolling,
+        rtol=1e-5,
+    )
 
 
 def test_gas_rises_slowly_and_falls_at_once(standing: Car):

@@ -1,4 +1,7 @@
-"""The racer as a task: what it promises to a rollout, its rewards and endings, and which configurations it refuses."""
+"""The racer as a task.
+
+What it promises to a rollout, its rewards and endings, and which configurations it refuses.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +44,11 @@ def moved(race: Race, way: jax.Array) -> Race:
 
 @pytest.mark.slow
 def test_task_conforms(task: CarRacing):
-    """Shapes, data types, vmap and determinism; operation by operation and compiled it is the same race. Mutation: another step while it is traced."""
+    """Shapes, data types, vmap and determinism.
+
+    Operation by operation and compiled it is the same race. Mutation: another step while it is
+    traced.
+    """
     testing.check_task(task)
 
 
@@ -59,7 +66,9 @@ def test_pixels_have_their_shape(size: int):
 def test_rewards_are_the_recorded_ones(run: str):
     """At every step, also those after the race was lost beyond the playfield."""
     rewards = drive_all().rewards[RUNS.index(run)]
-    np.testing.assert_allclose(rewards[1:], load("car_trajectories.npz")[f"{run}/reward"][1:], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        rewards[1:], load("car_trajectories.npz")[f"{run}/reward"][1:], rtol=1e-5, atol=1e-4
+    )
 
 
 @pytest.mark.slow
@@ -77,7 +86,9 @@ def test_races_do_not_depend_on_the_batch(task: CarRacing):
         return jax.lax.scan(advance, race, actions)[1]
 
     variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
-    together = jax.jit(jax.vmap(jax.vmap(live, (None, 0)), (0, None)))(jax.random.split(jax.random.key(3), 3), variations)
+    together = jax.jit(jax.vmap(jax.vmap(live, (None, 0)), (0, None)))(
+        jax.random.split(jax.random.key(3), 3), variations
+    )
     key = jax.random.split(jax.random.key(3), 3)[1]
     alone = live(key, task.variations["force_west"])
     np.testing.assert_allclose(together[1, 3], alone, rtol=0, atol=1e-4)
@@ -90,13 +101,18 @@ def test_no_host_callbacks(task: CarRacing):
     pixels = CarRacing()
     for each in (task, pixels):
         traced = jax.make_jaxpr(
-            lambda key, each=each: each.step(each.reset(key, each.variations["default"])[0], IDLE, each.variations["default"])
+            lambda key, each=each: each.step(
+                each.reset(key, each.variations["default"])[0], IDLE, each.variations["default"]
+            )
         )
         assert "callback" not in str(traced(jax.random.key(0)))
 
 
 def test_first_reward_pays_for_the_start(task: CarRacing, step: Callable[..., Any], start: Race):
-    """The wheels stand on two tiles; standing still then costs a tenth a step, until patience ends."""
+    """The wheels stand on two tiles.
+
+    Standing still then costs a tenth a step, until patience ends.
+    """
     variation = task.variations["default"]
     race, _, reward, done = step(start, IDLE, variation)
     np.testing.assert_allclose(reward, 2000.0 / int(race.track.length) - 0.1, rtol=1e-5)
@@ -120,7 +136,9 @@ def test_patience_is_optional(start: Race):
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_race_ends_beyond_the_playfield(side: float, axis: int, task: CarRacing, step: Callable[..., Any], start: Race):
+def test_race_ends_beyond_the_playfield(
+    side: float, axis: int, task: CarRacing, step: Callable[..., Any], start: Race
+):
     """By the place of the hull's origin, in x and y; for -100 instead of any other reward."""
     border = jnp.zeros(2).at[axis].set(side * PLAYFIELD)
     for beyond, is_lost in ((-0.5, False), (0.5, True)):
@@ -134,7 +152,9 @@ def test_race_ends_with_the_last_tile(task: CarRacing, step: Callable[..., Any],
     """When a single tile is left, and the car gets onto it."""
     is_tile = jnp.arange(MAX_TILES) < start.track.length
     here = jnp.flatnonzero(start.is_visited)[1]
-    all_but_one = start.replace(is_visited=is_tile.at[here].set(False), num_paid=start.track.length - 1)
+    all_but_one = start.replace(
+        is_visited=is_tile.at[here].set(False), num_paid=start.track.length - 1
+    )
     race, _, reward, done = step(all_but_one, IDLE, task.variations["default"])
     assert bool(done)
     np.testing.assert_allclose(reward, 1000.0 / int(race.track.length) - 0.1, rtol=1e-4)
@@ -165,7 +185,10 @@ def test_lap_ends_on_the_first_tile(share: float | None, is_end: bool, start: Ra
     ],
 )
 def test_bad_actions_are_cut(given, meant, task: CarRacing, step: Callable[..., Any], start: Race):
-    """What is too large is cut to the action's range; what is not finite moves the car as zero would. Mutation: a car without a place."""
+    """What is too large is cut to the action's range.
+
+    What is not finite moves the car as zero would. Mutation: a car without a place.
+    """
     variation = task.variations["default"]
     race, observation, _, _ = step(start, jnp.array(given), variation)
     expected, expected_observation, _, _ = step(start, jnp.array(meant), variation)
@@ -174,16 +197,21 @@ def test_bad_actions_are_cut(given, meant, task: CarRacing, step: Callable[..., 
 
 
 def test_pushes_go_west_and_east(task: CarRacing, step: Callable[..., Any], start: Race):
-    """A car that stands still is given its push times the step, which its tyres have not yet seen."""
+    """A car that stands still is given its push times the step, unseen by its tyres."""
     for name, sign in (("force_west", -1.0), ("force_east", 1.0)):
         race, _, _, _ = step(start, IDLE, task.variations[name])
         still, _, _, _ = step(start, IDLE, task.variations["default"])
         gained = race.car.velocity[0] - still.car.velocity[0]
-        np.testing.assert_allclose(gained, [sign * SIDE_FORCE * STEP / 7.302, 0.0], rtol=0.02, atol=0.02)
+        np.testing.assert_allclose(
+            gained, [sign * SIDE_FORCE * STEP / 7.302, 0.0], rtol=0.02, atol=0.02
+        )
 
 
 def test_state_view_sees_the_road_ahead(task: CarRacing, start: Race):
-    """Points seven metres apart, the first at the car, ahead of it on a straight start; at rest, its speeds are zero."""
+    """Points seven metres apart, the first at the car, ahead of it on a straight start.
+
+    At rest, its speeds are zero.
+    """
     seen = np.asarray(jax.jit(task.step)(start, IDLE, task.variations["default"])[1])
     ahead = 50.0 * seen[24:].reshape(12, 2)
     np.testing.assert_allclose(np.linalg.norm(np.diff(ahead, axis=0), axis=1), 7.0, rtol=0.05)

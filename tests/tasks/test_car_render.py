@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax.tasks.car_racing.render import PANEL, draw_frame, draw_view, resize_by_indices, resize_by_slices
+from hebbax.tasks.car_racing.render import (
+    PANEL,
+    draw_frame,
+    draw_view,
+    resize_by_indices,
+    resize_by_slices,
+)
 from hebbax.tasks.car_racing.track import pave
 from tasks.car_golden import RUNS, SEEDS, drive_all, golden_lap, load
 
@@ -21,8 +27,12 @@ def frames() -> dict[str, np.ndarray]:
     draw = jax.jit(jax.vmap(draw_frame, in_axes=(0, None, 0, 0)))
     drawn = {}
     for run in RECORDED:
-        car, is_visited = jax.tree.map(lambda leaf, run=run: leaf[RUNS.index(run), steps], (races.car, races.is_visited))
-        drawn[run] = np.asarray(draw(car, roads[run[:5]], is_visited, jnp.asarray(0.02 * (steps + 1), jnp.float32)))
+        car, is_visited = jax.tree.map(
+            lambda leaf, run=run: leaf[RUNS.index(run), steps], (races.car, races.is_visited)
+        )
+        drawn[run] = np.asarray(
+            draw(car, roads[run[:5]], is_visited, jnp.asarray(0.02 * (steps + 1), jnp.float32))
+        )
     return drawn
 
 
@@ -34,7 +44,10 @@ def is_road(frames: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("run", RECORDED)
 def test_pixels_are_the_recorded_ones(run: str, frames: dict[str, np.ndarray]):
-    """At least 99.8% of the pixels of every frame within 8 of 255; what is left lies on edges of polygons."""
+    """At least 99.8% of the pixels of every frame within 8 of 255.
+
+    What is left lies on edges of polygons.
+    """
     golden = load("car_frames.npz")[run]
     is_same = np.all(np.abs(frames[run].astype(int) - golden.astype(int)) <= 8, axis=-1)
     is_same[:, *SCORE] = True
@@ -52,10 +65,14 @@ def test_roads_are_the_recorded_ones(run: str, frames: dict[str, np.ndarray]):
 @pytest.mark.parametrize("size", [84, 96, 32, 90])
 def test_view_is_the_mean_over_areas(size: int):
     """Against a frame whose pixels were split into as many equal parts as both sizes need."""
-    races = jax.tree.map(lambda leaf: leaf[RUNS.index("seed0/f1_s0/full_sin"), 100], drive_all().races)
+    races = jax.tree.map(
+        lambda leaf: leaf[RUNS.index("seed0/f1_s0/full_sin"), 100], drive_all().races
+    )
     road, time = pave(golden_lap("seed0")), jnp.float32(2.02)
     view = jax.jit(draw_view, static_argnums=4)(races.car, road, races.is_visited, time, size)
-    frame = np.asarray(jax.jit(draw_frame)(races.car, road, races.is_visited, time), np.float64) / 255
+    frame = (
+        np.asarray(jax.jit(draw_frame)(races.car, road, races.is_visited, time), np.float64) / 255
+    )
     parts = np.lcm(size, 96)
     split = frame.repeat(parts // 96, axis=0).repeat(parts // 96, axis=1)
     each = parts // size
@@ -65,6 +82,11 @@ def test_view_is_the_mean_over_areas(size: int):
 
 @pytest.mark.parametrize("size", [96, 84, 50, 32, 24])
 def test_both_ways_to_resize_agree(size: int):
-    """Random colours; to the last digits, for the order of sums differs. Mutation: an axis' weights moved by one."""
+    """Random colours; to the last digits, for the order of sums differs.
+
+    Mutation: an axis' weights moved by one.
+    """
     frame = jax.random.randint(jax.random.key(0), (96, 96), 0, 2**24)
-    np.testing.assert_allclose(resize_by_indices(frame, size), resize_by_slices(frame, size), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        resize_by_indices(frame, size), resize_by_slices(frame, size), rtol=0, atol=1e-6
+    )

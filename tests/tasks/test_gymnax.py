@@ -30,7 +30,9 @@ def test_steps_are_the_tasks(made: tuple[Any, Any]):
     np.testing.assert_allclose(observation, expected, atol=1e-6)
     step = jax.jit(task.step)
     for number in range(30):
-        observation, state, reward, terminated, truncated, _ = env.step(jax.random.key(number), state, ACTION, params)
+        observation, state, reward, terminated, truncated, _ = env.step(
+            jax.random.key(number), state, ACTION, params
+        )
         race, expected, expected_reward, _ = step(race, ACTION, task.variations["force_west"])
         np.testing.assert_allclose(observation, expected, atol=1e-4)
         np.testing.assert_allclose(reward, expected_reward, atol=1e-4)
@@ -41,18 +43,23 @@ def test_steps_are_the_tasks(made: tuple[Any, Any]):
 
 @pytest.mark.slow
 def test_episodes_follow_each_other(made: tuple[Any, Any]):
-    """In a batch of two, one is lost beyond the playfield and one is truncated later: each starts again, on a new track."""
+    """In a batch of two, one is lost beyond the playfield and one is truncated later.
+
+    Each starts again, on a new track.
+    """
     env, params = made
     params = params.replace(max_steps_in_episode=3)
-    _, states = jax.vmap(env.reset, in_axes=(0, None))(jax.random.split(jax.random.key(0), 2), params)
+    _, states = jax.vmap(env.reset, in_axes=(0, None))(
+        jax.random.split(jax.random.key(0), 2), params
+    )
     center = states.race.car.center.at[0].add(1000.0)
     states = states.replace(race=states.race.replace(car=states.race.car.replace(center=center)))
     tracks, ends = [states.race.track.length], []
     for number in range(3):
         keys = jax.random.split(jax.random.key(10 + number), 2)
-        observation, states, reward, terminated, truncated, info = jax.vmap(env.step, in_axes=(0, 0, 0, None))(
-            keys, states, jnp.stack([ACTION, ACTION]), params
-        )
+        observation, states, reward, terminated, truncated, info = jax.vmap(
+            env.step, in_axes=(0, 0, 0, None)
+        )(keys, states, jnp.stack([ACTION, ACTION]), params)
         tracks.append(states.race.track.length)
         ends.append((terminated.tolist(), truncated.tolist(), states.time.tolist()))
         assert info["final_observation"].shape == observation.shape
@@ -84,10 +91,15 @@ def test_other_names_are_refused():
 
 @pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
 def test_actions_that_are_not_finite_are_seen(made: tuple[Any, Any], bad: float):
-    """They end the episode with a reward that is not a number. Mutation: the reward of a driver who does nothing."""
+    """They end the episode with a reward that is not a number.
+
+    Mutation: the reward of a driver who does nothing.
+    """
     env, params = made
     _, state = env.reset(jax.random.key(0), params)
-    _, state, reward, terminated, truncated, info = env.step(jax.random.key(1), state, ACTION.at[1].set(bad), params)
+    _, state, reward, terminated, truncated, info = env.step(
+        jax.random.key(1), state, ACTION.at[1].set(bad), params
+    )
     assert jnp.isnan(reward)
     assert bool(terminated)
     assert not bool(truncated)

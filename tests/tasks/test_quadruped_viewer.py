@@ -39,13 +39,26 @@ def shown(page: str) -> dict[str, Any]:
 
 
 def test_the_body_has_its_own_legs(shown: dict[str, Any]):
-    """Half the lengths of the capsules, of which lower legs are not 0.2. Mutation: the base body."""
-    halves = sorted(geom["size"][1] for geoms in shown["geoms"].values() for geom in geoms if geom["name"] == "Capsule")
-    np.testing.assert_allclose(halves, np.sqrt(2) / 2 * np.array(sorted([0.2] * 8 + list(LEGS))), atol=1e-5)
+    """Half the lengths of the capsules, of which lower legs are not 0.2.
+
+    Mutation: the base body.
+    """
+    halves = sorted(
+        geom["size"][1]
+        for geoms in shown["geoms"].values()
+        for geom in geoms
+        if geom["name"] == "Capsule"
+    )
+    np.testing.assert_allclose(
+        halves, np.sqrt(2) / 2 * np.array(sorted([0.2] * 8 + list(LEGS))), atol=1e-5
+    )
 
 
 def test_the_viewer_and_our_skeleton_agree(shown: dict[str, Any], poses: np.ndarray):
-    """Torso, hips and knees are where Brax's kinematics has them, and feet a leg's length from the knees. Mutations: legs in another order; a turned sign."""
+    """Torso, hips and knees are where Brax has them, and feet a leg's length from the knees.
+
+    Mutations: legs in another order; a turned sign.
+    """
     assert len(shown["states"]["x"]) == 2
     for q, x in zip(poses, shown["states"]["x"], strict=True):
         skeleton = place_skeleton(jnp.asarray(q), jnp.asarray(LEGS))
@@ -53,12 +66,20 @@ def test_the_viewer_and_our_skeleton_agree(shown: dict[str, Any], poses: np.ndar
         np.testing.assert_allclose(places[0], skeleton.torso, atol=1e-5)
         np.testing.assert_allclose(places[1::2], skeleton.hips, atol=1e-5)
         np.testing.assert_allclose(places[2::2], skeleton.knees, atol=1e-5)
-        np.testing.assert_allclose(jnp.linalg.norm(skeleton.feet - skeleton.knees, axis=1), np.sqrt(2) * np.array(LEGS), atol=1e-5)
+        np.testing.assert_allclose(
+            jnp.linalg.norm(skeleton.feet - skeleton.knees, axis=1),
+            np.sqrt(2) * np.array(LEGS),
+            atol=1e-5,
+        )
         # The viewer turns each lower leg's capsule, which lies along x and y of its link.
         ends = [
             place + _turn(rot, [length * sx, length * sy, 0])
             for place, rot, length, (sx, sy) in zip(
-                places[2::2], np.asarray(x["rot"])[2::2], LEGS, [(1, 1), (-1, 1), (-1, -1), (1, -1)], strict=True
+                places[2::2],
+                np.asarray(x["rot"])[2::2],
+                LEGS,
+                [(1, 1), (-1, 1), (-1, -1), (1, -1)],
+                strict=True,
             )
         ]
         np.testing.assert_allclose(ends, skeleton.feet, atol=1e-5)

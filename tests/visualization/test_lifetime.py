@@ -18,7 +18,10 @@ def result(**changes) -> Result:
 
 
 def test_weights_are_kept_until_the_end():
-    """All nine synapses of every variation, which start the same. Mutations: other weights at birth; steps after the end."""
+    """All nine synapses of every variation, which start the same.
+
+    Mutations: other weights at birth; steps after the end.
+    """
     weights = lifetime.trace_weights(result(), num_steps=6)
     assert list(weights) == ["light", "medium", "heavy"]
     first = np.stack([steps[0] for steps in weights.values()])
@@ -55,17 +58,25 @@ def test_principal_components_are_those_of_the_singular_values():
 
 def test_lines_are_drawn_for_every_variation():
     """A line with its ends for each, the held-out one dashed and named so."""
-    figure = lifetime.plot_weight_trajectories({"here": np.eye(7), "there": np.ones((1, 7))}, held_out="there")
+    figure = lifetime.plot_weight_trajectories(
+        {"here": np.eye(7), "there": np.ones((1, 7))}, held_out="there"
+    )
     [axes] = figure.axes
     lines = axes.get_lines()
     assert len(lines) == 6
     assert [line.get_linestyle() for line in lines[::3]] == ["-", "--"]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["here", "there (held out)"]  # pyright: ignore[reportOptionalMemberAccess]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "here",
+        "there (held out)",
+    ]  # pyright: ignore[reportOptionalMemberAccess]
     figure.canvas.draw()
 
 
 def test_recovery_compares_the_same_lifetimes():
-    """Without and with the lesion they are the same until it happens, and the layer is smaller then. Mutations: other keys; the halves swapped."""
+    """Until the lesion they are the same, and the layer is smaller then.
+
+    Mutations: other keys; the halves swapped.
+    """
     lesion = Lesion(layer=0, step=3)
     recovery = lifetime.trace_recovery(result(), "light", lesion, lifetimes=4, num_steps=6)
     assert recovery.rewards.shape == recovery.norms.shape == (2, 4, 6)
@@ -82,21 +93,29 @@ def test_recovery_compares_the_same_lifetimes():
 
 
 def test_what_cannot_be_injured_is_refused():
-    with pytest.raises(ValueError, match="variation is 'feather', but must be one of the task's: light, medium, heavy"):
+    with pytest.raises(
+        ValueError,
+        match="variation is 'feather', but must be one of the task's: light, medium, heavy",
+    ):
         lifetime.trace_recovery(result(), "feather", Lesion(0, 0))
     with pytest.raises(ValueError, match=r"lesion\.layer is 5"):
         lifetime.trace_recovery(result(), "light", Lesion(5, 0), lifetimes=2)
 
 
 def test_running_means_are_of_what_there_is():
-    np.testing.assert_allclose(lifetime.running_mean(np.array([[2.0, 4.0, 6.0, 8.0]]), 2), [[2, 3, 5, 7]])
+    np.testing.assert_allclose(
+        lifetime.running_mean(np.array([[2.0, 4.0, 6.0, 8.0]]), 2), [[2, 3, 5, 7]]
+    )
     np.testing.assert_allclose(lifetime.running_mean(np.array([2.0, 4.0]), 5), [2, 3])
 
 
 def test_intervals_cover_what_they_should():
-    """Of 400 means of 20 normal numbers, the 95% interval holds the true one in 0.93: a little less than 0.95, as percentile intervals of few values do.
+    """Of 400 means of 20 normal numbers, the 95% interval holds the true one in 0.93.
 
-    Four standard errors of 400 draws are 0.05. Mutation: the interval of single values holds it always, a standard error's width in 0.68.
+    A little less than 0.95, as percentile intervals of few values do.
+
+    Four standard errors of 400 draws are 0.05. Mutation: the interval of single values holds it
+    always, a standard error's width in 0.68.
     """
     low, high = lifetime.mean_interval(np.random.default_rng(1).normal(size=(20, 400)))
     assert abs(np.mean((low < 0) & (high > 0)) - 0.93) < 0.05

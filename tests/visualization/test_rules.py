@@ -26,7 +26,10 @@ def genome_of(specification, policy=POLICY):
 
 
 def test_individual_rules_are_those_of_the_synapses():
-    """Layer by layer, each by rows. Mutation: a reshape without the transpose mixes coefficients."""
+    """Layer by layer, each by rows.
+
+    Mutation: a reshape without the transpose mixes coefficients.
+    """
     genome = genome_of(Normal())
     rules = rules_of(genome)
     first, second = genome.mode().rules
@@ -38,18 +41,30 @@ def test_individual_rules_are_those_of_the_synapses():
 
 
 def test_shared_rules_are_used_as_their_probabilities_say():
-    """Three synapses in four decided for the first rule; the others are torn between the last two: entropy log 2."""
+    """Three synapses in four decided for the first rule.
+
+    The others are torn between the last two: entropy log 2.
+    """
     genome = genome_of(SharedRules(num_rules=3))
-    logits = jnp.where((jnp.arange(9) < 6)[:, None], jnp.asarray([200.0, 0.0, 0.0]), jnp.asarray([-200.0, 0.0, 0.0]))
+    logits = jnp.where(
+        (jnp.arange(9) < 6)[:, None],
+        jnp.asarray([200.0, 0.0, 0.0]),
+        jnp.asarray([-200.0, 0.0, 0.0]),
+    )
     assert isinstance(genome, SharedRulesGenome)
     rules = rules_of(genome.replace(logits=logits))
     np.testing.assert_array_equal(rules.coefficients, genome.rules)
     np.testing.assert_allclose(rules.use, [6 / 9, 1.5 / 9, 1.5 / 9], rtol=1e-6)
-    np.testing.assert_allclose(rules.entropies, [0.0] * 6 + [math.log(2)] * 3, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(
+        rules.entropies, [0.0] * 6 + [math.log(2)] * 3, rtol=1e-6, atol=1e-12
+    )
 
 
 def test_fixed_rules_are_counted():
-    """A rule that nobody uses has its place. Mutation: counts without a length have no place for the last one."""
+    """A rule that nobody uses has its place.
+
+    Mutation: counts without a length have no place for the last one.
+    """
     genome = genome_of(FixedRules(num_rules=3))
     assert isinstance(genome, FixedRulesGenome)
     rules = rules_of(genome.replace(assignment=jnp.asarray([0.0] * 6 + [1.0] * 3)))
@@ -59,10 +74,15 @@ def test_fixed_rules_are_counted():
 
 @pytest.mark.parametrize("specification", [SharedRules(num_rules=2), Normal()])
 def test_rules_are_found_in_a_joint_genome(specification):
-    """Beside evolved weights, wherever they stand. Mutation: the first part, whatever it is, has no rules."""
+    """Beside evolved weights, wherever they stand.
+
+    Mutation: the first part, whatever it is, has no rules.
+    """
     policy = dataclasses.replace(POLICY, has_evolved_weights=True)
     joint = genome_of(Joint((("weights", Normal()), ("rules", specification))), policy)
-    np.testing.assert_array_equal(rules_of(joint).coefficients, rules_of(joint.parts["rules"]).coefficients)
+    np.testing.assert_array_equal(
+        rules_of(joint).coefficients, rules_of(joint.parts["rules"]).coefficients
+    )
 
 
 def test_genome_without_rules_is_refused():
@@ -77,14 +97,25 @@ def test_weight_changes_are_those_of_plasticity():
     assert changes.shape == (4, ACTIVATIONS.size, ACTIVATIONS.size)
     pre, post = jnp.asarray(ACTIVATIONS, jnp.float32), jnp.asarray(ACTIVATIONS, jnp.float32)
     for rule, change in zip(coefficients, changes, strict=True):
-        everywhere = jnp.broadcast_to(jnp.asarray(rule, jnp.float32)[:, None, None], (5, *change.shape))
-        np.testing.assert_allclose(change, update_weights(jnp.zeros(change.shape), everywhere, pre, post), rtol=1e-5, atol=1e-6)
+        everywhere = jnp.broadcast_to(
+            jnp.asarray(rule, jnp.float32)[:, None, None], (5, *change.shape)
+        )
+        np.testing.assert_allclose(
+            change,
+            update_weights(jnp.zeros(change.shape), everywhere, pre, post),
+            rtol=1e-5,
+            atol=1e-6,
+        )
 
 
 def rules_with(num_rules: int, *, has_choice: bool) -> Rules:
     random = np.random.default_rng(0)
     use = random.dirichlet(np.ones(num_rules)) if has_choice else np.full(num_rules, 1 / num_rules)
-    return Rules(random.normal(size=(num_rules, 5)), use, random.uniform(0, math.log(max(num_rules, 2)), 50) if has_choice else None)
+    return Rules(
+        random.normal(size=(num_rules, 5)),
+        use,
+        random.uniform(0, math.log(max(num_rules, 2)), 50) if has_choice else None,
+    )
 
 
 def test_few_rules_have_a_panel_each():
@@ -93,7 +124,11 @@ def test_few_rules_have_a_panel_each():
     titles = [axes.get_title(loc="left") for axes in draw_weight_changes(rules).axes[:3]]
     assert titles == ["rule 2: 50% of use", "rule 3: 30% of use", "rule 1: 20% of use"]
     figure = draw_weight_changes(rules_with(40, has_choice=True), "many")
-    assert [axes.get_title(loc="left") for axes in figure.axes[:3]] == ["10% quantile", "median", "90% quantile"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:3]] == [
+        "10% quantile",
+        "median",
+        "90% quantile",
+    ]
     figure.draw_without_rendering()
 
 
@@ -102,19 +137,35 @@ def test_few_rules_have_a_panel_each():
     [
         (1, True, ["coefficients"]),
         (2, True, ["use of the rules", "entropy of the assignment", "coefficients"]),
-        (30, True, ["use of the rules", "entropy of the assignment", "principal components", "coefficients"]),
+        (
+            30,
+            True,
+            [
+                "use of the rules",
+                "entropy of the assignment",
+                "principal components",
+                "coefficients",
+            ],
+        ),
         (30, False, ["principal components", "coefficients"]),
         (2000, False, ["principal components", "coefficients"]),
     ],
 )
-def test_panels_are_those_with_something_to_see(num_rules: int, has_choice: bool, expected: list[str]):
+def test_panels_are_those_with_something_to_see(
+    num_rules: int, has_choice: bool, expected: list[str]
+):
     figure = draw_rule_use(rules_with(num_rules, has_choice=has_choice), "rules")
-    assert [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")] == expected
+    assert [
+        axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")
+    ] == expected
     figure.draw_without_rendering()
 
 
 def test_principal_components_by_hand():
-    """Rules on a line vary in that direction alone; a rule that nobody uses does not turn it. Mutation: without the use as weights it does."""
+    """Rules on a line vary in that direction alone; a rule that nobody uses does not turn it.
+
+    Mutation: without the use as weights it does.
+    """
     rules = np.asarray([[-2.0, 0, 0, 0, 0], [2, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 50, 0]])
     points, shares = _principal_components(rules, np.asarray([0.4, 0.4, 0.2, 0.0]))
     # Weighted variances: 0.8 x 4 along the first coefficient, 0.2 x 0.8 along the fourth.

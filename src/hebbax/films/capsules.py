@@ -1,4 +1,7 @@
-"""Capsules, of which bodies are made: rays meet them, a light shades them, and they throw shadows on the floor."""
+"""Capsules, of which bodies are made.
+
+Rays meet them, a light shades them, and they throw shadows on the floor.
+"""
 
 from typing import NamedTuple
 
@@ -7,7 +10,8 @@ from jaxtyping import Float32
 
 from hebbax.films.camera import FOCAL, Camera, project
 
-LIGHT = np.array([-0.29, -0.48, 0.83], np.float32)  # The direction towards the light, of length one.
+# The direction towards the light, of length one.
+LIGHT = np.array([-0.29, -0.48, 0.83], np.float32)
 AMBIENT = 0.5  # Share of a colour that shows where no light falls.
 SHADOW = 0.3  # Share of the floor's brightness that a shadow takes.
 SOFTNESS = 0.04  # m, width of a shadow's edge.
@@ -29,24 +33,30 @@ class Capsule(NamedTuple):
 
 
 def window_of(camera: Camera, capsule: Capsule) -> tuple[slice, slice]:
-    """The rows and columns of the picture that a capsule can cover, empty where it is out of sight."""
+    """The rows and columns of the picture that a capsule can cover; empty out of sight."""
     places, depth = project(camera, np.stack([capsule.start, capsule.end]))
     if np.min(depth) <= 2 * capsule.radius:
         return slice(0, 0), slice(0, 0)
-    # A ball looks wider the farther it is from the middle of the picture: twice its radius is more than enough.
+    # A ball looks wider the farther it is from the middle of the picture: twice its radius is more
+    # than enough.
     margin = 2 * FOCAL * camera.width * capsule.radius / np.min(depth)
     low, high = np.floor(places.min(axis=0) - margin), np.ceil(places.max(axis=0) + margin)
-    (left, right), (top, bottom) = ((max(int(a), 0), max(int(b), 0)) for a, b in zip(low, high, strict=True))
+    (left, right), (top, bottom) = (
+        (max(int(a), 0), max(int(b), 0)) for a, b in zip(low, high, strict=True)
+    )
     return slice(top, min(bottom, camera.height)), slice(left, min(right, camera.width))
 
 
 def meet_capsule(
     rays: Float32[np.ndarray, "rows columns 3"], origin: Float32[np.ndarray, "3"], capsule: Capsule
 ) -> tuple[Float32[np.ndarray, "rows columns"], Float32[np.ndarray, "rows columns"]]:
-    """Returns at what distance rays meet a capsule, infinite for those that miss it, and the point of its axis that is nearest there, as a share.
+    """Returns at what distance rays meet a capsule, infinite for those that miss it.
 
-    A ray enters a capsule where it enters one of the balls that make it up: the one around that point of the axis which is nearest to where the ray
-    enters the endless cylinder, kept between the ends.
+    Also the point of its axis that is nearest there, as a share.
+
+    A ray enters a capsule where it enters one of the balls that make it up: the one around that
+    point of the axis which is nearest to where the ray enters the endless cylinder, kept between
+    the ends.
     """
     axis, start = capsule.end - capsule.start, origin - capsule.start
     axis_2, start_2, start_axis = float(axis @ axis), float(start @ start), float(start @ axis)
@@ -67,8 +77,13 @@ def meet_capsule(
 def shade(
     points: Float32[np.ndarray, "pixels 3"], share: Float32[np.ndarray, " pixels"], capsule: Capsule
 ) -> Float32[np.ndarray, "pixels 3"]:
-    """Returns the colour under the light of points on a capsule's surface, each on the ball at its share of the axis."""
-    normal = (points - capsule.start - share[:, None] * (capsule.end - capsule.start)) / capsule.radius
+    """Returns the colour, under the light, of points on a capsule's surface.
+
+    Each is on the ball at its share of the axis.
+    """
+    normal = (
+        points - capsule.start - share[:, None] * (capsule.end - capsule.start)
+    ) / capsule.radius
     brightness = AMBIENT + (1 - AMBIENT) * np.maximum(normal @ LIGHT, 0)
     return brightness[:, None] * np.array(capsule.colour, np.float32)
 
@@ -79,7 +94,9 @@ def flatten(capsule: Capsule) -> Capsule:
     return capsule._replace(start=start, end=end)
 
 
-def shadow_on_floor(points: Float32[np.ndarray, "rows columns 2"], capsule: Capsule) -> Float32[np.ndarray, "rows columns"]:
+def shadow_on_floor(
+    points: Float32[np.ndarray, "rows columns 2"], capsule: Capsule
+) -> Float32[np.ndarray, "rows columns"]:
     """Returns which share of the light a capsule takes from points of the floor."""
     flat = flatten(capsule)
     axis = flat.end - flat.start

@@ -1,4 +1,7 @@
-"""A checkerboard that fades into the distance, with squares of a metre: the scale and the speed of what walks on it."""
+"""A checkerboard that fades into the distance, with squares of a metre.
+
+The scale and the speed of what walks on it.
+"""
 
 from typing import NamedTuple
 
@@ -8,7 +11,10 @@ from jaxtyping import Float32
 from hebbax.films.camera import Camera, cast_rays
 
 SKY = np.array([250, 251, 253], np.float32)
-LIGHT_SQUARE, DARK_SQUARE = np.array([240, 243, 246], np.float32), np.array([212, 220, 228], np.float32)
+LIGHT_SQUARE, DARK_SQUARE = (
+    np.array([240, 243, 246], np.float32),
+    np.array([212, 220, 228], np.float32),
+)
 SIGHT = 14.0  # m, at which the floor has faded to a third.
 
 
@@ -33,18 +39,27 @@ def lay_floor(camera: Camera) -> Floor:
     points = rays[..., :2] * distance[..., None]
     along_rows, along_columns = np.gradient(points, axis=(0, 1))
     spread = np.maximum(np.abs(along_rows), np.abs(along_columns)) + 1e-6
-    return Floor(points, spread.astype(np.float32), np.exp(-((distance / SIGHT) ** 2)).astype(np.float32))
+    return Floor(
+        points, spread.astype(np.float32), np.exp(-((distance / SIGHT) ** 2)).astype(np.float32)
+    )
 
 
 def draw_floor(floor: Floor, camera: Camera) -> Float32[np.ndarray, "rows columns 3"]:
     """Draws the floor, each pixel the mean colour of what it covers."""
     stripes = _mean_stripes(floor.points + camera.position[:2], floor.spread)
     share = floor.clarity * (0.5 - 0.5 * stripes[..., 0] * stripes[..., 1])
-    return SKY + floor.clarity[..., None] * (LIGHT_SQUARE - SKY) + share[..., None] * (DARK_SQUARE - LIGHT_SQUARE)
+    return (
+        SKY
+        + floor.clarity[..., None] * (LIGHT_SQUARE - SKY)
+        + share[..., None] * (DARK_SQUARE - LIGHT_SQUARE)
+    )
 
 
 def _mean_stripes(places: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """The mean over an interval of stripes that are 1 and -1 in turn, a metre wide: the difference of their integral, a zigzag, at its ends."""
+    """The mean over an interval of stripes that are 1 and -1 in turn, a metre wide.
+
+    The difference of their integral, a zigzag, at its ends.
+    """
     halves, quarter = places / 2, spread / 4
     ends = (end - np.floor(end) for end in (halves - quarter, halves + quarter))
     return 2 * np.subtract(*(np.abs(end - 0.5) for end in ends)) / spread

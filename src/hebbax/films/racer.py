@@ -35,7 +35,10 @@ class RacerScene:
         return STEP
 
     def keep(self, life: Life) -> tuple[UInt8[Array, "rows columns 3"], ...]:
-        """The frame, and the policy's view if it has one; drawn within the lifetime, for they are smaller than what they are drawn from."""
+        """The frame, and the policy's view if it has one.
+
+        Drawn within the lifetime, for they are smaller than what they are drawn from.
+        """
         frame = self.task.frame(life.state)
         if self.task.view == "state":
             return (frame,)
@@ -51,7 +54,9 @@ class RacerScene:
 
     def _arrange(self, pictures: list[Any]) -> Picture:
         """Puts pictures beside each other on paper, centred, with room for words."""
-        large = [np.kron(picture, np.ones((self.scale, self.scale, 1), np.uint8)) for picture in pictures]
+        large = [
+            np.kron(picture, np.ones((self.scale, self.scale, 1), np.uint8)) for picture in pictures
+        ]
         height = max(picture.shape[0] for picture in large)
         width = sum(picture.shape[1] + GAP for picture in large) + GAP
         paper = np.full((height + height % 2 + 2 * WORDS, width + width % 2, 3), PAPER, np.uint8)

@@ -29,27 +29,47 @@ def set_stage(camera: Camera) -> Stage:
     return Stage(lay_floor(camera), cast_rays(camera, SAMPLES))
 
 
-def draw(stage: Stage, camera: Camera, capsules: Sequence[Capsule]) -> UInt8[np.ndarray, "rows columns 3"]:
+def draw(
+    stage: Stage, camera: Camera, capsules: Sequence[Capsule]
+) -> UInt8[np.ndarray, "rows columns 3"]:
     """Draws capsules on the floor: what is nearer hides what is farther."""
     picture = draw_floor(stage.floor, camera)
     picture *= 1 - _cast_shadows(stage.floor, camera, capsules)[..., None]
     rows, columns = _join([window_of(camera, capsule) for capsule in capsules])
     fine = np.repeat(np.repeat(picture[rows, columns], SAMPLES, axis=0), SAMPLES, axis=1)
     _draw_bodies(fine, stage.rays, camera, capsules, (rows.start, columns.start))
-    picture[rows, columns] = sum(fine[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES)) / SAMPLES**2
+    picture[rows, columns] = (
+        sum(fine[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES))
+        / SAMPLES**2
+    )
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
-def _cast_shadows(floor: Floor, camera: Camera, capsules: Sequence[Capsule]) -> Float32[np.ndarray, "rows columns"]:
-    """Which share of the light the capsules take from each pixel of the floor; their shadows do not add up."""
+def _cast_shadows(
+    floor: Floor, camera: Camera, capsules: Sequence[Capsule]
+) -> Float32[np.ndarray, "rows columns"]:
+    """Which share of the light the capsules take from each pixel of the floor.
+
+    Their shadows do not add up.
+    """
     dark = np.zeros((camera.height, camera.width), np.float32)
     for capsule in capsules:
         window = window_of(camera, flatten(capsule))
-        np.maximum(dark[window], shadow_on_floor(floor.points[window] + camera.position[:2], capsule), out=dark[window])
+        np.maximum(
+            dark[window],
+            shadow_on_floor(floor.points[window] + camera.position[:2], capsule),
+            out=dark[window],
+        )
     return dark
 
 
-def _draw_bodies(fine: np.ndarray, rays: np.ndarray, camera: Camera, capsules: Sequence[Capsule], corner: tuple[int, int]) -> None:
+def _draw_bodies(
+    fine: np.ndarray,
+    rays: np.ndarray,
+    camera: Camera,
+    capsules: Sequence[Capsule],
+    corner: tuple[int, int],
+) -> None:
     """Draws capsules into a window of samples whose first pixel is the corner."""
     nearest = np.full(fine.shape[:2], np.inf, np.float32)
     for capsule in capsules:
@@ -78,5 +98,8 @@ def _join(windows: Sequence[tuple[slice, slice]]) -> tuple[slice, slice]:
     seen = [window for window in windows if not _is_empty(window)]
     if not seen:
         return slice(0, 0), slice(0, 0)
-    rows, columns = (slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in zip(*seen, strict=True))
+    rows, columns = (
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*seen, strict=True)
+    )
     return rows, columns

@@ -10,11 +10,15 @@ from hebbax.types import Genotype, PRNGKey
 
 
 class Genome(Protocol):
-    """A distribution over genotypes, `p(z | theta)`, as a pytree whose leaves are theta. It is what evolution improves.
+    """A distribution over genotypes, `p(z | theta)`, as a pytree whose leaves are theta.
 
-    Four more functions are used where a genome has them: `learned()`, the genome with None in place of every leaf that no optimiser may move, where these are
-    others than integers; `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population; `describe()`, figures for the log by
-    name; `natural_gradient(gradient)`, which `Natural` steps along.
+    It is what evolution improves.
+
+    Four more functions are used where a genome has them: `learned()`, the genome with None in place
+    of every leaf that no optimiser may move, where these are others than integers;
+    `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population;
+    `describe()`, figures for the log by name; `natural_gradient(gradient)`, which `Natural` steps
+    along.
     """
 
     def sample(self, key: PRNGKey) -> Genotype:
@@ -30,7 +34,10 @@ class Genome(Protocol):
         ...
 
     def mirror(self, genotype: Genotype) -> Genotype:
-        """The equally probable genotype on the other side of the mode. Only symmetric distributions have it."""
+        """The equally probable genotype on the other side of the mode.
+
+        Only symmetric distributions have it.
+        """
         ...
 
     def with_std(self, std: Float[Array, ""]) -> Self:
@@ -46,15 +53,25 @@ class GenomeSpec(Protocol):
 
         Args:
             key: for the initial parameters.
-            genotype_shape: a pytree of `jax.ShapeDtypeStruct`, as `Policy.genotype_shape` returns it.
+            genotype_shape: a pytree of `jax.ShapeDtypeStruct`, as `Policy.genotype_shape` returns
+                it.
         """
         ...
 
 
 def learned_of(genome: Genome) -> PyTree:
-    """The genome with None in place of every leaf that is not learned: all that an optimiser sees of it."""
+    """The genome with None in place of every leaf that is not learned.
+
+    All that an optimiser sees of it.
+    """
     own = getattr(genome, "learned", None)
-    return own() if own else jax.tree.map(lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else None, genome)
+    return (
+        own()
+        if own
+        else jax.tree.map(
+            lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else None, genome
+        )
+    )
 
 
 def with_learned(genome: Genome, learned: PyTree) -> Genome:

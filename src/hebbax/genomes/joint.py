@@ -1,4 +1,4 @@
-"""Different genomes for different parts of a genotype, such as shared rules beside evolved weights."""
+"""Different genomes for parts of a genotype, such as shared rules beside evolved weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -29,17 +29,29 @@ class JointGenome(Struct):
     def sample(self, key: PRNGKey) -> Genotype:
         """Draws every part. The key is consumed."""
         keys = jax.random.split(key, len(self.parts))
-        return self.kind(**{name: part.sample(part_key) for (name, part), part_key in zip(self.parts.items(), keys, strict=True)})
+        return self.kind(
+            **{
+                name: part.sample(part_key)
+                for (name, part), part_key in zip(self.parts.items(), keys, strict=True)
+            }
+        )
 
     def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
         """The sum of the parts' log-densities."""
-        return sum((part.log_prob(getattr(genotype, name)) for name, part in self.parts.items()), start=jnp.zeros((), jnp.float32))
+        return sum(
+            (part.log_prob(getattr(genotype, name)) for name, part in self.parts.items()),
+            start=jnp.zeros((), jnp.float32),
+        )
 
     def log_probs(self, genotypes: Genotype) -> Float[Array, " population"]:
         """The sums of the parts' log-densities, for a population."""
         fields = {name: getattr(genotypes, name) for name in self.parts}
         # A field may be empty, such as the weights at birth of a policy that draws them.
-        each = [log_probs_of(part, fields[name]) for name, part in self.parts.items() if jax.tree.leaves(fields[name])]
+        each = [
+            log_probs_of(part, fields[name])
+            for name, part in self.parts.items()
+            if jax.tree.leaves(fields[name])
+        ]
         return jnp.sum(jnp.stack(each), axis=0)
 
     def mode(self) -> Genotype:
@@ -48,7 +60,9 @@ class JointGenome(Struct):
 
     def mirror(self, genotype: Genotype) -> Genotype:
         """Mirrors every part; refused where one of them has no mirror image."""
-        return self.kind(**{name: part.mirror(getattr(genotype, name)) for name, part in self.parts.items()})
+        return self.kind(
+            **{name: part.mirror(getattr(genotype, name)) for name, part in self.parts.items()}
+        )
 
     def with_std(self, std: Float[Array, ""]) -> "JointGenome":
         """The same with another scale of search noise in every part."""
@@ -60,40 +74,74 @@ class JointGenome(Struct):
 
     def describe(self) -> dict[str, Array]:
         """The parts' figures; an equal name counts once, for the last part that has it."""
-        return {figure: value for part in self.parts.values() for figure, value in _figures(part).items()}
+        return {
+            figure: value
+            for part in self.parts.values()
+            for figure, value in _figures(part).items()
+        }
 
     def natural_gradient(self, gradient: "JointGenome") -> "JointGenome":
         """Every part's own."""
-        return self.replace(parts={name: part.natural_gradient(gradient.parts[name]) for name, part in self.parts.items()})
+        return self.replace(
+            parts={
+                name: part.natural_gradient(gradient.parts[name])
+                for name, part in self.parts.items()
+            }
+        )
 
 
 @final
 @dataclasses.dataclass(frozen=True)
 class Joint:
-    """A genome for each field of a genotype: pairs of a field's name and the specification of its genome."""
+    """A genome for each field of a genotype.
+
+    Pairs of a field's name and the specification of its genome.
+    """
 
     parts: tuple[tuple[str, GenomeSpec], ...]
-    """Such as (("rules", SharedRules(rho=128)), ("weights", Normal())) for a plastic policy with evolved weights."""
+    """The parts by name and their genomes.
+
+    Such as (("rules", SharedRules(rho=128)), ("weights", Normal())) for a plastic policy with
+    evolved weights.
+    """
 
     def __post_init__(self) -> None:
         """Refuses what names no genomes."""
-        checks.settle(self, "genome.", parts=checks.named(checks.having("init", example="Normal()"), '(("filters", Normal()),)'))
+        checks.settle(
+            self,
+            "genome.",
+            parts=checks.named(
+                checks.having("init", example="Normal()"), '(("filters", Normal()),)'
+            ),
+        )
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> JointGenome:
         """Makes the parts' first genomes. The key is consumed."""
         shapes = _fields(genotype_shape)
         specifications = dict(self.parts)
         if set(specifications) != set(shapes):
-            raise ValueError(f"genome.parts names {[name for name, _ in self.parts]}, but must name each of {list(shapes)} once")
+            raise ValueError(
+                f"genome.parts names {[name for name, _ in self.parts]}, but must name each of "
+                f"{list(shapes)} once"
+            )
         keys = jax.random.split(key, len(shapes))
-        parts = {name: specifications[name].init(part_key, shape) for (name, shape), part_key in zip(shapes.items(), keys, strict=True)}
+        parts = {
+            name: specifications[name].init(part_key, shape)
+            for (name, shape), part_key in zip(shapes.items(), keys, strict=True)
+        }
         return JointGenome(parts=parts, kind=type(genotype_shape))
 
 
 def _fields(genotype_shape: PyTree) -> Mapping[str, PyTree]:
     if not dataclasses.is_dataclass(genotype_shape):
-        raise ValueError(f"genome is Joint, but the policy's genotype is a {type(genotype_shape).__name__}, which has no named parts")
-    return {field.name: getattr(genotype_shape, field.name) for field in dataclasses.fields(genotype_shape)}
+        raise ValueError(
+            f"genome is Joint, but the policy's genotype is a {type(genotype_shape).__name__}, "
+            "which has no named parts"
+        )
+    return {
+        field.name: getattr(genotype_shape, field.name)
+        for field in dataclasses.fields(genotype_shape)
+    }
 
 
 def _figures(part: Genome) -> dict[str, Array]:

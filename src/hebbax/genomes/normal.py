@@ -28,16 +28,23 @@ class NormalGenome(Struct):
 
     def sample(self, key: PRNGKey) -> Genotype:
         """Draws `mean + std * noise`. The key is consumed."""
-        return jax.tree.map(lambda mean, noise: mean + self.std * noise, self.mean, _normal_like(key, self.mean))
+        return jax.tree.map(
+            lambda mean, noise: mean + self.std * noise, self.mean, _normal_like(key, self.mean)
+        )
 
     def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
         """The log-density; its gradient reaches the means alone."""
         std = jax.lax.stop_gradient(self.std)
 
         def leaf_log_prob(value: Array, mean: Array) -> Array:
-            return jnp.sum(-0.5 * jnp.square((value - mean) / std) - jnp.log(std) - 0.5 * jnp.log(2 * jnp.pi))
+            return jnp.sum(
+                -0.5 * jnp.square((value - mean) / std) - jnp.log(std) - 0.5 * jnp.log(2 * jnp.pi)
+            )
 
-        return sum(jax.tree.leaves(jax.tree.map(leaf_log_prob, genotype, self.mean)), start=jnp.zeros((), jnp.float32))
+        return sum(
+            jax.tree.leaves(jax.tree.map(leaf_log_prob, genotype, self.mean)),
+            start=jnp.zeros((), jnp.float32),
+        )
 
     def mode(self) -> Genotype:
         """The means."""
@@ -57,7 +64,9 @@ class NormalGenome(Struct):
 
     def natural_gradient(self, gradient: "NormalGenome") -> "NormalGenome":
         """The gradient over the Fisher information of a mean, 1 / std^2."""
-        return gradient.replace(mean=jax.tree.map(lambda leaf: jnp.square(self.std) * leaf, gradient.mean))
+        return gradient.replace(
+            mean=jax.tree.map(lambda leaf: jnp.square(self.std) * leaf, gradient.mean)
+        )
 
 
 @final
@@ -73,8 +82,13 @@ class Normal:
         checks.settle(self, "genome.", init_scale=checks.not_negative)
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> NormalGenome:
-        """Draws the initial means; the strategy sets the scale of the noise. The key is consumed."""
-        mean = jax.tree.map(lambda noise: self.init_scale * noise, _normal_like(key, genotype_shape))
+        """Draws the initial means; the strategy sets the scale of the noise.
+
+        The key is consumed.
+        """
+        mean = jax.tree.map(
+            lambda noise: self.init_scale * noise, _normal_like(key, genotype_shape)
+        )
         return NormalGenome(mean=mean, std=jnp.float32(1))
 
 
@@ -82,4 +96,10 @@ def _normal_like(key: PRNGKey, tree: PyTree) -> PyTree:
     """Standard normal noise in the shape of a tree."""
     leaves, treedef = jax.tree.flatten(tree)
     keys = jax.random.split(key, len(leaves))
-    return jax.tree.unflatten(treedef, [jax.random.normal(k, leaf.shape, leaf.dtype) for k, leaf in zip(keys, leaves, strict=True)])
+    return jax.tree.unflatten(
+        treedef,
+        [
+            jax.random.normal(k, leaf.shape, leaf.dtype)
+            for k, leaf in zip(keys, leaves, strict=True)
+        ],
+    )

@@ -1,4 +1,7 @@
-"""A few plasticity rules shared by many synapses: a Gaussian mixture, whose rules and assignment evolve together."""
+"""A few plasticity rules shared by many synapses.
+
+A Gaussian mixture, whose rules and assignment evolve together.
+"""
 
 import dataclasses
 from typing import final
@@ -15,8 +18,12 @@ from hebbax.types import Genotype, PRNGKey, Struct
 
 # What the fields of both specifications may be.
 RULES = {
-    "rho": checks.optional(checks.number("between 1 and the number of synapses", lambda value: value >= 1)),
-    "num_rules": checks.optional(checks.integer(at_least=1, allowed="between 1 and the number of synapses")),
+    "rho": checks.optional(
+        checks.number("between 1 and the number of synapses", lambda value: value >= 1)
+    ),
+    "num_rules": checks.optional(
+        checks.integer(at_least=1, allowed="between 1 and the number of synapses")
+    ),
     "init_scale": checks.not_negative,
 }
 
@@ -41,9 +48,12 @@ class SharedRulesGenome(Struct):
     layout: Layout = dataclasses.field(metadata={"static": True})
 
     def sample(self, key: PRNGKey) -> Genotype:
-        """Draws a rule for every synapse, and the synapse's own rule around it. The key is consumed.
+        """Draws a rule for every synapse, and the synapse's own rule around it.
 
-        A number drawn for each synapse is looked up in the running sums of its probabilities, which a population shares.
+        The key is consumed.
+
+        A number drawn for each synapse is looked up in the running sums of its probabilities, which
+        a population shares.
         """
         rule_key, noise_key = jax.random.split(key)
         edges = jnp.cumsum(jax.nn.softmax(self.logits), axis=1)
@@ -58,9 +68,17 @@ class SharedRulesGenome(Struct):
         return self.log_probs(jax.tree.map(lambda leaf: leaf[None], genotype))[0]
 
     def log_probs(self, genotypes: Genotype) -> Float[Array, " population"]:
-        """The log-densities of a population, which never holds more than a few synapses' share of `population x n x k` numbers at a time."""
+        """The log-densities of a population.
+
+        Never more than a few synapses' share of `population x n x k` numbers is held at a time.
+        """
         synapses = jax.vmap(self.layout.to_synapses)(genotypes)
-        return mixture.log_densities(self.logits, self.rules, jax.lax.stop_gradient(self.std), jax.lax.stop_gradient(synapses))
+        return mixture.log_densities(
+            self.logits,
+            self.rules,
+            jax.lax.stop_gradient(self.std),
+            jax.lax.stop_gradient(synapses),
+        )
 
     def mode(self) -> Genotype:
         """The most probable rule of every synapse."""
@@ -68,7 +86,10 @@ class SharedRulesGenome(Struct):
 
     def mirror(self, genotype: Genotype) -> Genotype:
         """Refused: a mixture has no centre to mirror at."""
-        raise ValueError("strategy.is_mirrored is True, but shared rules are a mixture, which has no mirror image; set it to False")
+        raise ValueError(
+            "strategy.is_mirrored is True, but shared rules are a mixture, which has no mirror "
+            "image; set it to False"
+        )
 
     def with_std(self, std: Float[Array, ""]) -> "SharedRulesGenome":
         """The same mixture with another spread around its rules."""
@@ -79,14 +100,19 @@ class SharedRulesGenome(Struct):
         return self.replace(std=None)
 
     def natural_gradient(self, gradient: "SharedRulesGenome") -> "SharedRulesGenome":
-        """The gradient scaled so that noise moves rules and assignments equally far, however many synapses share a rule.
+        """The gradient, scaled so that noise moves rules and assignments equally far.
 
-        Logits are divided by their probability p_ik, the inverse of softmax's Fisher information but for a shift that changes no probability. A rule's
-        Fisher information is E[n_k] / std^2 with n_k its synapses. The gradient's deviation grows as its root, so a step that does not depend on n_k is
-        std^2 / sqrt(E[n_k]); the whole inverse, std^2 / E[n_k], would shrink with n_k as the plain gradient grows.
+        However many synapses share a rule.
+
+        Logits are divided by their probability p_ik, the inverse of softmax's Fisher information
+        but for a shift that changes no probability. A rule's Fisher information is E[n_k] / std^2
+        with n_k its synapses. The gradient's deviation grows as its root, so a step that does not
+        depend on n_k is std^2 / sqrt(E[n_k]); the whole inverse, std^2 / E[n_k], would shrink with
+        n_k as the plain gradient grows.
         """
         probabilities = jax.nn.softmax(self.logits)
-        users = jnp.maximum(jnp.sum(probabilities, axis=0), 1e-6)  # A rule that nobody uses has no gradient either.
+        # A rule that nobody uses has no gradient either.
+        users = jnp.maximum(jnp.sum(probabilities, axis=0), 1e-6)
         return gradient.replace(
             logits=gradient.logits / jnp.maximum(probabilities, 1e-6),
             rules=gradient.rules * (jnp.square(self.std) / jnp.sqrt(users))[:, None],
@@ -96,7 +122,8 @@ class SharedRulesGenome(Struct):
         """Figures for the log.
 
         assignment_entropy: nats, mean over the synapses; log k where every rule is as likely.
-        rules_in_use: exponential of the entropy of the mean assignment: how many rules are effectively in use.
+        rules_in_use: exponential of the entropy of the mean assignment: how many rules are
+            effectively in use.
         rules_spread: root mean square distance of a coefficient from its mean over the rules.
         """
         probabilities = jax.nn.softmax(self.logits)
@@ -121,7 +148,10 @@ class SharedRules:
     init_scale: float = 1.0
     """Standard deviation of the initial rules around zero."""
     sharpness: float = 0.0
-    """Initial logit of one rule that each synapse is given at random; 0 leaves all rules as likely (the paper)."""
+    """Initial logit of one rule that each synapse is given at random.
+
+    0 leaves all rules as likely (the paper).
+    """
 
     def __post_init__(self) -> None:
         """Refuses scales and numbers of rules that cannot be."""
@@ -131,7 +161,9 @@ class SharedRules:
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedRulesGenome:
         """Draws the initial rules and assignment. The key is consumed."""
         rules_key, assignment_key = jax.random.split(key)
-        layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
+        layout, rules = _first_rules(
+            rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale
+        )
         given = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
         logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0], dtype=jnp.float32)
         return SharedRulesGenome(logits=logits, rules=rules, std=jnp.float32(1), layout=layout)
@@ -179,7 +211,10 @@ class FixedRulesGenome(Struct):
         return self.replace(assignment=None, std=None)
 
     def natural_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
-        """The gradient scaled as `SharedRulesGenome.natural_gradient` does, with each rule's number of synapses known."""
+        """Scales the gradient as `SharedRulesGenome.natural_gradient` does.
+
+        Each rule's number of synapses is known here.
+        """
         users = jnp.zeros(self.rules.shape[0], jnp.float32).at[self.assignment].add(1.0)
         scale = jnp.square(self.std) / jnp.sqrt(jnp.maximum(users, 1.0))
         return gradient.replace(rules=gradient.rules * scale[:, None])
@@ -195,7 +230,10 @@ class FixedRulesGenome(Struct):
 @final
 @dataclasses.dataclass(frozen=True)
 class FixedRules:
-    """Rules shared by a random assignment that stays: the control that `SharedRules` must beat. Give `rho` or `num_rules`."""
+    """Rules shared by a random assignment that stays: the control that `SharedRules` must beat.
+
+    Give `rho` or `num_rules`.
+    """
 
     rho: float | None = None
     """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
@@ -212,18 +250,29 @@ class FixedRules:
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> FixedRulesGenome:
         """Draws the initial rules and the assignment. The key is consumed."""
         rules_key, assignment_key = jax.random.split(key)
-        layout, rules = _first_rules(rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale)
+        layout, rules = _first_rules(
+            rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale
+        )
         assignment = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
-        return FixedRulesGenome(rules=rules, assignment=assignment, std=jnp.float32(1), layout=layout)
+        return FixedRulesGenome(
+            rules=rules, assignment=assignment, std=jnp.float32(1), layout=layout
+        )
 
 
 def _check_one_given(rho: float | int | None, num_rules: int | None) -> None:
     if (rho is None) == (num_rules is None):
-        raise ValueError(f"genome.rho is {rho} and genome.num_rules is {num_rules}, but one of them must be given and the other None")
+        raise ValueError(
+            f"genome.rho is {rho} and genome.num_rules is {num_rules}, but one of them must be "
+            "given and the other None"
+        )
 
 
 def _first_rules(
-    key: Key[Array, ""], genotype_shape: PyTree, rho: float | int | None, num_rules: int | None, init_scale: float
+    key: Key[Array, ""],
+    genotype_shape: PyTree,
+    rho: float | int | None,
+    num_rules: int | None,
+    init_scale: float,
 ) -> tuple[Layout, Float[Array, "k 5"]]:
     layout = Layout.of(genotype_shape)
     shape = (num_rules_of(layout.num_synapses, rho, num_rules), layout.num_coefficients)

@@ -37,8 +37,10 @@ class Layout:
         for leaf in leaves:
             if len(leaf.shape) < 1 or leaf.shape[0] != len(COEFFICIENTS):
                 raise ValueError(
-                    f"genome shares rules, but the policy's genotype has a part of shape {leaf.shape}, whose first axis is not that of the "
-                    f"{len(COEFFICIENTS)} coefficients {', '.join(COEFFICIENTS)}; choose a plastic policy, or a joint genome"
+                    "genome shares rules, but the policy's genotype has a part of shape "
+                    f"{leaf.shape}, whose first axis is not that of the "
+                    f"{len(COEFFICIENTS)} coefficients {', '.join(COEFFICIENTS)}; choose a plastic "
+                    "policy, or a joint genome"
                 )
         return cls(treedef, tuple(leaf.shape for leaf in leaves))
 
@@ -49,13 +51,18 @@ class Layout:
 
     def to_synapses(self, genotype: Genotype) -> Float[Array, "n 5"]:
         """Lists the rules of all synapses."""
-        return jnp.concatenate([leaf.reshape(self.num_coefficients, -1).T for leaf in jax.tree.leaves(genotype)])
+        return jnp.concatenate(
+            [leaf.reshape(self.num_coefficients, -1).T for leaf in jax.tree.leaves(genotype)]
+        )
 
     def to_genotype(self, synapses: Float[Array, "n 5"]) -> Genotype:
         """Puts the rules of all synapses back into layers."""
         ends = list(itertools.accumulate(math.prod(shape[1:]) for shape in self.shapes))
         parts = jnp.split(synapses, ends[:-1])
-        return jax.tree.unflatten(self.treedef, [part.T.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)])
+        return jax.tree.unflatten(
+            self.treedef,
+            [part.T.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)],
+        )
 
 
 def num_rules_of(num_synapses: int, rho: float | int | None, num_rules: int | None) -> int:
@@ -65,7 +72,12 @@ def num_rules_of(num_synapses: int, rho: float | int | None, num_rules: int | No
         ValueError: if there are more rules than synapses, or more synapses per rule.
     """
     if rho is not None and rho > num_synapses:
-        raise ValueError(f"genome.rho is {rho}, but must be between 1 and {num_synapses}, the number of synapses")
+        raise ValueError(
+            f"genome.rho is {rho}, but must be between 1 and {num_synapses}, the number of synapses"
+        )
     if num_rules is not None and num_rules > num_synapses:
-        raise ValueError(f"genome.num_rules is {num_rules}, but must be between 1 and {num_synapses}, the number of synapses")
+        raise ValueError(
+            f"genome.num_rules is {num_rules}, but must be between 1 and {num_synapses}, the "
+            "number of synapses"
+        )
     return num_rules if num_rules is not None else max(1, round(num_synapses / (rho or 1)))

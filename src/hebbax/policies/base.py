@@ -18,7 +18,7 @@ class TaskShape(Protocol):
 
 
 class Policy(Protocol):
-    """A network as a frozen specification with pure functions, written for one individual in one lifetime."""
+    """A network as a frozen specification with pure functions, for one individual's lifetime."""
 
     def genotype_shape(self, task: TaskShape) -> PyTree:
         """What a genome must produce: a pytree of `jax.ShapeDtypeStruct`."""
@@ -28,6 +28,8 @@ class Policy(Protocol):
         """The memory at the start of a lifetime. The key is consumed."""
         ...
 
-    def act(self, genotype: Genotype, memory: Memory, observation: Float[Array, "..."]) -> tuple[Any, Memory]:
+    def act(
+        self, genotype: Genotype, memory: Memory, observation: Float[Array, "..."]
+    ) -> tuple[Any, Memory]:
         """Chooses an action, `[action_size]`, and learns from having done so."""
         ...

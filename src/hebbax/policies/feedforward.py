@@ -14,7 +14,9 @@ from hebbax.policies.base import TaskShape
 Layers = tuple[Float[Array, "_pre _post"], ...]  # An underscore: layers differ in size.
 
 
-hidden_sizes = checks.several(checks.integer(at_least=1), "a tuple of whole numbers, each 1 neuron or more")
+hidden_sizes = checks.several(
+    checks.integer(at_least=1), "a tuple of whole numbers, each 1 neuron or more"
+)
 
 
 def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -23,8 +25,13 @@ def layer_shapes(task: TaskShape, hidden_sizes: Sequence[int]) -> list[tuple[int
     return list(itertools.pairwise(sizes))
 
 
-def activations(layers: Layers, observation: Float[Array, "..."], *, is_output_linear: bool = False) -> list[Float[Array, " _neurons"]]:
-    """What every group of neurons says, the observation first and the action last; every layer ends in tanh, the last one unless it is linear."""
+def activations(
+    layers: Layers, observation: Float[Array, "..."], *, is_output_linear: bool = False
+) -> list[Float[Array, " _neurons"]]:
+    """What every group of neurons says, the observation first and the action last.
+
+    Every layer ends in tanh, the last one unless it is linear.
+    """
     said = [jnp.ravel(observation)]
     for weights in layers[:-1]:
         said.append(jnp.tanh(said[-1] @ weights))

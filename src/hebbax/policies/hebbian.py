@@ -17,7 +17,8 @@ class HebbianGenotype(Struct):
     """What a plastic individual inherits.
 
     rules: per layer `[5, pre, post]` the coefficients (eta, A, B, C, D) of every synapse.
-    weights: per layer `[pre, post]` the weights at birth; empty where they are drawn anew in every lifetime.
+    weights: per layer `[pre, post]` the weights at birth; empty where they are drawn anew in every
+        lifetime.
     """
 
     rules: tuple[Float[Array, "5 _pre _post"], ...]
@@ -62,7 +63,9 @@ class Hebbian:
         shapes = feedforward.layer_shapes(task, self.hidden_sizes)
         genotype: Any = HebbianGenotype  # Of shapes here, not of arrays.
         return genotype(
-            rules=feedforward.float_shapes([(len(plasticity.COEFFICIENTS), *shape) for shape in shapes]),
+            rules=feedforward.float_shapes(
+                [(len(plasticity.COEFFICIENTS), *shape) for shape in shapes]
+            ),
             weights=feedforward.float_shapes(shapes if self.has_evolved_weights else []),
         )
 
@@ -72,18 +75,29 @@ class Hebbian:
             return genotype.weights
         keys = jax.random.split(key, len(genotype.rules))
         return tuple(
-            jax.random.uniform(layer_key, rules.shape[1:], rules.dtype, minval=-self.initial_range, maxval=self.initial_range)
+            jax.random.uniform(
+                layer_key,
+                rules.shape[1:],
+                rules.dtype,
+                minval=-self.initial_range,
+                maxval=self.initial_range,
+            )
             for layer_key, rules in zip(keys, genotype.rules, strict=True)
         )
 
     def act(
-        self, genotype: HebbianGenotype, memory: feedforward.Layers, observation: Float[Array, "..."]
+        self,
+        genotype: HebbianGenotype,
+        memory: feedforward.Layers,
+        observation: Float[Array, "..."],
     ) -> tuple[Float[Array, " action"], feedforward.Layers]:
         """One forward pass, then one update of every layer from what it just said."""
         said = feedforward.activations(memory, observation, is_output_linear=self.is_output_linear)
         learnt = tuple(
             self._learn(weights, rules, pre, post)
-            for weights, rules, pre, post in zip(memory, genotype.rules, said[:-1], said[1:], strict=True)
+            for weights, rules, pre, post in zip(
+                memory, genotype.rules, said[:-1], said[1:], strict=True
+            )
         )
         return said[-1], learnt
 

@@ -15,12 +15,15 @@ from hebbax.types import PRNGKey, Struct
 
 @final
 class LSTMGenotype(Struct):
-    """Weights of a network whose first layer is an LSTM; its gates stand in the order input, forget, cell, output.
+    """Weights of a network whose first layer is an LSTM.
+
+    Its gates stand in the order input, forget, cell, output.
 
     from_input: `[pre, 4 hidden]` weights from the observation to the gates.
     from_hidden: `[hidden, 4 hidden]` weights from the last output to the gates.
     input_bias: `[4 hidden]` bias of the first.
-    hidden_bias: `[4 hidden]` bias of the second; its sum with the other is what counts, but each has its own search noise, as in the paper.
+    hidden_bias: `[4 hidden]` bias of the second; its sum with the other is what counts, but each
+        has its own search noise, as in the paper.
     layers: per layer `[pre, post]` the dense layers behind the LSTM.
     """
 
@@ -45,9 +48,12 @@ class LSTMMemory(NamedTuple):
 @final
 @dataclasses.dataclass(frozen=True)
 class LSTM:
-    """A network whose first hidden layer is an LSTM; its weights are inherited and fixed, its memory is empty at birth.
+    """A network whose first hidden layer is an LSTM.
 
-    Source: Palm et al. 2021, https://arxiv.org/abs/2011.06811; Hochreiter and Schmidhuber 1997 for the LSTM.
+    Its weights are inherited and fixed, its memory is empty at birth.
+
+    Source: Palm et al. 2021, https://arxiv.org/abs/2011.06811; Hochreiter and Schmidhuber 1997 for
+        the LSTM.
     """
 
     hidden_sizes: tuple[int, ...] = (128, 64)
@@ -57,9 +63,13 @@ class LSTM:
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons, and no layer at all."""
-        checks.settle(self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag)
+        checks.settle(
+            self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag
+        )
         if not self.hidden_sizes:
-            raise ValueError("policy.hidden_sizes is (), but must have one size or more: the first is the LSTM's")
+            raise ValueError(
+                "policy.hidden_sizes is (), but must have one size or more: the first is the LSTM's"
+            )
 
     def genotype_shape(self, task: TaskShape) -> PyTree:
         """The weights and biases of the LSTM, and the weights of the layers behind it."""
@@ -68,7 +78,13 @@ class LSTM:
             [(pre, 4 * hidden), (hidden, 4 * hidden), (4 * hidden,), (4 * hidden,)]
         )
         genotype: Any = LSTMGenotype  # Of shapes here, not of arrays.
-        return genotype(from_input, from_hidden, input_bias, hidden_bias, layers=feedforward.float_shapes(behind))
+        return genotype(
+            from_input,
+            from_hidden,
+            input_bias,
+            hidden_bias,
+            layers=feedforward.float_shapes(behind),
+        )
 
     def reset(self, key: PRNGKey, genotype: LSTMGenotype) -> LSTMMemory:
         """Nothing is remembered at birth. The key is consumed."""
@@ -81,15 +97,24 @@ class LSTM:
     ) -> tuple[Float[Array, " action"], LSTMMemory]:
         """One step of the LSTM, then one pass through the layers behind it."""
         memory = remember(genotype, memory, jnp.ravel(observation))
-        return feedforward.activations(genotype.layers, memory.hidden, is_output_linear=self.is_output_linear)[-1], memory
+        return feedforward.activations(
+            genotype.layers, memory.hidden, is_output_linear=self.is_output_linear
+        )[-1], memory
 
 
-def remember(genotype: LSTMGenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]) -> LSTMMemory:
+def remember(
+    genotype: LSTMGenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]
+) -> LSTMMemory:
     """One step of the LSTM.
 
     c' = sigmoid(f) c + sigmoid(i) tanh(g),    h' = sigmoid(o) tanh(c')
     """
-    gates = inputs @ genotype.from_input + genotype.input_bias + memory.hidden @ genotype.from_hidden + genotype.hidden_bias
+    gates = (
+        inputs @ genotype.from_input
+        + genotype.input_bias
+        + memory.hidden @ genotype.from_hidden
+        + genotype.hidden_bias
+    )
     i, f, g, o = jnp.split(gates, 4)
     cell = jax.nn.sigmoid(f) * memory.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
     return LSTMMemory(hidden=jax.nn.sigmoid(o) * jnp.tanh(cell), cell=cell)

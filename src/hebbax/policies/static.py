@@ -14,7 +14,10 @@ from hebbax.types import PRNGKey
 @final
 @dataclasses.dataclass(frozen=True)
 class Static:
-    """A network whose weights are inherited and fixed: a tuple of `[pre, post]` layers is the genotype, and there is no memory."""
+    """A network whose weights are inherited and fixed.
+
+    A tuple of `[pre, post]` layers is the genotype, and there is no memory.
+    """
 
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer."""
@@ -23,7 +26,9 @@ class Static:
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons."""
-        checks.settle(self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag)
+        checks.settle(
+            self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag
+        )
 
     def genotype_shape(self, task: TaskShape) -> tuple:
         """The weights of every layer."""
@@ -38,4 +43,6 @@ class Static:
         self, genotype: feedforward.Layers, memory: tuple[()], observation: Float[Array, "..."]
     ) -> tuple[Float[Array, " action"], tuple[()]]:
         """One forward pass."""
-        return feedforward.activations(genotype, observation, is_output_linear=self.is_output_linear)[-1], memory
+        return feedforward.activations(
+            genotype, observation, is_output_linear=self.is_output_linear
+        )[-1], memory

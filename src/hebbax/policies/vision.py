@@ -1,4 +1,7 @@
-"""Eyes for car racing: two evolved convolutions in front of a policy that need not know of pictures."""
+"""Eyes for car racing.
+
+Two evolved convolutions in front of a policy that need not know of pictures.
+"""
 
 import dataclasses
 import functools
@@ -23,7 +26,8 @@ CONTROLS = 3  # Steering, gas and brake.
 class VisionGenotype(Struct):
     """What an individual with eyes inherits.
 
-    filters: the kernels of both convolutions, `[3, 3, 3, 6]` and `[5, 5, 6, 8]`: rows, columns, channels in, channels out.
+    filters: the kernels of both convolutions, `[3, 3, 3, 6]` and `[5, 5, 6, 8]`: rows, columns,
+        channels in, channels out.
     head: what the policy behind the eyes inherits.
     """
 
@@ -42,33 +46,57 @@ class Features:
 @final
 @dataclasses.dataclass(frozen=True)
 class Vision:
-    """A policy that sees a picture through evolved filters, and drives: steering ends in tanh, gas and brake in a sigmoid.
+    """A policy that sees a picture through evolved filters, and drives.
+
+    Steering ends in tanh, gas and brake in a sigmoid.
 
     The filters do not change within a lifetime. A picture of 84 x 84 becomes 648 features.
 
-    Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686, with the filters of Palm et al. 2021, https://arxiv.org/abs/2011.06811.
+    Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686, with the filters of Palm et al.
+        2021, https://arxiv.org/abs/2011.06811.
     """
 
-    head: Policy = dataclasses.field(default_factory=lambda: Hebbian(is_bounded=True, is_output_linear=True))
-    """The policy that acts on the features; its last layer must be linear, for what it says is squashed here."""
+    head: Policy = dataclasses.field(
+        default_factory=lambda: Hebbian(is_bounded=True, is_output_linear=True)
+    )
+    """The policy that acts on the features.
+
+    Its last layer must be linear, for what it says is squashed here.
+    """
 
     def __post_init__(self) -> None:
         """Refuses a policy whose actions are squashed already."""
-        checks.settle(self, "policy.", head=checks.having("genotype_shape", "reset", "act", example="Hebbian(is_output_linear=True)"))
+        checks.settle(
+            self,
+            "policy.",
+            head=checks.having(
+                "genotype_shape", "reset", "act", example="Hebbian(is_output_linear=True)"
+            ),
+        )
         if not getattr(self.head, "is_output_linear", True):
-            raise ValueError("policy.head.is_output_linear is False, but must be True: Vision squashes what its head says")
+            raise ValueError(
+                "policy.head.is_output_linear is False, but must be True: Vision squashes what its "
+                "head says"
+            )
 
     def genotype_shape(self, task: TaskShape) -> PyTree:
         """The filters, and what the head inherits.
 
         Raises:
-            ValueError: if the task shows no picture that is large enough, or has other controls than a car's.
+            ValueError: if the task shows no picture that is large enough, or has other controls
+                than a car's.
         """
         shape = task.observation_shape
         if len(shape) != 3 or shape[2] != FIRST[2] or min(shape[:2]) < 16:
-            raise ValueError(f"policy is Vision, but the task's observation has shape {shape}; allowed are pictures of 16 x 16 x 3 or more")
+            raise ValueError(
+                f"policy is Vision, but the task's observation has shape {shape}; allowed are "
+                "pictures of 16 x 16 x 3 or more"
+            )
         if task.action_size != CONTROLS:
-            raise ValueError(f"policy is Vision, but the task's action has {task.action_size} numbers; allowed are steering, gas and brake")
+            raise ValueError(
+                f"policy is Vision, but the task's action has {task.action_size} numbers; allowed "
+                "are steering, gas and brake"
+            )
         filters = tuple(jax.ShapeDtypeStruct(kernel, jnp.float32) for kernel in (FIRST, SECOND))
         features = jax.eval_shape(look, filters, jax.ShapeDtypeStruct(shape, jnp.float32))
         genotype: Any = VisionGenotype  # Of shapes here, not of arrays.
@@ -86,7 +114,9 @@ class Vision:
         return jnp.concatenate([jnp.tanh(said[:1]), jax.nn.sigmoid(said[1:])]), memory
 
 
-def look(filters: tuple[Array, ...], picture: Float[Array, "rows columns 3"]) -> Float[Array, " features"]:
+def look(
+    filters: tuple[Array, ...], picture: Float[Array, "rows columns 3"]
+) -> Float[Array, " features"]:
     """Convolution, maximum of each 2 x 2 pixels, tanh; twice.
 
     The maximum comes before the tanh, which is the same and spares three of four.
@@ -99,16 +129,27 @@ def look(filters: tuple[Array, ...], picture: Float[Array, "rows columns 3"]) ->
     return jnp.ravel(jnp.moveaxis(features, 0, -1))
 
 
-# XLA's own convolution with a kernel for each individual takes many times as long on a CPU, and longer than strips on a GPU.
+# XLA's own convolution with a kernel for each individual takes many times as long on a CPU, and
+# longer than strips on a GPU.
 
 
 def convolve_by_strips(
-    channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int = 1
+    channels: Float[Array, "_in rows columns"],
+    kernel: Float[Array, "_y _x _in _out"],
+    stride: int = 1,
 ) -> Float[Array, "_out _ _"]:
-    """A convolution as a product of matrices for each row of the kernel: few large operations, as accelerators like them."""
+    """A convolution as a product of matrices for each row of the kernel.
+
+    Few large operations, as accelerators like them.
+    """
     height, width, _, num_out = kernel.shape
-    rows, columns = ((size - extent) // stride + 1 for size, extent in zip(channels.shape[1:], (height, width), strict=True))
-    strips = jnp.concatenate([channels[:, :, x : x + stride * (columns - 1) + 1 : stride] for x in range(width)])
+    rows, columns = (
+        (size - extent) // stride + 1
+        for size, extent in zip(channels.shape[1:], (height, width), strict=True)
+    )
+    strips = jnp.concatenate(
+        [channels[:, :, x : x + stride * (columns - 1) + 1 : stride] for x in range(width)]
+    )
     total = jnp.zeros((num_out, rows, columns), jnp.float32)
     for y in range(height):
         seen = strips[:, y : y + stride * (rows - 1) + 1 : stride]
@@ -116,8 +157,13 @@ def convolve_by_strips(
     return total
 
 
-def convolve_by_shifts(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
-    """A convolution over pictures whose rows lie behind one another: a shift is one slice, and the loops are long."""
+def convolve_by_shifts(
+    channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]
+) -> Float[Array, "_out _ _"]:
+    """A convolution over pictures whose rows lie behind one another.
+
+    A shift is one slice, and the loops are long.
+    """
     height, width, num_in, num_out = kernel.shape
     _, rows, columns = channels.shape
     num_places = (rows - height + 1) * columns
@@ -126,21 +172,37 @@ def convolve_by_shifts(channels: Float[Array, "_in rows columns"], kernel: Float
     total = jnp.zeros((), jnp.float32)
     for channel in range(num_in):
         shifts = [(y, x, y * columns + x) for y in range(height) for x in range(width)]
-        terms = [lines[None, channel, start : start + num_places] * kernel[y, x, channel][:, None] for y, x, start in shifts]
+        terms = [
+            lines[None, channel, start : start + num_places] * kernel[y, x, channel][:, None]
+            for y, x, start in shifts
+        ]
         # XLA's compiler makes vectors of the terms of one channel, but not of all at once.
         total = jax.lax.optimization_barrier(sum(terms, start=total))
     # The last columns mix the ends of rows with the beginnings of the next.
     return total.reshape(num_out, -1, columns)[:, :, : columns - width + 1]
 
 
-def convolve_thinly(channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]) -> Float[Array, "_out _ _"]:
-    """A convolution at every `STRIDE`-th pixel, over pictures thinned beforehand, so that loops go over neighbouring numbers."""
+def convolve_thinly(
+    channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"]
+) -> Float[Array, "_out _ _"]:
+    """A convolution at every `STRIDE`-th pixel, over pictures thinned beforehand.
+
+    So that loops go over neighbouring numbers.
+    """
     height, width, num_in, _ = kernel.shape
-    rows, columns = (channels.shape[1] - height) // STRIDE + 1, (channels.shape[2] - width) // STRIDE + 1
-    thinned = [[jax.lax.optimization_barrier(channels[:, y::STRIDE, x::STRIDE]) for x in range(STRIDE)] for y in range(STRIDE)]
+    rows, columns = (
+        (channels.shape[1] - height) // STRIDE + 1,
+        (channels.shape[2] - width) // STRIDE + 1,
+    )
+    thinned = [
+        [jax.lax.optimization_barrier(channels[:, y::STRIDE, x::STRIDE]) for x in range(STRIDE)]
+        for y in range(STRIDE)
+    ]
     return sum(
         (
-            thinned[y % STRIDE][x % STRIDE][None, channel, y // STRIDE : y // STRIDE + rows, x // STRIDE : x // STRIDE + columns]
+            thinned[y % STRIDE][x % STRIDE][
+                None, channel, y // STRIDE : y // STRIDE + rows, x // STRIDE : x // STRIDE + columns
+            ]
             * kernel[y, x, channel][:, None, None]
             for y in range(height)
             for x in range(width)
@@ -153,6 +215,7 @@ def convolve_thinly(channels: Float[Array, "_in rows columns"], kernel: Float[Ar
 def _pool(channels: Float[Array, "channels rows columns"]) -> Float[Array, "channels _ _"]:
     """The maximum of each 2 x 2 pixels; an odd last row or column is left out.
 
-    One operation, which XLA does not fuse with a convolution: that would be computed anew for each of the four.
+    One operation, which XLA does not fuse with a convolution: that would be computed anew for each
+    of the four.
     """
     return jax.lax.reduce_window(channels, -jnp.inf, jax.lax.max, (1, 2, 2), (1, 2, 2), "VALID")

@@ -1,4 +1,7 @@
-"""What a page is made of: sections with words, tables, pictures, films and listings. The template knows how each of them looks."""
+"""What a page is made of: sections with words, tables, pictures, films and listings.
+
+The template knows how each of them looks.
+"""
 
 import base64
 import math
@@ -72,7 +75,8 @@ class Section(NamedTuple):
     anchor: its name in links.
     title: its heading.
     words: paragraphs.
-    tables, long_tables, figures, films, listings: what it holds, in the order of the page; long tables and listings are folded.
+    tables, long_tables, figures, films, listings: what it holds, in the order of the page; long
+        tables and listings are folded.
     """
 
     anchor: str
@@ -97,7 +101,11 @@ def number(value: float, decimals: int = 1) -> str:
 
 def interval(low: float, high: float, decimals: int = 1) -> str:
     """An interval for people; "-" if an end is not finite."""
-    return f"{low:,.{decimals}f} to {high:,.{decimals}f}" if math.isfinite(low) and math.isfinite(high) else ABSENT
+    return (
+        f"{low:,.{decimals}f} to {high:,.{decimals}f}"
+        if math.isfinite(low) and math.isfinite(high)
+        else ABSENT
+    )
 
 
 def count(amount: int, thing: str) -> str:

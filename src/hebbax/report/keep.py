@@ -1,4 +1,7 @@
-"""What of a report is worth keeping beside the code: the page, tables and vector pictures, no checkpoints."""
+"""What of a report is worth keeping beside the code.
+
+The page, tables and vector pictures, no checkpoints.
+"""
 
 import shutil
 from pathlib import Path
@@ -9,7 +12,9 @@ LARGEST_PAGE = 3 * 2**20  # Bytes; a larger page is not for a repository.
 
 
 def copy_report(folder: str | Path, target: str | Path) -> list[Path]:
-    """Copies report.html if it is below 3 MiB, results.csv, results.json and the pictures as SVG; pictures of an earlier copy are replaced.
+    """Copies report.html if it is below 3 MiB, results.csv, results.json and the pictures as SVG.
+
+    Pictures of an earlier copy are replaced.
 
     Args:
         folder: of the sweep or the run, with a report.
@@ -28,8 +33,15 @@ def copy_report(folder: str | Path, target: str | Path) -> list[Path]:
     if source.resolve() == target.resolve():
         raise ValueError(f"the target is {target}, which is the folder itself; choose another")
     (target / "figures").mkdir(parents=True, exist_ok=True)
-    for old in (page.name, *(path.relative_to(target) for path in (target / "figures").glob("*.svg"))):
+    for old in (
+        page.name,
+        *(path.relative_to(target) for path in (target / "figures").glob("*.svg")),
+    ):
         (target / old).unlink(missing_ok=True)
     files = [page] if page.stat().st_size < LARGEST_PAGE else []
-    files += [source / "results.csv", source / "results.json", *sorted((source / "figures").glob("*.svg"))]
+    files += [
+        source / "results.csv",
+        source / "results.json",
+        *sorted((source / "figures").glob("*.svg")),
+    ]
     return [Path(shutil.copy(file, target / file.relative_to(source))) for file in files]

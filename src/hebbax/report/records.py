@@ -15,7 +15,8 @@ class Record(NamedTuple):
     config: its settings as plain values.
     history: the metrics of its generations.
     starts: the environments in which it was started, one after another.
-    evaluated: generations behind the genome that has scores; None if it has none, or they do not say.
+    evaluated: generations behind the genome that has scores; None if it has none, or they do not
+        say.
     """
 
     run: Run
@@ -57,4 +58,10 @@ def read_records(results: Results) -> list[Record]:
 def _read(run: Run) -> Record:
     file = run.path / KINDS["mode"]
     scores = read_json(file, dict) if file.exists() else {}
-    return Record(run, read_config(run.path)["config"], read_metrics(run.path), read_starts(run.path), scores.get("generations"))
+    return Record(
+        run,
+        read_config(run.path)["config"],
+        read_metrics(run.path),
+        read_starts(run.path),
+        scores.get("generations"),
+    )

@@ -27,15 +27,35 @@ def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
     for method in dict.fromkeys(summary.method for summary in summaries):
         held_out, trained_on = scores[method, True], scores[method, False]
         wanted = held_out.num_runs + held_out.num_failed + held_out.num_missing
-        cells = [cell for one in (held_out, trained_on) for cell in (number(one.iqm), interval(one.low, one.high))]
-        failed, lifetimes = max(held_out.num_failed, trained_on.num_failed), held_out.non_finite + trained_on.non_finite
-        rows.append([method, *cells, f"{held_out.num_runs} of {wanted}", str(failed), str(lifetimes)])
+        cells = [
+            cell
+            for one in (held_out, trained_on)
+            for cell in (number(one.iqm), interval(one.low, one.high))
+        ]
+        failed, lifetimes = (
+            max(held_out.num_failed, trained_on.num_failed),
+            held_out.non_finite + trained_on.non_finite,
+        )
+        rows.append(
+            [method, *cells, f"{held_out.num_runs} of {wanted}", str(failed), str(lifetimes)]
+        )
     return Table(
         caption=f"Returns of {KIND_WORDS[kind]} by method",
-        columns=["method", "mean", INTERVAL, "mean", INTERVAL, "runs", "runs not finite", "lifetimes not finite"],
+        columns=[
+            "method",
+            "mean",
+            INTERVAL,
+            "mean",
+            INTERVAL,
+            "runs",
+            "runs not finite",
+            "lifetimes not finite",
+        ],
         rows=rows,
-        note="Interquartile means over the runs of all folds and seeds, with stratified bootstrap 95% intervals. A run's score is its mean return in the "
-        "variation that it held out, or the mean over those that it was trained on. Runs that are not finite are left out of the means.",
+        note="Interquartile means over the runs of all folds and seeds, with stratified bootstrap "
+        "95% intervals. A run's score is its mean return in the "
+        "variation that it held out, or the mean over those that it was trained on. Runs that are "
+        "not finite are left out of the means.",
         groups=(("", 1), (HELD_OUT, 2), (TRAINED_ON, 2), ("behind them", 3)),
         marked=frozenset({1, 2}),
     )
@@ -43,14 +63,22 @@ def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
 
 def improvement_table(results: Results, reference: str, kind: str = "mode") -> Table:
     """How probable it is that a run of each method beats one of the reference."""
-    held_out, trained_on = (improvements(results, reference, kind, is_held_out=is_held_out) for is_held_out in (True, False))
-    rows = [[one.method, *_probability(one), *_probability(other)] for one, other in zip(held_out, trained_on, strict=True)]
+    held_out, trained_on = (
+        improvements(results, reference, kind, is_held_out=is_held_out)
+        for is_held_out in (True, False)
+    )
+    rows = [
+        [one.method, *_probability(one), *_probability(other)]
+        for one, other in zip(held_out, trained_on, strict=True)
+    ]
     return Table(
         caption=f"Probability of improvement over {reference}",
         columns=["method", *["probability", INTERVAL, "folds"] * 2],
         rows=rows,
-        note=f"How probable it is that a run of the method scores higher than a run of {reference} in the same fold, averaged over the folds that both have "
-        "runs in, with stratified bootstrap 95% intervals: 0.5 where the two do not differ. It says nothing of how much better.",
+        note=f"How probable it is that a run of the method scores higher than a run of {reference} "
+        "in the same fold, averaged over the folds that both have "
+        "runs in, with stratified bootstrap 95% intervals: 0.5 where the two do not differ. It "
+        "says nothing of how much better.",
         groups=(("", 1), (HELD_OUT, 3), (TRAINED_ON, 3)),
         marked=frozenset({1, 2, 3}),
     )
@@ -62,17 +90,32 @@ def _probability(one: Improvement) -> list[str]:
 
 def matrix_table(matrix: Matrix) -> Table:
     """The generalisation matrix: a pair of columns for each variation."""
-    means = np.stack([matrix.held_out, matrix.trained_on], axis=-1).reshape(len(matrix.methods), -1).tolist()
-    numbers = np.stack([matrix.num_held_out, matrix.num_trained_on], axis=-1).reshape(len(matrix.methods), -1).tolist()
+    means = (
+        np.stack([matrix.held_out, matrix.trained_on], axis=-1)
+        .reshape(len(matrix.methods), -1)
+        .tolist()
+    )
+    numbers = (
+        np.stack([matrix.num_held_out, matrix.num_trained_on], axis=-1)
+        .reshape(len(matrix.methods), -1)
+        .tolist()
+    )
     rows = [
-        [method, *(f"{number(mean)} ({num_runs})" if num_runs else ABSENT for mean, num_runs in zip(*cells, strict=True))]
+        [
+            method,
+            *(
+                f"{number(mean)} ({num_runs})" if num_runs else ABSENT
+                for mean, num_runs in zip(*cells, strict=True)
+            ),
+        ]
         for method, *cells in zip(matrix.methods, means, numbers, strict=True)
     ]
     return Table(
         caption="Generalisation: mean returns of each method in each variation",
         columns=["method", *[HELD_OUT, TRAINED_ON] * len(matrix.variations)],
         rows=rows,
-        note="Held out: of runs that were trained without the variation. Trained on: of the others. In brackets how many runs.",
+        note="Held out: of runs that were trained without the variation. Trained on: of the "
+        "others. In brackets how many runs.",
         groups=(("", 1), *((in_words(variation), 2) for variation in matrix.variations)),
         marked=frozenset(range(1, 2 * len(matrix.variations), 2)),
     )
@@ -89,12 +132,24 @@ def run_table(results: Results, records: Sequence[Record]) -> Table:
     for run in results.runs:
         record, there = begun.get(run), scored.get((*run[:3], "mode"), [])
         samples = scored.get((*run[:3], "samples"), [])
-        progress = [f"{record.generations} of {record.wanted}", str(record.population_size)] if record else [ABSENT, ABSENT]
-        scores = [_mean(there, True), _held_out_interval(there), _mean(there, False), _mean(samples, True), _mean(samples, False)]
+        progress = (
+            [f"{record.generations} of {record.wanted}", str(record.population_size)]
+            if record
+            else [ABSENT, ABSENT]
+        )
+        scores = [
+            _mean(there, True),
+            _held_out_interval(there),
+            _mean(there, False),
+            _mean(samples, True),
+            _mean(samples, False),
+        ]
         bad = str(sum(row.non_finite for row in [*there, *samples]))
         minutes = number(record.seconds / 60, 1) if record else ABSENT
         state = reasons.get((*run[:3], "mode")) or reasons.get((*run[:3], "samples")) or "complete"
-        rows.append([run.method, in_words(run.fold), str(run.seed), *progress, *scores, bad, minutes, state])
+        rows.append(
+            [run.method, in_words(run.fold), str(run.seed), *progress, *scores, bad, minutes, state]
+        )
     return Table(
         caption=f"All {count(len(results.runs), 'run')}",
         columns=[
@@ -103,7 +158,8 @@ def run_table(results: Results, records: Sequence[Record]) -> Table:
             *("lifetimes not finite", "minutes", "state"),
         ],
         rows=rows,
-        note="Mean returns of a run's lifetimes; the interval is the bootstrap interval of its mean in the held-out variation. "
+        note="Mean returns of a run's lifetimes; the interval is the bootstrap interval of its "
+        "mean in the held-out variation. "
         "Minutes are those of its generations.",
         groups=(("run", 5), ("genome's mode", 3), ("individuals", 2), ("", 3)),
         marked=frozenset({5, 6, 8}),
@@ -125,7 +181,15 @@ def score_table(rows: Sequence[Row], kind: str) -> Table:
     episodes = max((row.episodes for row in here), default=0)
     return Table(
         caption=f"Returns of {KIND_WORDS[kind]}, {episodes} lifetimes in each variation",
-        columns=["variation", "", "mean", INTERVAL, "standard deviation", "ended early", "not finite"],
+        columns=[
+            "variation",
+            "",
+            "mean",
+            INTERVAL,
+            "standard deviation",
+            "ended early",
+            "not finite",
+        ],
         rows=[
             [
                 in_words(row.variation),
@@ -145,12 +209,17 @@ def score_table(rows: Sequence[Row], kind: str) -> Table:
 def curve_table(curves: Sequence[Curve]) -> Table:
     """Learning curves at a few generations."""
     longest = max((curve.iqm.size for curve in curves), default=0)
-    shown = sorted({round(share * (longest - 1)) for share in (0, 0.25, 0.5, 0.75, 1)}) if longest else []
+    shown = (
+        sorted({round(share * (longest - 1)) for share in (0, 0.25, 0.5, 0.75, 1)})
+        if longest
+        else []
+    )
     return Table(
         caption="Mean fitness of the population at some generations",
         columns=["method", *(f"generation {place + 1}" for place in shown)],
         rows=[[curve.method, *(_at(curve, place) for place in shown)] for curve in curves],
-        note="Interquartile means over the runs that came so far, with 95% intervals where every fold has two runs.",
+        note="Interquartile means over the runs that came so far, with 95% intervals where every "
+        "fold has two runs.",
     )
 
 
@@ -168,7 +237,14 @@ def rho_table(methods: Sequence[Method], summaries: Sequence[Summary]) -> Table:
     for method in methods:
         pair = [scores[method.name, is_held_out] for is_held_out in (True, False)]
         cells = [cell for one in pair for cell in (number(one.iqm), interval(one.low, one.high))]
-        rows.append([method.name, SHARING_WORDS[method.sharing], ABSENT if method.rho is None else f"{method.rho:,.6g}", *cells])
+        rows.append(
+            [
+                method.name,
+                SHARING_WORDS[method.sharing],
+                ABSENT if method.rho is None else f"{method.rho:,.6g}",
+                *cells,
+            ]
+        )
     return Table(
         caption="Interquartile mean returns over the synapses per rule",
         columns=["method", "rules", "synapses per rule", *["mean", INTERVAL] * 2],

@@ -15,7 +15,9 @@ def difference_table(records: Sequence[Record]) -> Table:
     settings = {}
     for record in records:
         settings.setdefault(record.run.method, _by_path(record.config))
-    names = dict.fromkeys(name for plain in settings.values() for name in plain if name not in OF_THE_RUN)
+    names = dict.fromkeys(
+        name for plain in settings.values() for name in plain if name not in OF_THE_RUN
+    )
     values = {name: [_show(plain, name) for plain in settings.values()] for name in names}
     rows = [[name, *shown] for name, shown in values.items() if len(set(shown)) > 1]
     return Table("Settings that differ between the methods", ["setting", *settings], rows)
@@ -28,17 +30,25 @@ def list_settings(records: Sequence[Record]) -> list[Listing]:
         plain = {name: value for name, value in record.config.items() if name not in OF_THE_RUN}
         groups.setdefault((record.run.method, json.dumps(plain, indent=2)), []).append(record)
     methods = [method for method, _ in groups]
-    return [Listing(_describe(method, group, methods.count(method) == 1), text) for (method, text), group in groups.items()]
+    return [
+        Listing(_describe(method, group, methods.count(method) == 1), text)
+        for (method, text), group in groups.items()
+    ]
 
 
 def _describe(method: str, group: Sequence[Record], is_only: bool) -> str:
     """The runs of a group, one by one where the method has others."""
     pairs = ", ".join(f"{record.run.fold} {record.run.seed}" for record in group)
-    return f"{method}: {count(len(group), 'run')}" + ("" if is_only else f" (held out and seed: {pairs})")
+    return f"{method}: {count(len(group), 'run')}" + (
+        "" if is_only else f" (held out and seed: {pairs})"
+    )
 
 
 def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of nested dictionaries by their dotted names; a part's class stands under the part's own name."""
+    """The values of nested dictionaries by their dotted names.
+
+    A part's class stands under the part's own name.
+    """
     flat: dict[str, Any] = {}
     for name, value in plain.items():
         if isinstance(value, dict):

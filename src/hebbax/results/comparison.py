@@ -12,10 +12,12 @@ class Matrix(NamedTuple):
     """Mean scores of every method in every variation, over seeds and folds.
 
     methods, variations: names of the rows and the columns.
-    held_out: `[methods, variations]` mean score of the runs that were trained without the variation; NaN where there is none.
+    held_out: `[methods, variations]` mean score of the runs that were trained without the
+        variation; NaN where there is none.
     trained_on: `[methods, variations]` mean score of the runs that were trained on it.
     num_held_out, num_trained_on: `[methods, variations]` runs behind each mean.
-    num_failed: `[methods, variations]` runs of either kind that are left out because their score is not finite.
+    num_failed: `[methods, variations]` runs of either kind that are left out because their score is
+        not finite.
     """
 
     methods: list[str]
@@ -30,7 +32,8 @@ class Matrix(NamedTuple):
 class Summary(NamedTuple):
     """What a method scores over all folds and seeds.
 
-    A run's score is its mean return in the held-out variation, or the mean over the variations that it was trained on.
+    A run's score is its mean return in the held-out variation, or the mean over the variations that
+    it was trained on.
 
     method: its name.
     is_held_out: whether the scores are those of the held-out variations.
@@ -59,7 +62,8 @@ class Improvement(NamedTuple):
     method, reference: their names.
     is_held_out: whether the scores are those of the held-out variations.
     probability: averaged over the folds that both have runs in.
-    low, high: its stratified bootstrap 95% interval; NaN while one of the folds has fewer than two runs of either.
+    low, high: its stratified bootstrap 95% interval; NaN while one of the folds has fewer than two
+        runs of either.
     num_folds: how many folds these are.
     """
 
@@ -73,20 +77,25 @@ class Improvement(NamedTuple):
 
 
 def generalisation_matrix(results: Results, kind: str = "mode") -> Matrix:
-    """The generalisation matrix of a sweep: of each method and variation, the score when it was held out beside that when it was trained on.
+    """The generalisation matrix of a sweep.
+
+    Of each method and variation, the score when it was held out beside that when it was trained on.
 
     Args:
         results: of a sweep.
         kind: "mode" or "samples".
     """
     methods, variations = results.methods, results.variations
-    cells = [[_cell(results.rows, kind, method, variation) for variation in variations] for method in methods]
+    cells = [
+        [_cell(results.rows, kind, method, variation) for variation in variations]
+        for method in methods
+    ]
     columns = [np.asarray([[cell[place] for cell in row] for row in cells]) for place in range(5)]
     return Matrix(methods, variations, *columns)
 
 
 def summarise(results: Results, kind: str = "mode") -> list[Summary]:
-    """The interquartile means of all methods, each for the held-out variations and for those trained on.
+    """The interquartile means of all methods, held out and trained on.
 
     Args:
         results: of a sweep.
@@ -95,23 +104,33 @@ def summarise(results: Results, kind: str = "mode") -> list[Summary]:
     Returns:
         Two summaries for each method, in the sweep's order, the held-out one first.
     """
-    return [_summary(results, kind, method, is_held_out) for method in results.methods for is_held_out in (True, False)]
+    return [
+        _summary(results, kind, method, is_held_out)
+        for method in results.methods
+        for is_held_out in (True, False)
+    ]
 
 
-def improvements(results: Results, reference: str, kind: str = "mode", *, is_held_out: bool = True) -> list[Improvement]:
+def improvements(
+    results: Results, reference: str, kind: str = "mode", *, is_held_out: bool = True
+) -> list[Improvement]:
     """The probability of improvement of every other method over a reference.
 
     Args:
         results: of a sweep.
         reference: the method that the others are compared with.
         kind: "mode" or "samples".
-        is_held_out: whether to compare the scores in the held-out variations, or in those trained on.
+        is_held_out: whether to compare the scores in the held-out variations, or in those trained
+            on.
 
     Raises:
         ValueError: if the sweep has no such method.
     """
     if reference not in results.methods:
-        raise ValueError(f"reference is {reference!r}, but must be one of the sweep's methods: {', '.join(results.methods)}")
+        raise ValueError(
+            f"reference is {reference!r}, but must be one of the sweep's methods: "
+            f"{', '.join(results.methods)}"
+        )
     theirs = _finite(scores_by_fold(results, reference, kind, is_held_out=is_held_out))
     compared = []
     for method in results.methods:
@@ -119,16 +138,24 @@ def improvements(results: Results, reference: str, kind: str = "mode", *, is_hel
             ours = _finite(scores_by_fold(results, method, kind, is_held_out=is_held_out))
             shared = [fold for fold in ours if fold in theirs]
             pair = [ours[fold] for fold in shared], [theirs[fold] for fold in shared]
-            probability, (low, high) = statistics.probability_of_improvement(*pair), statistics.improvement_interval(*pair)
-            compared.append(Improvement(method, reference, is_held_out, probability, low, high, len(shared)))
+            probability, (low, high) = (
+                statistics.probability_of_improvement(*pair),
+                statistics.improvement_interval(*pair),
+            )
+            compared.append(
+                Improvement(method, reference, is_held_out, probability, low, high, len(shared))
+            )
     return compared
 
 
-def scores_by_fold(results: Results, method: str, kind: str = "mode", *, is_held_out: bool) -> dict[str, np.ndarray]:
+def scores_by_fold(
+    results: Results, method: str, kind: str = "mode", *, is_held_out: bool
+) -> dict[str, np.ndarray]:
     """The scores of a method's runs by fold, which are the strata of all statistics.
 
     Returns:
-        `[runs]` for each fold with runs; NaN for a run that has a score which is not finite, because a mean over the others would be of other variations.
+        `[runs]` for each fold with runs; NaN for a run that has a score which is not finite,
+        because a mean over the others would be of other variations.
     """
     means: dict[tuple[str, int], list[float]] = {}
     for row in results.rows:
@@ -136,13 +163,22 @@ def scores_by_fold(results: Results, method: str, kind: str = "mode", *, is_held
             means.setdefault((row.fold, row.seed), []).append(row.mean)
     folds: dict[str, list[float]] = {}
     for (fold, _), values in means.items():
-        folds.setdefault(fold, []).append(float(np.mean(values)) if np.all(np.isfinite(values)) else float("nan"))
+        folds.setdefault(fold, []).append(
+            float(np.mean(values)) if np.all(np.isfinite(values)) else float("nan")
+        )
     return {fold: np.asarray(scores) for fold, scores in folds.items()}
 
 
-def _cell(rows: list[Row], kind: str, method: str, variation: str) -> tuple[float, float, int, int, int]:
-    here = [row for row in rows if (row.kind, row.method, row.variation) == (kind, method, variation)]
-    means = [np.asarray([row.mean for row in here if row.is_held_out == is_held_out]) for is_held_out in (True, False)]
+def _cell(
+    rows: list[Row], kind: str, method: str, variation: str
+) -> tuple[float, float, int, int, int]:
+    here = [
+        row for row in rows if (row.kind, row.method, row.variation) == (kind, method, variation)
+    ]
+    means = [
+        np.asarray([row.mean for row in here if row.is_held_out == is_held_out])
+        for is_held_out in (True, False)
+    ]
     held_out, trained_on = [scores[np.isfinite(scores)] for scores in means]
     num_failed = len(here) - held_out.size - trained_on.size
     return _mean(held_out), _mean(trained_on), held_out.size, trained_on.size, num_failed
@@ -167,7 +203,11 @@ def _summary(results: Results, kind: str, method: str, is_held_out: bool) -> Sum
         num_runs=scores.size,
         num_failed=num_scored - scores.size,
         num_missing=sum(run.method == method for run in results.runs) - num_scored,
-        non_finite=sum(row.non_finite for row in results.rows if (row.method, row.kind, row.is_held_out) == (method, kind, is_held_out)),
+        non_finite=sum(
+            row.non_finite
+            for row in results.rows
+            if (row.method, row.kind, row.is_held_out) == (method, kind, is_held_out)
+        ),
     )
 
 

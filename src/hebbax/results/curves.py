@@ -17,8 +17,10 @@ class Curve(NamedTuple):
 
     method: its name.
     iqm: `[generations]` interquartile mean over the runs; as long as the longest of them.
-    low, high: `[generations]` its stratified bootstrap 95% interval; NaN where a fold has fewer than two runs.
-    num_runs: `[generations]` runs behind the figure: those that came so far, and whose metric is finite.
+    low, high: `[generations]` its stratified bootstrap 95% interval; NaN where a fold has fewer
+        than two runs.
+    num_runs: `[generations]` runs behind the figure: those that came so far, and whose metric is
+        finite.
     num_wanted: runs that the sweep wants.
     """
 
@@ -35,7 +37,8 @@ def learning_curves(results: Results, metric: str = "fitness_mean") -> list[Curv
 
     Args:
         results: of the sweep, whose runs need not be evaluated, nor complete.
-        metric: any number of a run's metrics, such as "fitness_mean", the population's mean fitness in the training variations.
+        metric: any number of a run's metrics, such as "fitness_mean", the population's mean fitness
+            in the training variations.
 
     Raises:
         ValueError: if a run's metrics are damaged.
@@ -50,19 +53,29 @@ def _curve(results: Results, method: str, metric: str) -> Curve:
         folds.setdefault(run.fold, []).append(_values(read_metrics(run.path), metric))
     length = max((len(values) for fold in folds.values() for values in fold), default=0)
     figures = [_at(folds.values(), generation) for generation in range(length)]
-    iqm, low, high, num_runs = (np.asarray(column) for column in zip(*figures, strict=True)) if figures else [np.zeros(0)] * 4
+    iqm, low, high, num_runs = (
+        (np.asarray(column) for column in zip(*figures, strict=True))
+        if figures
+        else [np.zeros(0)] * 4
+    )
     return Curve(method, iqm, low, high, num_runs, num_wanted=len(runs))
 
 
 def _values(history: list[dict[str, Any]], metric: str) -> list[float]:
-    """A metric of each generation; NaN where it is missing, or null in the file because it was not finite."""
+    """A metric of each generation.
+
+    NaN where it is missing, or null in the file because it was not finite.
+    """
     values = [metrics.get(metric) for metrics in history]
     return [float("nan") if value is None else float(value) for value in values]
 
 
 def _at(folds: Iterable[list[list[float]]], generation: int) -> tuple[float, float, float, int]:
     """Interquartile mean, interval and number of runs at one generation."""
-    there = [np.asarray([values[generation] for values in fold if generation < len(values)]) for fold in folds]
+    there = [
+        np.asarray([values[generation] for values in fold if generation < len(values)])
+        for fold in folds
+    ]
     strata = [scores[np.isfinite(scores)] for scores in there if np.any(np.isfinite(scores))]
     scores = np.concatenate(strata) if strata else np.zeros(0)
     low, high = statistics.stratified_interval(strata, resamples=RESAMPLES)

@@ -19,8 +19,9 @@ class Method(NamedTuple):
     """A method of a sweep, and how it shares rules.
 
     name: its name.
-    sharing: "individual" where every synapse has a rule of its own; "evolved" or "fixed" where rules are shared by an assignment that evolves or stays;
-        "none" where nothing is plastic, or no run has begun that could tell.
+    sharing: "individual" where every synapse has a rule of its own; "evolved" or "fixed" where
+        rules are shared by an assignment that evolves or stays; "none" where nothing is plastic, or
+        no run has begun that could tell.
     rho: synapses per rule; None where nothing is plastic.
     """
 
@@ -30,7 +31,7 @@ class Method(NamedTuple):
 
 
 def describe_methods(results: Results) -> list[Method]:
-    """The methods of a sweep, in its order, as the configuration of their first run that has begun says.
+    """The methods of a sweep, in its order, as their first begun run's configuration says.
 
     Raises:
         ValueError: if a configuration cannot be read.
@@ -39,15 +40,25 @@ def describe_methods(results: Results) -> list[Method]:
 
 
 def _method(results: Results, name: str) -> Method:
-    begun = (run.path for run in results.runs if run.method == name and (run.path / "config.json").exists())
+    begun = (
+        run.path
+        for run in results.runs
+        if run.method == name and (run.path / "config.json").exists()
+    )
     path = next(begun, None)
-    return Method(name, "none", None) if path is None else Method(name, *sharing_of(Config.load(path)))
+    return (
+        Method(name, "none", None) if path is None else Method(name, *sharing_of(Config.load(path)))
+    )
 
 
 def sharing_of(config: Config) -> tuple[Sharing, float | None]:
     """How a configuration shares rules, and the synapses per rule."""
     shapes = [leaf.shape for leaf in jax.tree.leaves(config.policy.genotype_shape(config.task))]
-    num_synapses = sum(math.prod(shape[1:]) for shape in shapes if len(shape) == 3 and shape[0] == len(COEFFICIENTS))
+    num_synapses = sum(
+        math.prod(shape[1:])
+        for shape in shapes
+        if len(shape) == 3 and shape[0] == len(COEFFICIENTS)
+    )
     if num_synapses == 0:
         return "none", None
     for part in _parts(config.genome):

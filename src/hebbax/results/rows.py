@@ -1,6 +1,7 @@
 """What the runs of a sweep scored, as rows that any program can read, and which runs are missing.
 
-A sweep's folder has a `sweep.json`, which lists the runs that are wanted, and a folder for each run. Whoever evaluates a run leaves the scores there.
+A sweep's folder has a `sweep.json`, which lists the runs that are wanted, and a folder for each
+run. Whoever evaluates a run leaves the scores there.
 """
 
 import math
@@ -14,7 +15,9 @@ from hebbax.files import local_path, read_json
 from hebbax.run_dir import read_metrics
 
 FORMAT = 1
-KINDS: Mapping[str, str] = MappingProxyType({"mode": "evaluation.json", "samples": "evaluation-samples.json"})
+KINDS: Mapping[str, str] = MappingProxyType(
+    {"mode": "evaluation.json", "samples": "evaluation-samples.json"}
+)
 
 
 class Run(NamedTuple):
@@ -40,7 +43,8 @@ class Row(NamedTuple):
     variation: where the lifetimes were.
     is_held_out: whether the run was trained without it.
     episodes: lifetimes.
-    mean, std, low, high: of the finite returns, with the mean's 95% interval; NaN where they are too few.
+    mean, std, low, high: of the finite returns, with the mean's 95% interval; NaN where they are
+        too few.
     non_finite: how many returns are not finite.
     ended_early: share of the lifetimes that ended before the last step.
     generations: how many the run has behind it.
@@ -98,8 +102,13 @@ class Results(NamedTuple):
 
     @property
     def variations(self) -> list[str]:
-        """The names of the variations, in the task's order; of those that were only held out, where nothing is evaluated yet."""
-        return list(dict.fromkeys([row.variation for row in self.rows] or [run.fold for run in self.runs]))
+        """The names of the variations, in the task's order.
+
+        Of those that were only held out, where nothing is evaluated yet.
+        """
+        return list(
+            dict.fromkeys([row.variation for row in self.rows] or [run.fold for run in self.runs])
+        )
 
 
 def read_runs(folder: str | Path) -> list[Run]:
@@ -109,11 +118,16 @@ def read_runs(folder: str | Path) -> list[Run]:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
     """
     folder = local_path(folder, "folder")
-    return [Run(run["method"], run["fold"], run["seed"], folder / run["path"]) for run in read_plain_sweep(folder)["runs"]]
+    return [
+        Run(run["method"], run["fold"], run["seed"], folder / run["path"])
+        for run in read_plain_sweep(folder)["runs"]
+    ]
 
 
 def read_plain_sweep(folder: Path) -> dict[str, Any]:
-    """The content of a sweep's sweep.json, in which every run has a method, a fold, a seed, and a path that does not lead out of the folder.
+    """The content of a sweep's sweep.json.
+
+    Every run has a method, a fold, a seed, and a path that does not lead out of the folder.
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
@@ -125,7 +139,9 @@ def read_plain_sweep(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{folder} is no sweep: it has no sweep.json") from None
     try:
         if plain["format"] != FORMAT:
-            raise ValueError(f"it has format {plain['format']}, but this version of hebbax reads format {FORMAT}")
+            raise ValueError(
+                f"it has format {plain['format']}, but this version of hebbax reads format {FORMAT}"
+            )
         for run in plain["runs"]:
             _check_run(run)
     except KeyError as error:
@@ -136,13 +152,18 @@ def read_plain_sweep(folder: Path) -> dict[str, Any]:
 
 
 def _check_run(plain: dict[str, Any]) -> None:
-    """Refuses a run whose files would lie outside of the sweep's folder: method and fold name files, too."""
+    """Refuses a run whose files would lie outside of the sweep's folder.
+
+    Method and fold name files, too.
+    """
     for field in ("method", "fold"):
         check_name(plain[field], f"the {field} of a run")
     count_of(plain, "seed")
     path = plain["path"]
     if not isinstance(path, str) or Path(path).is_absolute() or ".." in Path(path).parts:
-        raise ValueError(f"the path of a run is {path!r}, but must lead from the sweep's folder into it")
+        raise ValueError(
+            f"the path of a run is {path!r}, but must lead from the sweep's folder into it"
+        )
 
 
 def check_name(name: Any, what: str) -> None:
@@ -152,7 +173,10 @@ def check_name(name: Any, what: str) -> None:
         ValueError: if it leads elsewhere, or is no text.
     """
     if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ValueError(f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and ..")
+        raise ValueError(
+            f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and "
+            ".."
+        )
 
 
 def count_of(plain: dict[str, Any], name: str) -> int:
@@ -168,7 +192,9 @@ def count_of(plain: dict[str, Any], name: str) -> int:
 
 
 def collect(folder: str | Path) -> Results:
-    """Reads the scores of all runs of a sweep. Nothing is dropped: what is not in the rows is listed as missing, with the reason.
+    """Reads the scores of all runs of a sweep.
+
+    Nothing is dropped: what is not in the rows is listed as missing, with the reason.
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
@@ -177,7 +203,9 @@ def collect(folder: str | Path) -> Results:
 
 
 def collect_run(run_dir: str | Path) -> Results:
-    """Reads the scores of a run by itself, as a sweep of this one run: its method is the folder's name, its fold what it holds out, or "nothing".
+    """Reads the scores of a run by itself, as a sweep of this one run.
+
+    Its method is the folder's name, its fold what it holds out, or "nothing".
 
     Raises:
         ValueError: if the folder holds no run, or one that cannot be read.
@@ -219,13 +247,26 @@ def _rows_of(run: Run, kind: str) -> list[Row]:
         if plain["is_sampled"] != (kind == "samples") or plain["is_best"]:
             raise ValueError(f"{file.name} has scores of {_describe(plain)} instead")
         episodes = count_of(plain, "episodes")
-        return [_row(run, kind, episodes, score, generations, population_size) for score in plain["scores"]]
+        return [
+            _row(run, kind, episodes, score, generations, population_size)
+            for score in plain["scores"]
+        ]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{file.name} cannot be read: {error!r}") from error
 
 
-def _row(run: Run, kind: str, episodes: int, score: dict[str, Any], generations: int, population_size: int) -> Row:
-    figures = {name: math.nan if score[name] is None else float(score[name]) for name in ("mean", "std", "low", "high", "ended_early")}
+def _row(
+    run: Run,
+    kind: str,
+    episodes: int,
+    score: dict[str, Any],
+    generations: int,
+    population_size: int,
+) -> Row:
+    figures = {
+        name: math.nan if score[name] is None else float(score[name])
+        for name in ("mean", "std", "low", "high", "ended_early")
+    }
     return Row(
         method=run.method,
         fold=run.fold,
@@ -244,16 +285,22 @@ def _row(run: Run, kind: str, episodes: int, score: dict[str, Any], generations:
 def _progress(path: Path) -> tuple[int, int, int]:
     """The generations behind a run, its population's size, and the generations it wants.
 
-    The configuration is read as plain values: to rebuild it would load the task, which may need more memory than the machine that draws has.
+    The configuration is read as plain values: to rebuild it would load the task, which may need
+    more memory than the machine that draws has.
     """
     if not (path / "config.json").exists():
         raise ValueError("has not begun")
     config = read_config(path)["config"]
     try:
-        return len(read_metrics(path)), count_of(config["strategy"], "population_size"), count_of(config, "generations")
+        return (
+            len(read_metrics(path)),
+            count_of(config["strategy"], "population_size"),
+            count_of(config, "generations"),
+        )
     except (KeyError, TypeError) as error:
         raise ValueError(f"config.json cannot be read: {error!r}") from error
 
 
 def _describe(plain: dict[str, Any]) -> str:
-    return f"{'individuals drawn from' if plain['is_sampled'] else 'the mode of'} the {'best' if plain['is_best'] else 'last'} genome"
+    what = "individuals drawn from" if plain["is_sampled"] else "the mode of"
+    return f"{what} the {'best' if plain['is_best'] else 'last'} genome"

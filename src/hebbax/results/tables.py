@@ -13,8 +13,8 @@ from hebbax.results.rows import FORMAT, Results, Row, collect
 def write(folder: str | Path, results: Results | None = None) -> Results:
     """Collects a sweep's scores and writes them into its folder.
 
-    `results.csv` has a line for each row; `results.json` the rows, and the scores that are missing with the reason. What is not a number is an empty cell
-    in the one and null in the other.
+    `results.csv` has a line for each row; `results.json` the rows, and the scores that are missing
+    with the reason. What is not a number is an empty cell in the one and null in the other.
 
     Args:
         folder: of the sweep.
@@ -27,8 +27,14 @@ def write(folder: str | Path, results: Results | None = None) -> Results:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
     """
     results = collect(folder) if results is None else results
-    rows = [{name: _or_none(value) for name, value in row._asdict().items()} for row in results.rows]
-    plain = {"format": FORMAT, "rows": rows, "missing": [missing._asdict() for missing in results.missing]}
+    rows = [
+        {name: _or_none(value) for name, value in row._asdict().items()} for row in results.rows
+    ]
+    plain = {
+        "format": FORMAT,
+        "rows": rows,
+        "missing": [missing._asdict() for missing in results.missing],
+    }
     write_whole(local_path(folder, "folder") / "results.csv", _to_csv(rows))
     write_json(local_path(folder, "folder") / "results.json", plain)
     return results

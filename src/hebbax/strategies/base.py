@@ -1,4 +1,7 @@
-"""What a strategy is: how a genome becomes a population, and a population's fitness a better genome."""
+"""What a strategy is.
+
+How a genome becomes a population, and a population's fitness a better genome.
+"""
 
 from typing import Any, Protocol
 
@@ -15,20 +18,29 @@ class Strategy(Protocol):
     def population_size(self) -> int: ...
 
     def init(self, key: PRNGKey, genome: Genome) -> Any:
-        """The state before the first generation; its field `genome` is the genome. The key is consumed."""
+        """The state before the first generation; its field `genome` is the genome.
+
+        The key is consumed.
+        """
         ...
 
     def ask(self, key: PRNGKey, state: Any) -> Genotype:
         """A population of genotypes, stacked along a leading axis. The key is consumed."""
         ...
 
-    def tell(self, state: Any, genotypes: Genotype, fitness: Float[Array, " population"]) -> tuple[Any, dict[str, Array]]:
+    def tell(
+        self, state: Any, genotypes: Genotype, fitness: Float[Array, " population"]
+    ) -> tuple[Any, dict[str, Array]]:
         """Learns from finite fitness; returns the next state and what to log of the step.
 
-        Where all fitness is equal there is nothing to learn: the genome stays where it is, as after a generation in which nobody's was finite.
+        Where all fitness is equal there is nothing to learn: the genome stays where it is, as after
+        a generation in which nobody's was finite.
         """
         ...
 
     def shared_lives(self) -> Int[Array, " population"]:
-        """A number per individual: individuals with the same number live with the same random numbers."""
+        """A number per individual.
+
+        Individuals with the same number live with the same random numbers.
+        """
         ...

@@ -37,10 +37,11 @@ else:
 class EvosaxState(Struct):
     """What the next generation needs.
 
-    genome: the algorithm's mean as a genome, whose std is the spread of the last population about it: an algorithm's own distribution may have a
-        shape, this one has none.
+    genome: the algorithm's mean as a genome, whose std is the spread of the last population about
+        it: an algorithm's own distribution may have a shape, this one has none.
     algorithm: the algorithm's own state.
-    key_data: `[words]` raw key of all the populations to come. `tell` draws the population of `ask` anew, because an algorithm changes its state with it.
+    key_data: `[words]` raw key of all the populations to come. `tell` draws the population of `ask`
+        anew, because an algorithm changes its state with it.
     generation: `[]` generations told so far.
     """
 
@@ -60,11 +61,17 @@ class Evosax:
     population_size: int = 64
     """Individuals in a generation."""
     parameters: tuple[tuple[str, float], ...] = ()
-    """Names and values of the algorithm's own parameters that differ from evosax's defaults, such as (("std_init", 0.1),)."""
+    """Names and values of the algorithm's own parameters that differ from the defaults.
+
+    Such as (("std_init", 0.1),).
+    """
     optimizer: Optimizer | None = None
     """What turns a gradient into a step, for algorithms that have one; evosax's default if None."""
     std: Schedule | None = None
-    """Scale of the search noise, for algorithms that are told it (Open_ES); evosax's default if None."""
+    """Scale of the search noise, for algorithms that are told it (Open_ES).
+
+    Evosax's default if None.
+    """
     common_random_numbers: Literal["nobody", "population"] = "nobody"
     """Who lives with the same random numbers: nobody, or the whole population."""
 
@@ -84,7 +91,10 @@ class Evosax:
         allowed = [field.name for field in dataclasses.fields(_default_parameters(algorithm))]
         for name, _ in self.parameters:
             if name not in allowed:
-                raise ValueError(f"strategy.parameters has {name!r}, but {self.algorithm} has {', '.join(allowed)}")
+                raise ValueError(
+                    f"strategy.parameters has {name!r}, but {self.algorithm} has "
+                    f"{', '.join(allowed)}"
+                )
 
     def init(self, key: PRNGKey, genome: Genome) -> EvosaxState:
         """Starts the algorithm at the genome's mode. The key is consumed."""
@@ -105,18 +115,34 @@ class Evosax:
         del key
         return self._ask(state)[0]
 
-    def tell(self, state: EvosaxState, genotypes: Genotype, fitness: Float[Array, " population"]) -> tuple[EvosaxState, dict[str, Array]]:
-        """Takes one step of the algorithm; none where all are equally fit, which some algorithms would take for a ranking."""
+    def tell(
+        self, state: EvosaxState, genotypes: Genotype, fitness: Float[Array, " population"]
+    ) -> tuple[EvosaxState, dict[str, Array]]:
+        """Takes one step of the algorithm.
+
+        None where all are equally fit, which some algorithms would take for a ranking.
+        """
         algorithm = _make(self, state.genome.mode())
         # XLA finds that this is the population of `ask` and draws it once.
         _, asked = self._ask(state)
         with _evosax_rules():
-            told, _ = algorithm.tell(self._key(state, "tell"), genotypes, -fitness, asked, _parameters(self, algorithm))
-        told = jax.tree.map(partial(jnp.where, shaping.has_differences(fitness)), _like(told, state.algorithm), state.algorithm)
-        distances = jax.vmap(lambda genotype: ravel_pytree(genotype)[0] - state.algorithm.mean)(genotypes)
+            told, _ = algorithm.tell(
+                self._key(state, "tell"), genotypes, -fitness, asked, _parameters(self, algorithm)
+            )
+        told = jax.tree.map(
+            partial(jnp.where, shaping.has_differences(fitness)),
+            _like(told, state.algorithm),
+            state.algorithm,
+        )
+        distances = jax.vmap(lambda genotype: ravel_pytree(genotype)[0] - state.algorithm.mean)(
+            genotypes
+        )
         spread = jnp.sqrt(jnp.mean(jnp.square(distances)))
         after = EvosaxState(
-            genome=NormalGenome(mean=_like(algorithm.get_mean(told), state.genome.mode()), std=spread.astype(jnp.float32)),
+            genome=NormalGenome(
+                mean=_like(algorithm.get_mean(told), state.genome.mode()),
+                std=spread.astype(jnp.float32),
+            ),
             algorithm=told,
             key_data=state.key_data,
             generation=state.generation + 1,
@@ -126,13 +152,17 @@ class Evosax:
     def shared_lives(self) -> Int[Array, " population"]:
         """Numbers that individuals share who live with the same random numbers."""
         individuals = jnp.arange(self.population_size)
-        return individuals if self.common_random_numbers == "nobody" else jnp.zeros_like(individuals)
+        return (
+            individuals if self.common_random_numbers == "nobody" else jnp.zeros_like(individuals)
+        )
 
     def _ask(self, state: EvosaxState) -> tuple[Genotype, Any]:
         mode = state.genome.mode()
         algorithm = _make(self, mode)
         with _evosax_rules():
-            genotypes, asked = algorithm.ask(self._key(state, "ask"), state.algorithm, _parameters(self, algorithm))
+            genotypes, asked = algorithm.ask(
+                self._key(state, "ask"), state.algorithm, _parameters(self, algorithm)
+            )
         return _like(genotypes, mode), asked
 
     def _key(self, state: EvosaxState, use: Literal["ask", "tell"]) -> PRNGKey:
@@ -144,13 +174,17 @@ class Evosax:
 def known_algorithms() -> tuple[str, ...]:
     """Names of evosax's algorithms that have one mean, which they tell."""
     found = {name: value for name, value in vars(algorithms).items() if isinstance(value, type)}
-    known = {name: value for name, value in found.items() if issubclass(value, DistributionBasedAlgorithm)}
+    known = {
+        name: value
+        for name, value in found.items()
+        if issubclass(value, DistributionBasedAlgorithm)
+    }
     # RandomSearch wants a function that samples.
     return tuple(name for name in known if not name.startswith("SV_") and name != "RandomSearch")
 
 
 def _make(spec: Evosax, solution: Genotype) -> Any:
-    """Makes the algorithm for genotypes like `solution`, with what the specification says of its construction."""
+    """Makes the algorithm for genotypes like `solution`, as the specification says."""
     make: Callable[..., Any] = getattr(algorithms, spec.algorithm)
     options: dict[str, Any] = {}
     if spec.optimizer is not None:
@@ -164,9 +198,15 @@ def _make(spec: Evosax, solution: Genotype) -> Any:
         with jax.ensure_compile_time_eval(), _evosax_rules():
             return make(population_size=spec.population_size, solution=example, **options)
     except TypeError as error:
-        raise ValueError(f"strategy.algorithm is {spec.algorithm!r}, which takes no {' or '.join(options)}: {error}") from error
+        raise ValueError(
+            f"strategy.algorithm is {spec.algorithm!r}, which takes no {' or '.join(options)}: "
+            f"{error}"
+        ) from error
     except AssertionError as error:
-        raise ValueError(f"strategy.population_size is {spec.population_size}, but {spec.algorithm} says: {error}") from error
+        raise ValueError(
+            f"strategy.population_size is {spec.population_size}, but {spec.algorithm} says: "
+            f"{error}"
+        ) from error
 
 
 def _parameters(spec: Evosax, algorithm: Any) -> Any:
@@ -186,7 +226,9 @@ def _like(tree: Any, other: Any) -> Any:
 
 def _settle(state: Any) -> Any:
     """Gives every number of a state a definite type, which evosax's first states lack."""
-    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state)
+    return jax.tree.map(
+        lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state
+    )
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Specifications of optax transformations, so that a configuration can be written down and read back.
+"""Specifications of optax transformations, which can be written down and read back.
 
 Any frozen dataclass with a `build` that returns an optax transformation serves as well.
 """
@@ -19,7 +19,8 @@ from hebbax.strategies.schedule import Schedule, schedule
 class Optimizer(Protocol):
     """What turns a gradient into a step.
 
-    It sees the genome's learned leaves alone. A transformation that takes optax's extra arguments is given the whole genome as `genome`.
+    It sees the genome's learned leaves alone. A transformation that takes optax's extra arguments
+    is given the whole genome as `genome`.
     """
 
     def build(self) -> optax.GradientTransformation:
@@ -42,7 +43,9 @@ class Sgd:
 
     def __post_init__(self) -> None:
         """Refuses a momentum that never dies out."""
-        checks.settle(self, "strategy.optimizer.", learning_rate=schedule, momentum=checks.below_one)
+        checks.settle(
+            self, "strategy.optimizer.", learning_rate=schedule, momentum=checks.below_one
+        )
 
     def build(self) -> optax.GradientTransformation:
         """`optax.sgd`."""
@@ -63,7 +66,13 @@ class Adam:
 
     def __post_init__(self) -> None:
         """Refuses decays outside [0, 1)."""
-        checks.settle(self, "strategy.optimizer.", learning_rate=schedule, b1=checks.below_one, b2=checks.below_one)
+        checks.settle(
+            self,
+            "strategy.optimizer.",
+            learning_rate=schedule,
+            b1=checks.below_one,
+            b2=checks.below_one,
+        )
 
     def build(self) -> optax.GradientTransformation:
         """`optax.adam`."""
@@ -73,9 +82,10 @@ class Adam:
 @final
 @dataclasses.dataclass(frozen=True)
 class Natural:
-    """Scales the gradient by the genome's Fisher information, as the genome's `natural_gradient` has it, before another optimiser takes it."""
+    """Scales the gradient by the genome's `natural_gradient`, before another optimiser."""
 
-    optimizer: Any = Sgd()  # An `Optimizer`; the command line reads its options off the object that is there.
+    # An `Optimizer`; the command line reads its options off the object that is there.
+    optimizer: Any = Sgd()
     """What turns the scaled gradient into a step."""
 
     def __post_init__(self) -> None:
@@ -85,8 +95,12 @@ class Natural:
     def build(self) -> optax.GradientTransformation:
         """`optax.chain` of the scaling and the other."""
 
-        def scale(updates: Any, state: Any, params: Any = None, *, genome: Genome | None = None, **_: Any) -> tuple[Any, Any]:
-            del params  # Without what is not learned, such as the scale of noise, and masked where other parts have other optimisers.
+        def scale(
+            updates: Any, state: Any, params: Any = None, *, genome: Genome | None = None, **_: Any
+        ) -> tuple[Any, Any]:
+            # Without what is not learned, such as the scale of noise, and masked where other parts
+            # have other optimisers.
+            del params
             return _scale(updates, genome), state
 
         scaling = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), scale)
@@ -96,7 +110,7 @@ class Natural:
 @final
 @dataclasses.dataclass(frozen=True)
 class PerPart:
-    """An optimiser of its own for some parts of a genome, such as `logits`, and another for the rest."""
+    """An optimiser for each of some parts of a genome, and another for the rest."""
 
     parts: tuple[tuple[str, Any], ...]
     """Names of the genome's parts, each with its optimiser."""
@@ -105,23 +119,42 @@ class PerPart:
 
     def __post_init__(self) -> None:
         """Refuses what names no optimisers."""
-        checks.settle(self, "strategy.optimizer.", parts=checks.named(optimizer, '(("logits", Adam()),)'), rest=optimizer)
+        checks.settle(
+            self,
+            "strategy.optimizer.",
+            parts=checks.named(optimizer, '(("logits", Adam()),)'),
+            rest=optimizer,
+        )
 
     def build(self) -> optax.GradientTransformation:
         """`optax.partition` by the names on the way to each leaf."""
-        return optax.partition({"": self.rest.build(), **{name: part.build() for name, part in self.parts}}, self._label)
+        return optax.partition(
+            {"": self.rest.build(), **{name: part.build() for name, part in self.parts}},
+            self._label,
+        )
 
     def _label(self, genome: PyTree) -> PyTree:
         names = [name for name, _ in self.parts]
-        paths = [{_name(step) for step in path} for path, _ in jax.tree_util.tree_leaves_with_path(genome)]
+        paths = [
+            {_name(step) for step in path}
+            for path, _ in jax.tree_util.tree_leaves_with_path(genome)
+        ]
         for name in names:
             if not any(name in path for path in paths):
-                raise ValueError(f"strategy.optimizer.parts names {name!r}, but the genome has {', '.join(sorted(set().union(*paths)))}")
-        return jax.tree_util.tree_map_with_path(lambda path, _: next((name for name in names if name in map(_name, path)), ""), genome)
+                raise ValueError(
+                    f"strategy.optimizer.parts names {name!r}, but the genome has "
+                    f"{', '.join(sorted(set().union(*paths)))}"
+                )
+        return jax.tree_util.tree_map_with_path(
+            lambda path, _: next((name for name in names if name in map(_name, path)), ""), genome
+        )
 
 
 def _scale(descent: PyTree, genome: Any) -> PyTree:
-    """Scales a gradient by the genome's Fisher information; what `optax.partition` has masked, for another optimiser, stays masked."""
+    """Scales a gradient by the genome's Fisher information.
+
+    What `optax.partition` has masked, for another optimiser, stays masked.
+    """
     if not hasattr(genome, "natural_gradient"):
         given = (
             "the strategy searches without a genome"
@@ -134,10 +167,15 @@ def _scale(descent: PyTree, genome: Any) -> PyTree:
         return isinstance(part, optax.MaskedNode)
 
     whole = jax.tree.map(
-        lambda part, leaf: jnp.zeros_like(leaf) if is_masked(part) else part, descent, learned_of(genome), is_leaf=is_masked
+        lambda part, leaf: jnp.zeros_like(leaf) if is_masked(part) else part,
+        descent,
+        learned_of(genome),
+        is_leaf=is_masked,
     )
     scaled = genome.natural_gradient(whole)
-    return jax.tree.map(lambda part, leaf: part if is_masked(part) else leaf, descent, scaled, is_leaf=is_masked)
+    return jax.tree.map(
+        lambda part, leaf: part if is_masked(part) else leaf, descent, scaled, is_leaf=is_masked
+    )
 
 
 def _name(step: Any) -> str:

@@ -28,7 +28,9 @@ class Schedule:
             self,
             "Schedule.",
             decay=checks.number("above 0 and at most 1", lambda value: 0 < value <= 1),
-            floor=checks.number(f"between 0 and initial, {self.initial}", lambda value: 0 <= value <= self.initial),
+            floor=checks.number(
+                f"between 0 and initial, {self.initial}", lambda value: 0 <= value <= self.initial
+            ),
         )
 
     def __call__(self, generation: Int[Array, ""]) -> Float[Array, ""]:

@@ -38,7 +38,9 @@ class ScoreFunctionState(Struct):
 @final
 @dataclasses.dataclass(frozen=True)
 class ScoreFunction:
-    """Ascends `grad_theta (1/P) sum_j F_j log p(z_j | theta)` with F the standardised centred ranks of fitness.
+    """Ascends `grad_theta (1/P) sum_j F_j log p(z_j | theta)`.
+
+    F are the standardised centred ranks of fitness.
 
     Source: Palm et al. 2021, eq. 2, https://arxiv.org/abs/2011.06811.
     """
@@ -52,7 +54,10 @@ class ScoreFunction:
     optimizer: Optimizer = Sgd()
     """What turns the gradient into a step."""
     common_random_numbers: Literal["nobody", "pairs", "population"] = "nobody"
-    """Who lives with the same random numbers: nobody (the paper), mirrored pairs, or the whole population."""
+    """Who lives with the same random numbers.
+
+    Nobody (the paper), mirrored pairs, or the whole population.
+    """
 
     def __post_init__(self) -> None:
         """Refuses populations that cannot be ranked or paired."""
@@ -66,23 +71,37 @@ class ScoreFunction:
             common_random_numbers=checks.choice("nobody", "pairs", "population"),
         )
         if self.is_mirrored and self.population_size % 2:
-            raise ValueError(f"strategy.population_size is {self.population_size}, but must be even, because strategy.is_mirrored is True")
+            raise ValueError(
+                f"strategy.population_size is {self.population_size}, but must be even, because "
+                "strategy.is_mirrored is True"
+            )
         if self.common_random_numbers == "pairs" and not self.is_mirrored:
             raise ValueError(
-                "strategy.common_random_numbers is 'pairs', but strategy.is_mirrored is False; allowed are 'nobody' and 'population'"
+                "strategy.common_random_numbers is 'pairs', but strategy.is_mirrored is False; "
+                "allowed are 'nobody' and 'population'"
             )
 
     def init(self, key: PRNGKey, genome: Genome) -> ScoreFunctionState:
         """Starts the schedules and the optimiser. The key is consumed."""
         del key
         if self.is_mirrored and not hasattr(genome, "mirror"):
-            raise ValueError(f"strategy.is_mirrored is True, but the genome ({type(genome).__name__}) has no 'mirror'; set it to False")
+            raise ValueError(
+                f"strategy.is_mirrored is True, but the genome ({type(genome).__name__}) has no "
+                "'mirror'; set it to False"
+            )
         generation = jnp.zeros((), jnp.int32)
         genome = genome.with_std(self.std(generation))
-        return ScoreFunctionState(genome=genome, optimizer_state=self.optimizer.build().init(learned_of(genome)), generation=generation)
+        return ScoreFunctionState(
+            genome=genome,
+            optimizer_state=self.optimizer.build().init(learned_of(genome)),
+            generation=generation,
+        )
 
     def ask(self, key: PRNGKey, state: ScoreFunctionState) -> Genotype:
-        """Draws the population. An individual's genotype depends on its own number alone, not on how many others there are."""
+        """Draws the population.
+
+        An individual's genotype depends on its own number alone, not on how many others there are.
+        """
         sample_one = jax.vmap(lambda number: state.genome.sample(jax.random.fold_in(key, number)))
         if not self.is_mirrored:
             return sample_one(jnp.arange(self.population_size))
@@ -93,15 +112,22 @@ class ScoreFunction:
     def tell(
         self, state: ScoreFunctionState, genotypes: Genotype, fitness: Float[Array, " population"]
     ) -> tuple[ScoreFunctionState, dict[str, Array]]:
-        """Takes one step uphill, and one along the schedules; only the latter where all are equally fit."""
+        """Takes one step uphill, and one along the schedules.
+
+        Only the latter where all are equally fit.
+        """
         learned = learned_of(state.genome)
-        gradient = score_gradient(state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness)))
+        gradient = score_gradient(
+            state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness))
+        )
         # optax descends, fitness is maximised: this is the only place where the sign changes.
         descent = jax.tree.map(jnp.negative, gradient)
         update = optax.with_extra_args_support(self.optimizer.build()).update
         # Some of optax's transformations promote dtypes.
         with jax.numpy_dtype_promotion("standard"):
-            updates, optimizer_state = update(descent, state.optimizer_state, learned, genome=state.genome)
+            updates, optimizer_state = update(
+                descent, state.optimizer_state, learned, genome=state.genome
+            )
         # Without a gradient an optimiser's momentum would still go on.
         updates, optimizer_state = jax.tree.map(
             partial(jnp.where, shaping.has_differences(fitness)),
@@ -109,17 +135,31 @@ class ScoreFunction:
             (jax.tree.map(jnp.zeros_like, updates), state.optimizer_state),
         )
         generation = state.generation + 1
-        genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(self.std(generation))
-        info = {"gradient_norm": optax.tree.norm(gradient), "update_norm": optax.tree.norm(updates), "std": self.std(state.generation)}
-        return ScoreFunctionState(genome=genome, optimizer_state=optimizer_state, generation=generation), info
+        genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(
+            self.std(generation)
+        )
+        info = {
+            "gradient_norm": optax.tree.norm(gradient),
+            "update_norm": optax.tree.norm(updates),
+            "std": self.std(state.generation),
+        }
+        return ScoreFunctionState(
+            genome=genome, optimizer_state=optimizer_state, generation=generation
+        ), info
 
     def shared_lives(self) -> Int[Array, " population"]:
         """Numbers that individuals share who live with the same random numbers."""
         individuals = jnp.arange(self.population_size)
-        return {"nobody": individuals, "pairs": individuals // 2, "population": jnp.zeros_like(individuals)}[self.common_random_numbers]
+        return {
+            "nobody": individuals,
+            "pairs": individuals // 2,
+            "population": jnp.zeros_like(individuals),
+        }[self.common_random_numbers]
 
 
-def score_gradient(genome: Genome, genotypes: Genotype, weights: Float[Array, " population"]) -> PyTree:
+def score_gradient(
+    genome: Genome, genotypes: Genotype, weights: Float[Array, " population"]
+) -> PyTree:
     """The gradient of the weighted mean log-likelihood of a population.
 
         grad_theta (1/P) sum_j weights_j log p(z_j | theta)

@@ -11,10 +11,11 @@ from hebbax.types import PRNGKey, Variation
 class Task(Protocol):
     """An environment as a frozen specification with pure functions.
 
-    A task is written for one lifetime in one variation; the rollout maps it over populations and variations. Specifications are hashable: compare
-    and hash by their configuration.
+    A task is written for one lifetime in one variation; the rollout maps it over populations and
+    variations. Specifications are hashable: compare and hash by their configuration.
 
-    variations: named data that make one version of the task differ from another. All have the same tree structure and shapes, so that they stack.
+    variations: named data that make one version of the task differ from another. All have the same
+        tree structure and shapes, so that they stack.
     observation_shape: shape of one observation.
     action_size: number of components of an action, each meant to be in [-1, 1] or as the task says.
     max_steps: the most policy steps that a lifetime has.
@@ -48,6 +49,7 @@ class Task(Protocol):
         An action or a reward that is not finite ends the lifetime, whatever the task says.
 
         Returns:
-            The next state, its observation, the reward of this step, and whether the lifetime ends with it.
+            The next state, its observation, the reward of this step, and whether the lifetime ends
+            with it.
         """
         ...

@@ -18,7 +18,10 @@ from hebbax.types import PRNGKey, Struct
 try:
     from gymnax.environments import environment, spaces  # pyright: ignore[reportMissingImports]
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"make_gymnax needs gymnax 1.0 and six, but {error.name} is missing: pip install 'hebbax[gymnax]'") from error
+    raise ModuleNotFoundError(
+        f"make_gymnax needs gymnax 1.0 and six, but {error.name} is missing: pip install "
+        "'hebbax[gymnax]'"
+    ) from error
 
 UNLIMITED = 2**30  # Steps. How long an episode lasts is said by gymnax's parameters.
 
@@ -50,17 +53,21 @@ def make_gymnax(name: str, **options: Any) -> tuple["CarRacingEnvironment", EnvP
 
     Args:
         name: `"CarRacing"`.
-        options: of the task, as `view="state"`; an episode has the original's rules if `patience` is not given.
+        options: of the task, as `view="state"`; an episode has the original's rules if `patience`
+            is not given.
 
     Returns:
-        The environment and its default parameters. `params.replace(variation=env.variations["friction_half"])` makes another variation.
+        The environment and its default parameters.
+        `params.replace(variation=env.variations["friction_half"])` makes another variation.
 
     Raises:
         ValueError: if there is no such task.
     """
     if name != "CarRacing":
         raise ValueError(f"name is {name!r}: choose CarRacing.")
-    env = CarRacingEnvironment(CarRacing(**{"patience": None, **options, "episode_steps": UNLIMITED}))
+    env = CarRacingEnvironment(
+        CarRacing(**{"patience": None, **options, "episode_steps": UNLIMITED})
+    )
     return env, env.default_params
 
 
@@ -88,7 +95,8 @@ class CarRacingEnvironment(environment.Environment):
     ) -> tuple[Float[Array, "..."], EnvState, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Advances an episode by one step, without resetting it. No randomness is needed.
 
-        An action that is not finite ends the episode with a reward that is not a number, as in hebbax's own rollouts.
+        An action that is not finite ends the episode with a reward that is not a number, as in
+        hebbax's own rollouts.
         """
         del key
         race, observation, reward, is_end = self.task.step(state.race, action, params.variation)
@@ -99,16 +107,29 @@ class CarRacingEnvironment(environment.Environment):
 
     @partial(jax.jit, static_argnames=("self",))
     def step(
-        self, key: PRNGKey, state: EnvState, action: Float[Array, "3"], params: EnvParams | None = None
-    ) -> tuple[Float[Array, "..."], EnvState, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
+        self,
+        key: PRNGKey,
+        state: EnvState,
+        action: Float[Array, "3"],
+        params: EnvParams | None = None,
+    ) -> tuple[
+        Float[Array, "..."],
+        EnvState,
+        Float[Array, ""],
+        Bool[Array, ""],
+        Bool[Array, ""],
+        dict[str, Any],
+    ]:
         """Advances an episode by one step, and starts the next where it ends. The key is consumed.
 
-        gymnax's own makes a new episode at every step and mostly throws it away. Here one is made only when an episode of the batch ends: drawing a track
-        takes as long as hundreds of steps.
+        gymnax's own makes a new episode at every step and mostly throws it away. Here one is made
+        only when an episode of the batch ends: drawing a track takes as long as hundreds of steps.
         """
         params = self.default_params if params is None else params
         key_step, key_reset = jax.random.split(key)
-        observation, moved, reward, terminated, info = self.step_env(key_step, state, action, params)
+        observation, moved, reward, terminated, info = self.step_env(
+            key_step, state, action, params
+        )
         truncated = self.is_truncated(moved, params)
 
         def reset(episode: tuple[Array, Array, EnvState]) -> tuple[Array, Array, EnvState]:
@@ -116,8 +137,15 @@ class CarRacingEnvironment(environment.Environment):
             return jnp.zeros((), bool), *self.reset_env(key_reset, params)
 
         episode = (terminated | truncated, observation, moved)
-        _, next_observation, next_state = jax.lax.while_loop(lambda episode: episode[0], reset, episode)
-        info = {**info, "terminated": terminated, "truncated": truncated, "final_observation": observation}
+        _, next_observation, next_state = jax.lax.while_loop(
+            lambda episode: episode[0], reset, episode
+        )
+        info = {
+            **info,
+            "terminated": terminated,
+            "truncated": truncated,
+            "final_observation": observation,
+        }
         return next_observation, next_state, reward, terminated, truncated, info
 
     @property
@@ -133,7 +161,9 @@ class CarRacingEnvironment(environment.Environment):
     def action_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Steering, gas and brake."""
         del params
-        return spaces.Box(jnp.array([-1.0, 0.0, 0.0]), jnp.array([1.0, 1.0, 1.0]), (3,), jnp.float32)
+        return spaces.Box(
+            jnp.array([-1.0, 0.0, 0.0]), jnp.array([1.0, 1.0, 1.0]), (3,), jnp.float32
+        )
 
     def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Pixels from 0 to 1, or numbers without bounds."""

@@ -14,11 +14,13 @@ COLUMNS = 3
 
 
 @styled
-def draw_learning_curves(curves: Sequence[Curve], label: str = "mean fitness of the population") -> Figure:
+def draw_learning_curves(
+    curves: Sequence[Curve], label: str = "mean fitness of the population"
+) -> Figure:
     """Draws the learning curves of all methods.
 
-    A line is an interquartile mean over runs, the band its 95% interval. Where some runs have ended or have no finite value, the line is of those that are
-    left, and dotted.
+    A line is an interquartile mean over runs, the band its 95% interval. Where some runs have ended
+    or have no finite value, the line is of those that are left, and dotted.
 
     Args:
         curves: of the methods, as `hebbax.results.learning_curves` returns them.
@@ -40,9 +42,17 @@ def draw_learning_curves(curves: Sequence[Curve], label: str = "mean fitness of 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
     generations = _generations(curve)
     is_whole = curve.num_runs == np.max(curve.num_runs, initial=0)
-    axes.fill_between(generations, curve.low, curve.high, color=COLOURS[0], alpha=0.25, linewidth=0, zorder=2)
+    axes.fill_between(
+        generations, curve.low, curve.high, color=COLOURS[0], alpha=0.25, linewidth=0, zorder=2
+    )
     axes.plot(generations, np.where(is_whole, curve.iqm, np.nan), color=COLOURS[0], zorder=3)
-    axes.plot(generations, np.where(is_whole, np.nan, curve.iqm), color=COLOURS[0], linestyle=":", zorder=3)
+    axes.plot(
+        generations,
+        np.where(is_whole, np.nan, curve.iqm),
+        color=COLOURS[0],
+        linestyle=":",
+        zorder=3,
+    )
 
 
 def _generations(curve: Curve) -> np.ndarray:

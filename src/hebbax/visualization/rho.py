@@ -1,4 +1,7 @@
-"""The central question in one picture: does sharing rules help in variations that nobody trained on?"""
+"""The central question in one picture.
+
+Does sharing rules help in variations that nobody trained on?
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +19,10 @@ APART = 1.08  # Factor between two places of equal rho, so that no interval hide
 
 
 class _Look(NamedTuple):
-    """How one of the two scores of a method is drawn: held out is filled and solid, trained on is hollow and dashed."""
+    """How one of the two scores of a method is drawn.
+
+    Held out is filled and solid, trained on is hollow and dashed.
+    """
 
     is_held_out: bool
     words: str
@@ -25,15 +31,23 @@ class _Look(NamedTuple):
     shift: float
 
 
-LOOKS = (_Look(True, "held out", "-", None, 1.0), _Look(False, "trained on", "--", "white", 1 / APART))
+LOOKS = (
+    _Look(True, "held out", "-", None, 1.0),
+    _Look(False, "trained on", "--", "white", 1 / APART),
+)
 
 
 @styled
-def draw_fitness_over_rho(methods: Sequence[Method], summaries: Sequence[Summary], label: str = "interquartile mean return") -> Figure:
+def draw_fitness_over_rho(
+    methods: Sequence[Method],
+    summaries: Sequence[Summary],
+    label: str = "interquartile mean return",
+) -> Figure:
     """Draws held-out beside training fitness over the number of synapses per rule.
 
-    Methods whose rules are shared by an evolved assignment, with individual rules as one synapse per rule, are one curve; those with a fixed assignment
-    another. What has no rules is a horizontal line across all rho, with a band for the interval of its held-out score.
+    Methods whose rules are shared by an evolved assignment, with individual rules as one synapse
+    per rule, are one curve; those with a fixed assignment another. What has no rules is a
+    horizontal line across all rho, with a band for the interval of its held-out score.
 
     Args:
         methods: how each method shares rules, as `hebbax.results.describe_methods` returns it.
@@ -50,7 +64,9 @@ def draw_fitness_over_rho(methods: Sequence[Method], summaries: Sequence[Summary
         _draw_curve(axes, evolved, scores, look, "evolved assignment", COLOURS[0], "o", 1.0)
         _draw_curve(axes, fixed, scores, look, "fixed random assignment", COLOURS[1], "s", APART**2)
         for place, name in enumerate(without):
-            _draw_band(axes, scores[name, look.is_held_out], look, COLOURS[(2 + place) % len(COLOURS)])
+            _draw_band(
+                axes, scores[name, look.is_held_out], look, COLOURS[(2 + place) % len(COLOURS)]
+            )
     _name_places(axes, [*evolved, *fixed])
     axes.set_ylabel(label)
     # Filled by columns: one of what is held out, one of what is trained on.
@@ -72,7 +88,9 @@ def _draw_curve(
         return
     ordered = sorted(methods, key=lambda method: method.rho or 0.0)
     drawn = [scores[method.name, look.is_held_out] for method in ordered]
-    middle, low, high = (np.asarray([getattr(summary, name) for summary in drawn]) for name in ("iqm", "low", "high"))
+    middle, low, high = (
+        np.asarray([getattr(summary, name) for summary in drawn]) for name in ("iqm", "low", "high")
+    )
     rho = shift * look.shift * np.asarray([method.rho or 0.0 for method in ordered])
     axes.plot(
         rho,
@@ -88,7 +106,14 @@ def _draw_curve(
 
 
 def _draw_band(axes: Axes, summary: Summary, look: _Look, colour: str) -> None:
-    axes.axhline(summary.iqm, color=colour, linestyle=look.line, linewidth=1.4, label=f"{summary.method}, {look.words}", zorder=2)
+    axes.axhline(
+        summary.iqm,
+        color=colour,
+        linestyle=look.line,
+        linewidth=1.4,
+        label=f"{summary.method}, {look.words}",
+        zorder=2,
+    )
     if look.is_held_out and np.isfinite(summary.low):
         axes.axhspan(summary.low, summary.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
 
@@ -99,7 +124,9 @@ def _name_places(axes: Axes, methods: Sequence[Method]) -> None:
     if methods:
         axes.set_xscale("log", base=2)
         axes.set_xticks(sorted({method.rho for method in methods if method.rho}))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda rho, _: f"{rho:,.4g}" if rho < 1000 else f"{rho:,.0f}"))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda rho, _: f"{rho:,.4g}" if rho < 1000 else f"{rho:,.0f}")
+        )
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.set_xticks([])

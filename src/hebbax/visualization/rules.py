@@ -15,8 +15,10 @@ class Rules(NamedTuple):
     """The plasticity rules of a genome.
 
     coefficients: `[rules, 5]` eta, A, B, C and D of each rule.
-    use: `[rules]` the share of the synapses that use each; of shared rules the mean of their probabilities.
-    entropies: `[synapses]` nats, entropy of each synapse's choice of a rule; None where there is no choice.
+    use: `[rules]` the share of the synapses that use each; of shared rules the mean of their
+        probabilities.
+    entropies: `[synapses]` nats, entropy of each synapse's choice of a rule; None where there is no
+        choice.
     """
 
     coefficients: np.ndarray
@@ -33,15 +35,24 @@ def rules_of(genome: Genome) -> Rules:
     genome = _plastic_part(genome)
     if isinstance(genome, SharedRulesGenome):
         probabilities = np.asarray(jax.nn.softmax(genome.logits), np.float64)
-        entropies = -np.sum(probabilities * np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)), axis=1)
-        return Rules(np.asarray(genome.rules, np.float64), np.mean(probabilities, axis=0), entropies)
+        entropies = -np.sum(
+            probabilities * np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)), axis=1
+        )
+        return Rules(
+            np.asarray(genome.rules, np.float64), np.mean(probabilities, axis=0), entropies
+        )
     if isinstance(genome, FixedRulesGenome):
         num_rules = genome.rules.shape[0]
         users = np.bincount(np.asarray(genome.assignment, np.int64), minlength=num_rules)
         return Rules(np.asarray(genome.rules, np.float64), users / users.sum(), None)
-    layers = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(genome.mode()) if _is_layer(leaf)]
+    layers = [
+        np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(genome.mode()) if _is_layer(leaf)
+    ]
     if not layers:
-        raise ValueError(f"the genome is a {type(genome).__name__} without plasticity rules; allowed are genomes of plastic policies")
+        raise ValueError(
+            f"the genome is a {type(genome).__name__} without plasticity rules; allowed are "
+            "genomes of plastic policies"
+        )
     coefficients = np.concatenate([layer.reshape(len(COEFFICIENTS), -1).T for layer in layers])
     return Rules(coefficients, np.full(len(coefficients), 1 / len(coefficients)), None)
 
@@ -51,7 +62,11 @@ def _plastic_part(genome: Genome) -> Any:
     if not isinstance(genome, JointGenome):
         return genome
     parts = [_plastic_part(part) for part in genome.parts.values()]
-    plastic = [part for part in parts if isinstance(part, SharedRulesGenome | FixedRulesGenome) or _has_layers(part)]
+    plastic = [
+        part
+        for part in parts
+        if isinstance(part, SharedRulesGenome | FixedRulesGenome) or _has_layers(part)
+    ]
     return plastic[0] if plastic else genome
 
 
@@ -60,5 +75,5 @@ def _has_layers(genome: Genome) -> bool:
 
 
 def _is_layer(leaf: Any) -> bool:
-    """Whether an array is `[5, pre, post]`, the rules of a layer, rather than weights or filters."""
+    """Whether an array is `[5, pre, post]`, rules of a layer, and no weights or filters."""
     return leaf.ndim == 3 and leaf.shape[0] == len(COEFFICIENTS)

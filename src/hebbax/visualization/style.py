@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from hebbax.files import replacing
 
-# Colours that people with any kind of colour blindness tell apart, all dark enough for thin lines on white, and two maps with the same property: for values
-# from low to high, and for values around zero. Source of the first three: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/.
+# Colours that people with any kind of colour blindness tell apart, all dark enough for thin lines
+# on white, and two maps with the same property: for values from low to high, and for values around
+# zero. Source of the first three: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4488", "#7A6A00", "#444444")
 SEQUENTIAL, DIVERGING = "cividis", "PuOr_r"
 PALE = "#C8C8C8"
@@ -68,7 +69,9 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
     return files
 
 
-def panels(number: int, columns: int, size: tuple[float, float], beside: float = 0.4) -> tuple[Figure, list[Axes]]:
+def panels(
+    number: int, columns: int, size: tuple[float, float], beside: float = 0.4
+) -> tuple[Figure, list[Axes]]:
     """A figure with panels in rows that share their axes.
 
     Args:

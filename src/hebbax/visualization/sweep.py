@@ -7,7 +7,15 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from hebbax.evolution import count_non_finite
-from hebbax.results import Results, Run, collect, describe_methods, generalisation_matrix, learning_curves, summarise
+from hebbax.results import (
+    Results,
+    Run,
+    collect,
+    describe_methods,
+    generalisation_matrix,
+    learning_curves,
+    summarise,
+)
 from hebbax.training import load_result
 from hebbax.visualization.curves import draw_learning_curves
 from hebbax.visualization.matrix import draw_generalisation_matrix
@@ -30,17 +38,21 @@ class RulesOfRun(NamedTuple):
 
 
 def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
-    """Draws the pictures of a sweep into its folder `figures`: what is there, of runs that need not be complete.
+    """Draws the pictures of a sweep into its folder `figures`.
 
-    Of each plastic method two pictures show the rules of one run, the first in the sweep's order that has a checkpoint.
+    What is there, of runs that need not be complete.
+
+    Of each plastic method two pictures show the rules of one run, the first in the sweep's order
+    that has a checkpoint.
 
     Args:
         folder: of the sweep.
         kind: "mode" or "samples", whose scores are drawn.
 
     Returns:
-        The files by the names of the pictures: "learning-curves", "fitness-over-rho", "generalisation-matrix", and for each plastic method
-        "rule-use-METHOD" and "weight-changes-METHOD".
+        The files by the names of the pictures: "learning-curves", "fitness-over-rho",
+        "generalisation-matrix", and for each plastic method "rule-use-METHOD" and
+        "weight-changes-METHOD".
 
     Raises:
         ValueError: if the folder holds no sweep, or a run that cannot be read.
@@ -50,7 +62,9 @@ def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
     return {name: save(figure, Path(folder) / "figures", name) for name, figure in pictures.items()}
 
 
-def draw_results(results: Results, rules: Mapping[str, RulesOfRun], kind: str = "mode") -> dict[str, Figure]:
+def draw_results(
+    results: Results, rules: Mapping[str, RulesOfRun], kind: str = "mode"
+) -> dict[str, Figure]:
     """Draws the pictures of a sweep.
 
     Args:
@@ -63,7 +77,9 @@ def draw_results(results: Results, rules: Mapping[str, RulesOfRun], kind: str = 
     """
     drawn = {
         "learning-curves": draw_learning_curves(learning_curves(results)),
-        "fitness-over-rho": draw_fitness_over_rho(describe_methods(results), summarise(results, kind)),
+        "fitness-over-rho": draw_fitness_over_rho(
+            describe_methods(results), summarise(results, kind)
+        ),
         "generalisation-matrix": draw_generalisation_matrix(generalisation_matrix(results, kind)),
     }
     for method, found in rules.items():
@@ -73,9 +89,12 @@ def draw_results(results: Results, rules: Mapping[str, RulesOfRun], kind: str = 
 
 
 def find_rules(results: Results) -> dict[str, RulesOfRun]:
-    """The rules of each plastic method that has a run with a checkpoint, of the first of these runs in the sweep's order.
+    """The rules of each plastic method that has a run with a checkpoint.
 
-    A genome with numbers that are not finite, with which earlier versions went on, has nothing to draw.
+    Of the first of these runs in the sweep's order.
+
+    A genome with numbers that are not finite, with which earlier versions went on, has nothing to
+    draw.
 
     Raises:
         ValueError: if a run cannot be read.
@@ -86,10 +105,19 @@ def find_rules(results: Results) -> dict[str, RulesOfRun]:
         if method.sharing != "none" and run is not None:
             genome = load_result(run.path).genome
             if count_non_finite(genome) == 0:
-                found[method.name] = RulesOfRun(f"{method.name}: {run.fold}, seed-{run.seed}", rules_of(genome))
+                found[method.name] = RulesOfRun(
+                    f"{method.name}: {run.fold}, seed-{run.seed}", rules_of(genome)
+                )
     return found
 
 
 def _run_with_checkpoint(results: Results, method: str) -> Run | None:
     runs = (run for run in results.runs if run.method == method)
-    return next((run for run in runs if any(child.name.isdigit() for child in run.path.glob("checkpoints/*"))), None)
+    return next(
+        (
+            run
+            for run in runs
+            if any(child.name.isdigit() for child in run.path.glob("checkpoints/*"))
+        ),
+        None,
+    )

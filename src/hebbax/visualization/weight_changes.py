@@ -19,8 +19,9 @@ def draw_weight_changes(rules: Rules, title: str = "") -> Figure:
 
         eta (A o_i o_j + B o_i + C o_j + D)
 
-    Few rules have a panel each, the most used first, with the share of the synapses that use it. Of many rules, panels have the change below which a tenth,
-    half and nine tenths of the synapses are, at each pair of activations on its own.
+    Few rules have a panel each, the most used first, with the share of the synapses that use it. Of
+    many rules, panels have the change below which a tenth, half and nine tenths of the synapses
+    are, at each pair of activations on its own.
 
     Args:
         rules: as `hebbax.visualization.rules.rules_of` returns them.
@@ -33,7 +34,9 @@ def draw_weight_changes(rules: Rules, title: str = "") -> Figure:
         titles = [f"rule {rule + 1}: {rules.use[rule]:.0%} of use" for rule in order]
     else:
         pictures = np.quantile(changes, QUANTILES, axis=0, weights=rules.use, method="inverted_cdf")
-        titles = [f"{quantile:.0%} quantile" if quantile != 0.5 else "median" for quantile in QUANTILES]
+        titles = [
+            f"{quantile:.0%} quantile" if quantile != 0.5 else "median" for quantile in QUANTILES
+        ]
     return _draw(pictures, titles, title)
 
 
@@ -47,7 +50,10 @@ def weight_changes(coefficients: np.ndarray) -> np.ndarray:
 def _draw(pictures: np.ndarray, titles: list[str], title: str) -> Figure:
     figure, grid = panels(len(pictures), columns=4, size=(2.1, 2.3), beside=1.2)
     largest = max(float(np.max(np.abs(pictures))), float(np.finfo(np.float32).tiny))
-    mesh = [_draw_panel(axes, picture, words, largest) for axes, picture, words in zip(grid, pictures, titles, strict=True)][-1]
+    mesh = [
+        _draw_panel(axes, picture, words, largest)
+        for axes, picture, words in zip(grid, pictures, titles, strict=True)
+    ][-1]
     figure.supxlabel("activation before the synapse", fontsize="medium")
     figure.supylabel("activation behind it", fontsize="medium")
     figure.colorbar(mesh, ax=grid, label="change of the weight")
@@ -61,5 +67,12 @@ def _draw_panel(axes: Axes, changes: np.ndarray, title: str, largest: float) -> 
     axes.set_aspect("equal")
     axes.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     return axes.pcolormesh(
-        ACTIVATIONS, ACTIVATIONS, changes.T, cmap=DIVERGING, vmin=-largest, vmax=largest, shading="gouraud", rasterized=True
+        ACTIVATIONS,
+        ACTIVATIONS,
+        changes.T,
+        cmap=DIVERGING,
+        vmin=-largest,
+        vmax=largest,
+        shading="gouraud",
+        rasterized=True,
     )

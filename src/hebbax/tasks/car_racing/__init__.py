@@ -1,4 +1,7 @@
-"""The racer: a car that learns to drive a random road, in five variations of grip and of what pushes it."""
+"""The racer.
+
+A car that learns to drive a random road, in five variations of grip and of what pushes it.
+"""
 
 from hebbax.tasks.car_racing.task import CarRacing
 

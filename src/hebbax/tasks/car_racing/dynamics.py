@@ -1,13 +1,17 @@
 """How the car moves: tyres, engine, brakes, steering, and the joints that hold the wheels.
 
-Box2D solves the joints by 180 sweeps over them, which converge. Here the answer is written down: every wheel turns against the hull at the speed of its
-steering motor, so hull and wheels move as one rigid body, with the momentum and spin that all of them had together. One thing does not converge: a motor
-that drives its joint beyond a limit and the limit wind each other up, sweep by sweep, and must unwind before the joint comes back; so that is counted.
-Box2D's corrections of position are a few sweeps that stop when they are good enough; these are made as Box2D makes them.
+Box2D solves the joints by 180 sweeps over them, which converge. Here the answer is written down:
+every wheel turns against the hull at the speed of its steering motor, so hull and wheels move as
+one rigid body, with the momentum and spin that all of them had together. One thing does not
+converge: a motor that drives its joint beyond a limit and the limit wind each other up, sweep by
+sweep, and must unwind before the joint comes back; so that is counted. Box2D's corrections of
+position are a few sweeps that stop when they are good enough; these are made as Box2D makes them.
 
-Lengths are in metres, times in seconds, angles in radians, masses in kilograms. Wheels are in the order front left, front right, rear left, rear right.
+Lengths are in metres, times in seconds, angles in radians, masses in kilograms. Wheels are in the
+order front left, front right, rear left, rear right.
 
-Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's `envs/box2d/car_dynamics.py`; Box2D 2.3's `b2Island` and `b2RevoluteJoint`
+Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's
+    `envs/box2d/car_dynamics.py`; Box2D 2.3's `b2Island` and `b2RevoluteJoint`
 by Erin Catto, zlib licence.
 """
 
@@ -29,7 +33,8 @@ WHEEL_MASS = 0.06048
 WHEEL_INERTIA = 0.0074592
 WHEEL_HALF_WIDTH = 14 * UNIT
 WHEEL_RADIUS = 27 * UNIT
-WHEEL_PLACES = UNIT * np.array([[-55, 80], [55, 80], [-55, -82], [55, -82]], np.float32)  # In the hull's frame.
+# In the hull's frame.
+WHEEL_PLACES = UNIT * np.array([[-55, 80], [55, 80], [-55, -82], [55, -82]], np.float32)
 ARMS = WHEEL_PLACES - HULL_CENTER  # From the centre of mass.
 IS_FRONT = np.array([True, True, False, False])
 
@@ -53,7 +58,8 @@ LINEAR_SLOP = 0.005
 ANGULAR_SLOP = float(np.deg2rad(2.0))
 MAX_ANGULAR_CORRECTION = float(np.deg2rad(8.0))
 MAX_SWEEPS = 60
-WINDING = 180 / (1 / HULL_INERTIA + 1 / WHEEL_INERTIA)  # What a motor winds up in the sweeps of one step, in N m s per rad/s.
+# What a motor winds up in the sweeps of one step, in N m s per rad/s.
+WINDING = 180 / (1 / HULL_INERTIA + 1 / WHEEL_INERTIA)
 
 
 class Variation(Struct):
@@ -110,7 +116,8 @@ class Car(Struct):
 def place(point: Float[Array, "2"], angle: Float[Array, ""]) -> Car:
     """Sets a car on a point of the road.
 
-    As in the original the wheels are turned, but not put around the turned hull: the first step pulls them into place, and hull and wheels twist.
+    As in the original the wheels are turned, but not put around the turned hull: the first step
+    pulls them into place, and hull and wheels twist.
     """
     hull = point + rotate(jnp.asarray(HULL_CENTER), angle)
     wheels = point[None] + WHEEL_PLACES
@@ -139,7 +146,11 @@ def drive(car: Car, controls: Controls, is_on_road: Bool[Array, "4"], variation:
     Returns:
         The car after the step.
     """
-    motor = jnp.clip(STEERING_GAIN * (jnp.where(IS_FRONT, controls.steering, 0.0) - joint_angles(car)), -STEERING_SPEED, STEERING_SPEED)
+    motor = jnp.clip(
+        STEERING_GAIN * (jnp.where(IS_FRONT, controls.steering, 0.0) - joint_angles(car)),
+        -STEERING_SPEED,
+        STEERING_SPEED,
+    )
     gas = car.gas + jnp.minimum(controls.gas - car.gas, GAS_STEP)
     rolling = _brake(_accelerate(car.rolling, gas), controls.brake)
     phase = car.phase + STEP * rolling
@@ -183,7 +194,9 @@ def rotate(vectors: Float[Array, "*batch 2"], angle: Float[Array, ""]) -> Float[
 
 def _accelerate(rolling: Float[Array, "4"], gas: Float[Array, ""]) -> Float[Array, "4"]:
     """The engine turns the rear wheels, with the same power at any speed but the lowest."""
-    return rolling + jnp.where(IS_FRONT, 0.0, STEP * ENGINE_POWER * gas / ROLLING_INERTIA) / (jnp.abs(rolling) + 5.0)
+    return rolling + jnp.where(IS_FRONT, 0.0, STEP * ENGINE_POWER * gas / ROLLING_INERTIA) / (
+        jnp.abs(rolling) + 5.0
+    )
 
 
 def _brake(rolling: Float[Array, "4"], brake: Float[Array, ""]) -> Float[Array, "4"]:
@@ -194,7 +207,10 @@ def _brake(rolling: Float[Array, "4"], brake: Float[Array, ""]) -> Float[Array, 
 def _grip(
     car: Car, rolling: Float[Array, "4"], is_on_road: Bool[Array, "4"], variation: Variation
 ) -> tuple[Float[Array, "4 2"], Float[Array, "4"], Bool[Array, "4"]]:
-    """What the ground does to the tyres: forces on the wheels, how fast these roll then, and whether they skid."""
+    """What the ground does to the tyres.
+
+    Forces on the wheels, how fast these roll then, and whether they skid.
+    """
     cosine, sine = jnp.cos(car.angle[1:]), jnp.sin(car.angle[1:])
     x, y = car.velocity[1:, 0], car.velocity[1:, 1]
     ahead = TYRE_STIFFNESS * (rolling * WHEEL_RADIUS - (cosine * y - sine * x))
@@ -214,7 +230,8 @@ def _solve_joints(
 ) -> tuple[Float[Array, "5 2"], Float[Array, "5"], Float[Array, "4"]]:
     """Velocities and spins that the joints allow, and how far the limits are wound up then.
 
-    Momentum and angular momentum of all bodies together stay as they were. A joint beyond its limit is not turned further.
+    Momentum and angular momentum of all bodies together stay as they were. A joint beyond its limit
+    is not turned further.
     """
     limit = _limits_reached(car)
     wound = jnp.abs(limit) * (car.hold + WINDING * limit * motor)
@@ -222,9 +239,13 @@ def _solve_joints(
 
     total_mass = HULL_MASS + 4 * WHEEL_MASS
     arms = rotate(jnp.asarray(ARMS), car.angle[0])
-    arm = WHEEL_MASS / total_mass * jnp.sum(arms, axis=0)  # From the hull's centre to that of all bodies.
+    # From the hull's centre to that of all bodies.
+    arm = WHEEL_MASS / total_mass * jnp.sum(arms, axis=0)
     inertia = (
-        HULL_INERTIA + 4 * WHEEL_INERTIA + WHEEL_MASS * np.sum(ARMS**2) - np.sum((WHEEL_MASS * np.sum(ARMS, axis=0)) ** 2) / total_mass
+        HULL_INERTIA
+        + 4 * WHEEL_INERTIA
+        + WHEEL_MASS * np.sum(ARMS**2)
+        - np.sum((WHEEL_MASS * np.sum(ARMS, axis=0)) ** 2) / total_mass
     )
 
     momentum = HULL_MASS * velocity[0] + WHEEL_MASS * jnp.sum(velocity[1:], axis=0)
@@ -236,7 +257,11 @@ def _solve_joints(
     wheels = hull[None] + spin * _left_of(arms)
     impulse = WHEEL_INERTIA * (spin + turning - car.spin[1:])
     hold = jnp.clip(wound, 0.0, jnp.abs(limit) * (MAX_MOTOR_IMPULSE - limit * impulse))
-    return jnp.concatenate([hull[None], wheels]), jnp.concatenate([spin[None], spin + turning]), hold
+    return (
+        jnp.concatenate([hull[None], wheels]),
+        jnp.concatenate([spin[None], spin + turning]),
+        hold,
+    )
 
 
 def _limits_reached(car: Car) -> Float[Array, "4"]:
@@ -245,31 +270,49 @@ def _limits_reached(car: Car) -> Float[Array, "4"]:
     return jnp.where(joint >= STEERING_LIMIT, 1.0, jnp.where(joint <= -STEERING_LIMIT, -1.0, 0.0))
 
 
-def _move(car: Car, velocity: Float[Array, "5 2"], spin: Float[Array, "5"]) -> tuple[Float[Array, "5 2"], Float[Array, "5"]]:
-    """Moves every body by itself, then pulls the joints together, as Box2D does: joint by joint, until a sweep finds all of them good enough."""
+def _move(
+    car: Car, velocity: Float[Array, "5 2"], spin: Float[Array, "5"]
+) -> tuple[Float[Array, "5 2"], Float[Array, "5"]]:
+    """Moves every body by itself, then pulls the joints together, as Box2D does.
+
+    Joint by joint, until a sweep finds all of them good enough.
+    """
     limit = _limits_reached(car)
 
-    def sweep(sweeps: tuple[Array, Array, Int[Array, ""], Bool[Array, ""]]) -> tuple[Array, Array, Int[Array, ""], Bool[Array, ""]]:
+    def sweep(
+        sweeps: tuple[Array, Array, Int[Array, ""], Bool[Array, ""]],
+    ) -> tuple[Array, Array, Int[Array, ""], Bool[Array, ""]]:
         center, angle, number, _ = sweeps
         center, angle, is_good = _pull_together(center, angle, limit)
         return center, angle, number + 1, is_good
 
-    moved = sweep((car.center + STEP * velocity, car.angle + STEP * spin, jnp.int32(0), jnp.zeros((), bool)))
-    center, angle, _, _ = jax.lax.while_loop(lambda sweeps: ~sweeps[3] & (sweeps[2] < MAX_SWEEPS), sweep, moved)
+    moved = sweep(
+        (car.center + STEP * velocity, car.angle + STEP * spin, jnp.int32(0), jnp.zeros((), bool))
+    )
+    center, angle, _, _ = jax.lax.while_loop(
+        lambda sweeps: ~sweeps[3] & (sweeps[2] < MAX_SWEEPS), sweep, moved
+    )
     return center, angle
 
 
 def _pull_together(
     center: Float[Array, "5 2"], angle: Float[Array, "5"], limit: Float[Array, "4"]
 ) -> tuple[Float[Array, "5 2"], Float[Array, "5"], Bool[Array, ""]]:
-    """One sweep over the joints, in Box2D's order; the last result is whether all were good enough before it."""
+    """One sweep over the joints, in Box2D's order.
+
+    The last result is whether all were good enough before it.
+    """
     hull, hull_angle = center[0], angle[0]
     wheels, wheel_angles = list(center[1:]), list(angle[1:])
     is_good = jnp.ones((), bool)
     for number in (3, 2, 1, 0):
         # A joint beyond its limit is turned back, all but a slop.
         excess = limit[number] * (wheel_angles[number] - hull_angle) - STEERING_LIMIT
-        turn = limit[number] * jnp.clip(excess - ANGULAR_SLOP, 0.0, MAX_ANGULAR_CORRECTION) / (1 / HULL_INERTIA + 1 / WHEEL_INERTIA)
+        turn = (
+            limit[number]
+            * jnp.clip(excess - ANGULAR_SLOP, 0.0, MAX_ANGULAR_CORRECTION)
+            / (1 / HULL_INERTIA + 1 / WHEEL_INERTIA)
+        )
         hull_angle = hull_angle + turn / HULL_INERTIA
         wheel_angles[number] = wheel_angles[number] - turn / WHEEL_INERTIA
 
@@ -287,12 +330,18 @@ def _pull_together(
 def _impulse(arm: Float[Array, "2"], gap: Float[Array, "2"]) -> Float[Array, "2"]:
     """What closes a gap between a wheel and the end of its arm, to first order."""
     diagonal = 1 / HULL_MASS + 1 / WHEEL_MASS
-    xx, yy, xy = diagonal + arm[1] ** 2 / HULL_INERTIA, diagonal + arm[0] ** 2 / HULL_INERTIA, -arm[0] * arm[1] / HULL_INERTIA
+    xx, yy, xy = (
+        diagonal + arm[1] ** 2 / HULL_INERTIA,
+        diagonal + arm[0] ** 2 / HULL_INERTIA,
+        -arm[0] * arm[1] / HULL_INERTIA,
+    )
     determinant = xx * yy - xy**2
     return -jnp.stack([yy * gap[0] - xy * gap[1], xx * gap[1] - xy * gap[0]]) / determinant
 
 
-def _cross(first: Float[Array, "*batch 2"], second: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
+def _cross(
+    first: Float[Array, "*batch 2"], second: Float[Array, "*batch 2"]
+) -> Float[Array, "*batch"]:
     return first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
 
 

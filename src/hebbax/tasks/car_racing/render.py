@@ -1,8 +1,9 @@
 """What the driver sees: the field around the car from above, and a panel of instruments.
 
-A frame has 96 x 96 pixels, each the colour of one point, as the original's. Quadrilaterals are drawn row by row: in every row a convex one covers an
-interval, and intervals become bits of a few words, so that tiles cost little and the many pixels only a look at three bits each. On the screen x goes to
-the right and y down, in pixels.
+A frame has 96 x 96 pixels, each the colour of one point, as the original's. Quadrilaterals are
+drawn row by row: in every row a convex one covers an interval, and intervals become bits of a few
+words, so that tiles cost little and the many pixels only a look at three bits each. On the screen x
+goes to the right and y down, in pixels.
 
 Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence.
 """
@@ -36,9 +37,11 @@ ZOOM = 2.7
 TURNING_SPEED = 0.5  # m/s, from here on the view turns with the velocity instead of the hull.
 
 GRASS_SQUARE = PLAYFIELD / 20  # m
-RADII = np.array([9.5, 7.5], np.float32)  # m, from the middle of a tile or border to its farthest corner.
+# m, from the middle of a tile or border to its farthest corner.
+RADII = np.array([9.5, 7.5], np.float32)
 CHUNK = 24  # Quadrilaterals that are drawn together.
-NUM_BITS = 3  # Road; the first and the second shade of road, or, off the road, a white and a red border.
+# Road; the first and the second shade of road, or, off the road, a white and a red border.
+NUM_BITS = 3
 
 HULL_POLYGONS = [
     UNIT * np.array(polygon, np.float32)
@@ -58,7 +61,12 @@ def _colour(red: int, green: int, blue: int) -> int:
     return red | green << 8 | blue << 16
 
 
-BLACK, WHITE, RED, GREEN = _colour(0, 0, 0), _colour(255, 255, 255), _colour(255, 0, 0), _colour(0, 255, 0)
+BLACK, WHITE, RED, GREEN = (
+    _colour(0, 0, 0),
+    _colour(255, 255, 255),
+    _colour(255, 0, 0),
+    _colour(0, 255, 0),
+)
 ROADS = [_colour(grey, grey, grey) for grey in (102, 105, 107)]
 GRASS, LIGHT_GRASS = _colour(102, 204, 102), _colour(102, 230, 102)
 NOTHING = -1
@@ -77,7 +85,9 @@ class Camera(Struct):
     to_screen: Float[Array, "2 2"]
 
 
-def draw_frame(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""]) -> UInt8[Array, "96 96 3"]:
+def draw_frame(
+    car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""]
+) -> UInt8[Array, "96 96 3"]:
     """Draws a frame as the original does, but for the score.
 
     Args:
@@ -92,15 +102,27 @@ def draw_frame(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: 
     return jnp.moveaxis(_unpack(_draw(car, track, is_visited, time)), 0, -1).astype(jnp.uint8)
 
 
-def draw_view(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""], size: int) -> Float[Array, "size size 3"]:
-    """Draws a frame and resizes it: each pixel of the view is the mean over its area of the frame, from 0 to 1."""
+def draw_view(
+    car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""], size: int
+) -> Float[Array, "size size 3"]:
+    """Draws a frame and resizes it.
+
+    Each pixel of the view is the mean over its area of the frame, from 0 to 1.
+    """
     frame = _draw(car, track, is_visited, time)
-    # A small view covers so many pixels with each of its own that looking them up one by one would be a long program.
-    view = resize_by_slices(frame, size) if devices.is_cpu() or size < FRAME // 4 else resize_by_indices(frame, size)
+    # A small view covers so many pixels with each of its own that looking them up one by one would
+    # be a long program.
+    view = (
+        resize_by_slices(frame, size)
+        if devices.is_cpu() or size < FRAME // 4
+        else resize_by_indices(frame, size)
+    )
     return jnp.moveaxis(view, 0, -1)
 
 
-def _draw(car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""]) -> Int[Array, "96 96"]:
+def _draw(
+    car: Car, track: Track, is_visited: Bool[Array, " tiles"], time: Float[Array, ""]
+) -> Int[Array, "96 96"]:
     camera = _place_camera(car, time)
     field = _draw_car(_draw_field(_draw_road(track, is_visited, camera), camera), car, camera)
     return jnp.concatenate([field, _draw_panel(car)])
@@ -114,11 +136,15 @@ def _place_camera(car: Car, time: Float[Array, ""]) -> Camera:
     x, y = car.velocity[0]
     angle = jnp.where(x**2 + y**2 > TURNING_SPEED**2, jnp.arctan2(x, y), -car.angle[0])
     zoom = SCALE * (0.1 * jnp.maximum(1 - time, 0) + ZOOM * jnp.minimum(time, 1))
-    turned = jnp.stack([jnp.stack([jnp.cos(angle), -jnp.sin(angle)]), jnp.stack([jnp.sin(angle), jnp.cos(angle)])])
+    turned = jnp.stack(
+        [jnp.stack([jnp.cos(angle), -jnp.sin(angle)]), jnp.stack([jnp.sin(angle), jnp.cos(angle)])]
+    )
     return Camera(position=hull_position(car), to_screen=zoom * PIXELS[:, None] * turned)
 
 
-def _to_screen(camera: Camera, points: Float[Array, "*batch 2"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+def _to_screen(
+    camera: Camera, points: Float[Array, "*batch 2"]
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
     (xx, xy), (yx, yy) = camera.to_screen
     x, y = points[..., 0] - camera.position[0], points[..., 1] - camera.position[1]
     return ANCHOR[0] + xx * x + xy * y, ANCHOR[1] + yx * x + yy * y
@@ -134,12 +160,16 @@ def _from_screen(
     return scale * (yy * x - xy * y), scale * (xx * y - yx * x)
 
 
-def _draw_road(track: Track, is_visited: Bool[Array, " tiles"], camera: Camera) -> tuple[Int[Array, "words rows"], ...]:
+def _draw_road(
+    track: Track, is_visited: Bool[Array, " tiles"], camera: Camera
+) -> tuple[Int[Array, "words rows"], ...]:
     """Draws tiles and borders into bits of words; all that are on the screen, a chunk at a time."""
     zoom = jnp.sqrt(jnp.sum(camera.to_screen**2, axis=1))
     x, y = _to_screen(camera, track.middle)
     margin = RADII[:, None, None] * zoom[None, None]
-    is_on_screen = (jnp.abs(x - FRAME / 2) < FRAME / 2 + margin[..., 0]) & (jnp.abs(y - ROWS / 2) < ROWS / 2 + margin[..., 1])
+    is_on_screen = (jnp.abs(x - FRAME / 2) < FRAME / 2 + margin[..., 0]) & (
+        jnp.abs(y - ROWS / 2) < ROWS / 2 + margin[..., 1]
+    )
     bits = _paint_of_quadrilaterals(is_visited)
     corners = track.corners.reshape(-1, 4, 2)
 
@@ -149,7 +179,10 @@ def _draw_road(track: Track, is_visited: Bool[Array, " tiles"], camera: Camera) 
         covered = _cover(*_to_screen(camera, corners[chosen]))
         paint = jnp.where(is_there > 0, bits[chosen], 0)
         planes = tuple(
-            plane | _any_bits([covered[number] & -((paint[number] >> bit) & 1) for number in range(CHUNK)])
+            plane
+            | _any_bits(
+                [covered[number] & -((paint[number] >> bit) & 1) for number in range(CHUNK)]
+            )
             for bit, plane in enumerate(planes)
         )
         return left.at[chosen].set(0.0), planes
@@ -167,7 +200,9 @@ def _paint_of_quadrilaterals(is_visited: Bool[Array, " tiles"]) -> Int[Array, " 
     return jnp.concatenate([tiles, borders]).astype(jnp.int32)
 
 
-def _cover(x: Float[Array, "chunk 4"], y: Float[Array, "chunk 4"]) -> Int[Array, "chunk words rows"]:
+def _cover(
+    x: Float[Array, "chunk 4"], y: Float[Array, "chunk 4"]
+) -> Int[Array, "chunk words rows"]:
     """Which pixels convex quadrilaterals cover, as bits of words, the leftmost the lowest."""
     next_x, next_y = jnp.roll(x, -1, axis=1), jnp.roll(y, -1, axis=1)
     # Every side bounds a row from the left or from the right, at a place that is linear in y.
@@ -206,13 +241,20 @@ def _any_bits(words: list[Int[Array, "words rows"]]) -> Int[Array, "words rows"]
     return result
 
 
-def _draw_field(planes: tuple[Int[Array, "words rows"], ...], camera: Camera) -> Int[Array, "rows 96"]:
+def _draw_field(
+    planes: tuple[Int[Array, "words rows"], ...], camera: Camera
+) -> Int[Array, "rows 96"]:
     """Colours every pixel by its bits, or by the grass."""
     shifts = np.arange(WORD, dtype=np.int32)
-    is_road, first, second = ((((plane.T[:, :, None] >> shifts[None, None]) & 1) == 1).reshape(ROWS, FRAME) for plane in planes)
+    is_road, first, second = (
+        (((plane.T[:, :, None] >> shifts[None, None]) & 1) == 1).reshape(ROWS, FRAME)
+        for plane in planes
+    )
     centers = np.arange(FRAME, dtype=np.float32) + 0.5
     x, y = _from_screen(
-        camera, jnp.asarray(np.broadcast_to(centers, (ROWS, FRAME))), jnp.asarray(np.broadcast_to(centers[:ROWS, None], (ROWS, FRAME)))
+        camera,
+        jnp.asarray(np.broadcast_to(centers, (ROWS, FRAME))),
+        jnp.asarray(np.broadcast_to(centers[:ROWS, None], (ROWS, FRAME))),
     )
     x, y = x + camera.position[0], y + camera.position[1]
     is_field = (jnp.abs(x) < PLAYFIELD) & (jnp.abs(y) < PLAYFIELD)
@@ -248,8 +290,13 @@ def _draw_car(field: Int[Array, "rows 96"], car: Car, camera: Camera) -> Int[Arr
     for polygon in HULL_POLYGONS:
         is_hull = is_hull | _is_inside(right, ahead, polygon)
 
-    patch = jnp.where(is_hull, HULL, jnp.where(is_spoke, RIM, jnp.where(is_wheel, BLACK, NOTHING))).reshape(len(rows), len(columns))
-    margins = [(CAR_ROWS.start, ROWS - CAR_ROWS.stop), (CAR_COLUMNS.start, FRAME - CAR_COLUMNS.stop)]
+    patch = jnp.where(
+        is_hull, HULL, jnp.where(is_spoke, RIM, jnp.where(is_wheel, BLACK, NOTHING))
+    ).reshape(len(rows), len(columns))
+    margins = [
+        (CAR_ROWS.start, ROWS - CAR_ROWS.stop),
+        (CAR_COLUMNS.start, FRAME - CAR_COLUMNS.stop),
+    ]
     patch = jnp.pad(patch, margins, constant_values=NOTHING)
     return jnp.where(patch == NOTHING, field, patch)
 
@@ -262,17 +309,26 @@ def _turned(
 
 
 def _is_spoke(place: Float[Array, " places"], phase: Float[Array, ""]) -> Bool[Array, " places"]:
-    """Whether a place along a wheel shows the white part of its rim, which is hidden when it is below."""
-    sines, cosines = jnp.sin(jnp.stack([phase, phase + SPOKE])), jnp.cos(jnp.stack([phase, phase + SPOKE]))
+    """Whether a place along a wheel shows the white part of its rim, unless it is below."""
+    sines, cosines = (
+        jnp.sin(jnp.stack([phase, phase + SPOKE])),
+        jnp.cos(jnp.stack([phase, phase + SPOKE])),
+    )
     ends = WHEEL_RADIUS * jnp.where(sines > 0, jnp.sign(cosines), cosines)
     return jnp.any(sines <= 0) & (place > jnp.min(ends)) & (place < jnp.max(ends))
 
 
-def _is_inside(x: Float[Array, " places"], y: Float[Array, " places"], polygon: np.ndarray) -> Bool[Array, " places"]:
+def _is_inside(
+    x: Float[Array, " places"], y: Float[Array, " places"], polygon: np.ndarray
+) -> Bool[Array, " places"]:
     """Whether places are within a convex polygon whose corners go clockwise."""
     is_inside = jnp.ones(x.shape, bool)
-    for (from_x, from_y), (to_x, to_y) in zip(polygon.tolist(), np.roll(polygon, -1, axis=0).tolist(), strict=True):
-        is_inside = is_inside & ((to_x - from_x) * (y - from_y) - (to_y - from_y) * (x - from_x) <= 0)
+    for (from_x, from_y), (to_x, to_y) in zip(
+        polygon.tolist(), np.roll(polygon, -1, axis=0).tolist(), strict=True
+    ):
+        is_inside = is_inside & (
+            (to_x - from_x) * (y - from_y) - (to_y - from_y) * (x - from_x) <= 0
+        )
     return is_inside
 
 
@@ -281,12 +337,16 @@ def _draw_panel(car: Car) -> Int[Array, "panel 96"]:
     panel = jnp.full((PANEL, FRAME), BLACK)
     panel = _draw_bar(panel, (5, 6), (1, 1 + 0.02 * jnp.linalg.norm(car.velocity[0])), WHITE)
     for number, colour in enumerate([FRONT_WHEELS, FRONT_WHEELS, REAR_WHEELS, REAR_WHEELS]):
-        panel = _draw_bar(panel, (7 + number, 8 + number), (1, 1 + 0.01 * car.rolling[number]), colour)
+        panel = _draw_bar(
+            panel, (7 + number, 8 + number), (1, 1 + 0.01 * car.rolling[number]), colour
+        )
     panel = _draw_bar(panel, (20, 20 - 10.0 * joint_angles(car)[0]), (2, 4), GREEN)
     return _draw_bar(panel, (30, 30 - 0.8 * car.spin[0]), (2, 4), RED)
 
 
-def _draw_bar(panel: Int[Array, "panel 96"], across: tuple, upwards: tuple, colour: int) -> Int[Array, "panel 96"]:
+def _draw_bar(
+    panel: Int[Array, "panel 96"], across: tuple, upwards: tuple, colour: int
+) -> Int[Array, "panel 96"]:
     """Draws a bar between two places in each direction, in fortieths of the screen."""
     columns = jnp.asarray(np.arange(FRAME, dtype=np.float32) + 0.5)
     heights = jnp.asarray(PANEL - 0.5 - np.arange(PANEL, dtype=np.float32))
@@ -295,13 +355,16 @@ def _draw_bar(panel: Int[Array, "panel 96"], across: tuple, upwards: tuple, colo
         first, second = (FRAME / 40 * end for end in ends)
         return (places > jnp.minimum(first, second)) & (places < jnp.maximum(first, second))
 
-    return jnp.where(is_between(heights, upwards)[:, None] & is_between(columns, across)[None], colour, panel)
+    return jnp.where(
+        is_between(heights, upwards)[:, None] & is_between(columns, across)[None], colour, panel
+    )
 
 
 def resize_by_slices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 size size"]:
     """Resizes by means over areas, axis by axis.
 
-    The weights repeat with the greatest common divisor of both sizes; each place of the pattern is one weighted sum over all repeats.
+    The weights repeat with the greatest common divisor of both sizes; each place of the pattern is
+    one weighted sum over all repeats.
     """
     image = _unpack(frame).astype(jnp.float32) / 255
     repeats = math.gcd(size, FRAME)
@@ -309,16 +372,27 @@ def resize_by_slices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 s
     weights = _overlaps(before, after)
     for axis in (1, 2):
         grouped = image.reshape(*image.shape[:axis], repeats, before, *image.shape[axis + 1 :])
-        parts = [jax.lax.index_in_dim(grouped, number, axis + 1, keepdims=False) for number in range(before)]
-        places = [sum(float(row[number]) * parts[number] for number in np.flatnonzero(row)) for row in weights]
-        image = jnp.stack(places, axis=axis + 1).reshape(*image.shape[:axis], size, *image.shape[axis + 1 :])
+        parts = [
+            jax.lax.index_in_dim(grouped, number, axis + 1, keepdims=False)
+            for number in range(before)
+        ]
+        places = [
+            sum(float(row[number]) * parts[number] for number in np.flatnonzero(row))
+            for row in weights
+        ]
+        image = jnp.stack(places, axis=axis + 1).reshape(
+            *image.shape[:axis], size, *image.shape[axis + 1 :]
+        )
     return image
 
 
 def resize_by_indices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 size size"]:
-    """Resizes by means over areas: each pixel of the view looks up the few of the frame that it covers.
+    """Resizes by means over areas.
 
-    One operation that reads and writes everything once; a CPU, which looks up one number at a time, takes longer with it.
+    Each pixel of the view looks up the few of the frame that it covers.
+
+    One operation that reads and writes everything once; a CPU, which looks up one number at a time,
+    takes longer with it.
     """
     overlaps = _overlaps(FRAME, size)
     is_covered = overlaps > 1e-9
@@ -332,12 +406,17 @@ def resize_by_indices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 
     for row, row_weight in zip(places, weights, strict=True):
         for column, column_weight in zip(places, weights, strict=True):
             pixels = _unpack(frame[row[:, None], column[None]]).astype(jnp.float32) / 255
-            total = total + (row_weight[:, None] * column_weight[None]).astype(np.float32)[None] * pixels
+            total = (
+                total
+                + (row_weight[:, None] * column_weight[None]).astype(np.float32)[None] * pixels
+            )
     return total
 
 
 def _overlaps(before: int, after: int) -> np.ndarray:
     """`[after, before]` which share of each pixel after comes from each pixel before."""
     ends = np.arange(after + 1) * before / after
-    overlap = np.minimum(ends[1:, None], np.arange(1, before + 1)) - np.maximum(ends[:-1, None], np.arange(before))
+    overlap = np.minimum(ends[1:, None], np.arange(1, before + 1)) - np.maximum(
+        ends[:-1, None], np.arange(before)
+    )
     return np.maximum(overlap, 0) * after / before

@@ -1,6 +1,7 @@
 """The rules of car racing: variations, actions, rewards and the end of a race.
 
-How the car moves is the business of `dynamics`, what it touches that of `contacts`, what it sees that of `render`.
+How the car moves is the business of `dynamics`, what it touches that of `contacts`, what it sees
+that of `render`.
 
 Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence.
 """
@@ -15,7 +16,15 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from hebbax import checks
 from hebbax.tasks.car_racing import render, senses
 from hebbax.tasks.car_racing.contacts import find_contacts
-from hebbax.tasks.car_racing.dynamics import STEP, Car, Controls, Variation, drive, hull_position, place
+from hebbax.tasks.car_racing.dynamics import (
+    STEP,
+    Car,
+    Controls,
+    Variation,
+    drive,
+    hull_position,
+    place,
+)
 from hebbax.tasks.car_racing.track import MAX_TILES, PLAYFIELD, Track, draw_track
 from hebbax.types import PRNGKey, Struct
 
@@ -73,10 +82,12 @@ class Race(Struct):
 class CarRacing:
     """A car that shall visit every tile of a random closed road, quickly.
 
-    An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is beyond is cut. What is not finite
-    moves the car as zero would, and ends the lifetime in a rollout.
+    An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is
+    beyond is cut. What is not finite moves the car as zero would, and ends the lifetime in a
+    rollout.
 
-    Source: OpenAI Gym's CarRacing-v0; variations of Palm et al. 2020, https://arxiv.org/abs/2011.06811.
+    Source: OpenAI Gym's CarRacing-v0; variations of Palm et al. 2020,
+        https://arxiv.org/abs/2011.06811.
     """
 
     view: Literal["pixels", "state"] = "pixels"
@@ -84,13 +95,22 @@ class CarRacing:
     view_size: int = 84
     """Pixels along a side of the picture, which is resized from 96."""
     variation_set: Literal["paper", "reference"] = "paper"
-    """The five variations as the paper names them, or as its public code has them: with slipping tyres for pushed cars."""
+    """The five variations as the paper names them, or as its public code has them.
+
+    With slipping tyres for pushed cars.
+    """
     episode_steps: int = 1000
     """The most steps of a race."""
     patience: int | None = 20
-    """Consecutive steps of negative reward that end a race; None for the original's rules, which have no such end."""
+    """Consecutive steps of negative reward that end a race.
+
+    None for the original's rules, which have no such end.
+    """
     lap_complete_percent: float | None = None
-    """Share of the tiles, from 0 to 1, that must be visited before coming back to the first tile ends a race; None if only all tiles do."""
+    """Share of the tiles, from 0 to 1, with which coming back to the first ends a race.
+
+    None if only all tiles do.
+    """
 
     def __post_init__(self) -> None:
         """Checks the configuration."""
@@ -102,21 +122,32 @@ class CarRacing:
             variation_set=checks.choice(*VARIATIONS),
             episode_steps=checks.integer(at_least=1),
             patience=checks.optional(checks.integer(at_least=1)),
-            lap_complete_percent=checks.optional(checks.number("from 0 to 1, or None", lambda value: 0 <= value <= 1)),
+            lap_complete_percent=checks.optional(
+                checks.number("from 0 to 1, or None", lambda value: 0 <= value <= 1)
+            ),
         )
 
     @property
     def variations(self) -> Mapping[str, Variation]:
         """The five variations by name."""
         return {
-            name: Variation(friction=jnp.float32(friction), force=jnp.array([force, 0.0], jnp.float32), slip=jnp.float32(slip))
+            name: Variation(
+                friction=jnp.float32(friction),
+                force=jnp.array([force, 0.0], jnp.float32),
+                slip=jnp.float32(slip),
+            )
             for name, (friction, force, slip) in VARIATIONS[self.variation_set].items()
         }
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """One observation's shape: rows, columns and colours from 0 to 1, or what `senses.sense` returns."""
-        return (self.view_size, self.view_size, 3) if self.view == "pixels" else (senses.NUM_SENSES,)
+        """One observation's shape.
+
+        Rows, columns and colours from 0 to 1, or what `senses.sense` returns.
+        """
+        return (
+            (self.view_size, self.view_size, 3) if self.view == "pixels" else (senses.NUM_SENSES,)
+        )
 
     @property
     def action_size(self) -> int:
@@ -139,11 +170,13 @@ class CarRacing:
         """Advances a race by one frame, a fiftieth of a second.
 
         Returns:
-            The next state, what is seen in it, the reward, and whether the race ends: 1000 / tiles for every tile touched for the first time, less 0.1; but
-            -100 beyond the playfield. A race ends when all tiles are visited, beyond the playfield, after the last step, or after `patience` consecutive
-            steps of negative reward.
+            The next state, what is seen in it, the reward, and whether the race ends: 1000 / tiles
+            for every tile touched for the first time, less 0.1; but -100 beyond the playfield. A
+            race ends when all tiles are visited, beyond the playfield, after the last step, or
+            after `patience` consecutive steps of negative reward.
         """
-        # The race of a lifetime that is over runs on unseen: a car without a place would have no contacts and no picture.
+        # The race of a lifetime that is over runs on unseen: a car without a place would have no
+        # contacts and no picture.
         race = _advance(state, jnp.where(jnp.isfinite(action), action, 0.0), variation)
         num_visited = jnp.sum(race.is_visited, dtype=jnp.int32)
         share = TRACK_REWARD / race.track.length.astype(jnp.float32)
@@ -156,12 +189,22 @@ class CarRacing:
             num_steps=race.num_steps + 1,
             num_idle=jnp.where(reward < 0, race.num_idle + 1, 0),
         )
-        done = is_off_field | (num_visited == race.track.length) | (race.num_steps >= self.episode_steps)
+        done = (
+            is_off_field
+            | (num_visited == race.track.length)
+            | (race.num_steps >= self.episode_steps)
+        )
         if self.patience is not None:
             done = done | (race.num_idle >= self.patience)
         if self.lap_complete_percent is not None:
             is_back = jnp.any(race.is_on_start & ~state.is_on_start)
-            done = done | (is_back & (num_visited.astype(jnp.float32) > self.lap_complete_percent * race.track.length.astype(jnp.float32)))
+            done = done | (
+                is_back
+                & (
+                    num_visited.astype(jnp.float32)
+                    > self.lap_complete_percent * race.track.length.astype(jnp.float32)
+                )
+            )
         return race, self._observe(race), reward, done
 
     def frame(self, state: Race) -> UInt8[Array, "96 96 3"]:
@@ -177,7 +220,8 @@ class CarRacing:
 def start_race(track: Track, variation: Variation) -> Race:
     """Sets the car on the start of a track.
 
-    As in the original one step is made without action, in which the wheels come into place; the tiles touched in it are paid with the first reward.
+    As in the original one step is made without action, in which the wheels come into place; the
+    tiles touched in it are paid with the first reward.
     """
     zero = jnp.int32(0)
     race = Race(
@@ -194,10 +238,15 @@ def start_race(track: Track, variation: Variation) -> Race:
 
 
 def _advance(race: Race, action: Float[Array, "3"], variation: Variation) -> Race:
-    """Moves the car. As in Box2D tiles are touched where the car was before, and grip is felt one step later."""
+    """Moves the car.
+
+    As in Box2D tiles are touched where the car was before, and grip is felt one step later.
+    """
     contacts = find_contacts(race.car, race.track)
     gas_and_brake = jnp.clip(action[1:], 0.0, 1.0)
-    controls = Controls(steering=-jnp.clip(action[0], -1.0, 1.0), gas=gas_and_brake[0], brake=gas_and_brake[1])
+    controls = Controls(
+        steering=-jnp.clip(action[0], -1.0, 1.0), gas=gas_and_brake[0], brake=gas_and_brake[1]
+    )
     return race.replace(
         car=drive(race.car, controls, race.is_on_road, variation),
         is_visited=race.is_visited.at[contacts.tiles].max(jnp.any(contacts.is_touched, axis=0)),

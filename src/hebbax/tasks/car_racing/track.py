@@ -1,8 +1,10 @@
 """The road: a random closed loop of tiles, as CarRacing draws it.
 
-A pen is steered around twelve random checkpoints, five times; the fourth lap becomes the road, if it closes. Lengths are in metres, angles in radians.
+A pen is steered around twelve random checkpoints, five times; the fourth lap becomes the road, if
+it closes. Lengths are in metres, angles in radians.
 
-Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's `envs/box2d/car_racing.py`.
+Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's
+    `envs/box2d/car_racing.py`.
 """
 
 import jax
@@ -21,7 +23,8 @@ NUM_CHECKPOINTS = 12
 NUM_LAPS = 5  # That the pen goes, of which the last complete one is kept.
 MAX_PATH = 2500  # Strides of the pen.
 CANDIDATES = 4  # Tracks that an accelerator draws at once, of which the first that closes is kept.
-MAX_TILES = 416  # Of 1,000 tracks of the original the longest has 389 tiles. A longer one is drawn anew.
+# Of 1,000 tracks of the original the longest has 389 tiles. A longer one is drawn anew.
+MAX_TILES = 416
 
 TRACK_RADIUS = 900 / SCALE
 STRIDE = 21 / SCALE  # Length of a tile.
@@ -40,7 +43,8 @@ class Lap(Struct):
     """The line along the middle of the road, padded to the longest.
 
     angle: `[tiles]` direction of each point from the middle of the field.
-    heading: `[tiles]` direction across the road to the right; the road goes on a quarter turn to the left of it.
+    heading: `[tiles]` direction across the road to the right; the road goes on a quarter turn to
+        the left of it.
     point: `[tiles, 2]` the points.
     length: `[]` number of points; what is beyond has no meaning.
     is_closed: `[]` whether head and tail meet within a stride.
@@ -56,12 +60,14 @@ class Lap(Struct):
 class Track(Struct):
     """A road of tiles, padded to the longest with tiles far away.
 
-    Tile `i` lies between points `i - 1` and `i` of the line along its middle. Corners are in the order left and right at point `i`, right and left at
-    point `i - 1`, seen in the direction of the road.
+    Tile `i` lies between points `i - 1` and `i` of the line along its middle. Corners are in the
+    order left and right at point `i`, right and left at point `i - 1`, seen in the direction of the
+    road.
 
     point: `[tiles, 2]` m, line along the middle.
     heading: `[tiles]` rad, direction across the road to the right.
-    corners: `[2, tiles, 4, 2]` m, of the tiles and of the striped borders next to them; far away where there is none.
+    corners: `[2, tiles, 4, 2]` m, of the tiles and of the striped borders next to them; far away
+        where there is none.
     middle: `[2, tiles, 2]` m, mean of the corners.
     has_border: `[tiles]` which tiles have a border.
     length: `[]` number of tiles.
@@ -76,7 +82,9 @@ class Track(Struct):
 
 
 class _Pen(Struct):
-    """What draws the line. Sums are kept with what rounding cuts off: five laps of float32 would drift by centimetres.
+    """What draws the line.
+
+    Sums are kept with what rounding cuts off: five laps of float32 would drift by centimetres.
 
     position: `[3]` x and y in metres and the heading.
     rounding: `[3]` what is missing in them.
@@ -100,7 +108,9 @@ def draw_track(key: PRNGKey) -> Track:
     def attempt(number: Int[Array, ""]) -> Lap:
         angle_key, radius_key = jax.random.split(jax.random.fold_in(key, number))
         noise = jax.random.uniform(angle_key, (NUM_CHECKPOINTS,), maxval=SECTOR)
-        radius = jax.random.uniform(radius_key, (NUM_CHECKPOINTS,), minval=TRACK_RADIUS / 3, maxval=TRACK_RADIUS)
+        radius = jax.random.uniform(
+            radius_key, (NUM_CHECKPOINTS,), minval=TRACK_RADIUS / 3, maxval=TRACK_RADIUS
+        )
         return draw_lap(noise, radius)
 
     def attempt_some(attempts: tuple[Array, Lap]) -> tuple[Array, Lap]:
@@ -118,7 +128,9 @@ def draw_track(key: PRNGKey) -> Track:
         length=jnp.int32(0),
         is_closed=jnp.zeros((), bool),
     )
-    _, lap = jax.lax.while_loop(lambda attempts: ~attempts[1].is_closed, attempt_some, (jnp.int32(0), blank))
+    _, lap = jax.lax.while_loop(
+        lambda attempts: ~attempts[1].is_closed, attempt_some, (jnp.int32(0), blank)
+    )
     return pave(lap)
 
 
@@ -126,7 +138,8 @@ def draw_lap(noise: Float[Array, "12"], radius: Float[Array, "12"]) -> Lap:
     """Draws the line along the middle of the road.
 
     Args:
-        noise: `[12]` rad, how far each checkpoint is turned from the start of its sector; the first and the last have fixed places.
+        noise: `[12]` rad, how far each checkpoint is turned from the start of its sector; the first
+            and the last have fixed places.
         radius: `[12]` m, distance of each checkpoint from the middle of the field.
 
     Returns:
@@ -146,7 +159,9 @@ def draw_lap(noise: Float[Array, "12"], radius: Float[Array, "12"]) -> Lap:
         num_laps=jnp.int32(0),
         is_over=jnp.zeros((), bool),
     )
-    _, (angles, headings, points, is_drawn) = jax.lax.scan(lambda pen, _: _stride(pen, angle, checkpoint), pen, None, length=MAX_PATH)
+    _, (angles, headings, points, is_drawn) = jax.lax.scan(
+        lambda pen, _: _stride(pen, angle, checkpoint), pen, None, length=MAX_PATH
+    )
     return _last_lap(angles, headings, points, is_drawn)
 
 
@@ -159,7 +174,9 @@ def pave(lap: Lap) -> Track:
     across = jnp.stack([jnp.cos(lap.heading), jnp.sin(lap.heading)], axis=1)
     across_before = _shift(across, lap.length, 1)
 
-    def quadrilaterals(left: Float[Array, " tiles"], right: Float[Array, " tiles"], is_there: Bool[Array, " tiles"]) -> Array:
+    def quadrilaterals(
+        left: Float[Array, " tiles"], right: Float[Array, " tiles"], is_there: Bool[Array, " tiles"]
+    ) -> Array:
         left, right = left[:, None], right[:, None]
         corners = [
             lap.point + left * across,
@@ -185,7 +202,9 @@ def pave(lap: Lap) -> Track:
     )
 
 
-def _stride(pen: _Pen, angles: Float[Array, "12"], checkpoints: Float[Array, "12 2"]) -> tuple[_Pen, tuple]:
+def _stride(
+    pen: _Pen, angles: Float[Array, "12"], checkpoints: Float[Array, "12 2"]
+) -> tuple[_Pen, tuple]:
     """Draws one stride; the second result is the point that it leads to."""
     x, y, heading = pen.position
     angle = jnp.arctan2(y, x)
@@ -193,12 +212,15 @@ def _stride(pen: _Pen, angles: Float[Array, "12"], checkpoints: Float[Array, "12
     was_behind = (pen.was_behind & (angle <= 0)) | (angle < 0)
     angle = jnp.where(angle < 0, angle + 2 * jnp.pi, angle)
 
-    # The next checkpoint that is not yet passed; after the last of them the first, for which the angle is counted from below zero.
+    # The next checkpoint that is not yet passed; after the last of them the first, for which the
+    # angle is counted from below zero.
     is_ahead = (jnp.arange(NUM_CHECKPOINTS) >= pen.target) & (angle <= angles)
     target = jnp.argmax(is_ahead).astype(jnp.int32)
     angle = jnp.where(jnp.any(is_ahead), angle, angle - 2 * jnp.pi)
 
-    turns = jnp.where(heading - angle > 1.5 * jnp.pi, -1.0, 0.0) + jnp.where(heading - angle < -1.5 * jnp.pi, 1.0, 0.0)
+    turns = jnp.where(heading - angle > 1.5 * jnp.pi, -1.0, 0.0) + jnp.where(
+        heading - angle < -1.5 * jnp.pi, 1.0, 0.0
+    )
     unwound, rounding = _add(pen.position, pen.rounding, jnp.zeros(3).at[2].set(turns * 2 * jnp.pi))
     heading = unwound[2]
     across = jnp.stack([jnp.cos(heading), jnp.sin(heading)])
@@ -246,14 +268,21 @@ def _find_borders(lap: Lap) -> Bool[Array, " tiles"]:
     is_sharp = jnp.abs(turn) > SHARP_TURN
 
     def in_a_row(is_so: Bool[Array, " tiles"]) -> Bool[Array, " tiles"]:
-        return jnp.all(jnp.stack([_shift(is_so, lap.length, number) for number in range(BORDER_RUN)]), axis=0)
+        return jnp.all(
+            jnp.stack([_shift(is_so, lap.length, number) for number in range(BORDER_RUN)]), axis=0
+        )
 
     def spread_back(is_so: Bool[Array, " tiles"]) -> Bool[Array, " tiles"]:
-        return jnp.any(jnp.stack([_shift(is_so, lap.length, -number) for number in range(BORDER_RUN)]), axis=0)
+        return jnp.any(
+            jnp.stack([_shift(is_so, lap.length, -number) for number in range(BORDER_RUN)]), axis=0
+        )
 
     index = jnp.arange(MAX_TILES)
-    is_turn = (in_a_row(is_sharp & (turn > 0)) | in_a_row(is_sharp & (turn < 0))) & (index < lap.length)
-    # The original spreads marks tile by tile, in place. A turn at the very start so marks the last tiles before their own turn, and they spread again.
+    is_turn = (in_a_row(is_sharp & (turn > 0)) | in_a_row(is_sharp & (turn < 0))) & (
+        index < lap.length
+    )
+    # The original spreads marks tile by tile, in place. A turn at the very start so marks the last
+    # tiles before their own turn, and they spread again.
     is_early = is_turn & (index < BORDER_RUN - 1)
     return spread_back(is_turn | (spread_back(is_early) & (index > lap.length - BORDER_RUN)))
 
@@ -263,7 +292,9 @@ def _shift(values: Array, length: Int[Array, ""], distance: int) -> Array:
     return values[jnp.mod(jnp.arange(MAX_TILES) - distance, jnp.maximum(length, 1))]
 
 
-def _add(total: Float[Array, "3"], rounding: Float[Array, "3"], term: Float[Array, "3"]) -> tuple[Array, Array]:
+def _add(
+    total: Float[Array, "3"], rounding: Float[Array, "3"], term: Float[Array, "3"]
+) -> tuple[Array, Array]:
     """Adds with compensation: what rounding cuts off goes into the next addition."""
     term = term + rounding
     exact = total + term

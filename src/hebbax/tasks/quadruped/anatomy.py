@@ -1,8 +1,12 @@
-"""The quadruped's skeleton: four two-jointed legs, in which variations differ, and where their parts are.
+"""The quadruped's skeleton.
 
-Legs are numbered as their joints are, by quarter, counter-clockwise as seen from above; the quadruped walks towards +x with +y to its left:
-leg 0 is front left, leg 1 rear left, leg 2 rear right, leg 3 front right. Joints are ordered hip, ankle, leg by leg. All arrays over legs follow
-this order. Lengths are in metres along x and along y alike, so that a segment's true length is sqrt(2) times its number; angles are in radians.
+Four two-jointed legs, in which variations differ, and where their parts are.
+
+Legs are numbered as their joints are, by quarter, counter-clockwise as seen from above; the
+quadruped walks towards +x with +y to its left: leg 0 is front left, leg 1 rear left, leg 2 rear
+right, leg 3 front right. Joints are ordered hip, ankle, leg by leg. All arrays over legs follow
+this order. Lengths are in metres along x and along y alike, so that a segment's true length is
+sqrt(2) times its number; angles are in radians.
 
 Source: AntBullet of pybullet-gym, https://github.com/benelot/pybullet-gym.
 """
@@ -27,13 +31,15 @@ LINK_LAG = 0.004125  # s, one of Bullet's substeps.
 # Where a leg points to, and which sign of its ankle's angle points it down.
 QUARTERS = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]], np.float32)
 ANKLE_SIGNS = np.array([1, -1, -1, 1], np.float32)
-HIPS = SEGMENT * np.pad(QUARTERS, ((0, 0), (0, 1)))  # m, where legs begin, in the torso's coordinates.
+# m, where legs begin, in the torso's coordinates.
+HIPS = SEGMENT * np.pad(QUARTERS, ((0, 0), (0, 1)))
 
 NORMAL, SHORT, LONG = 0.4, 0.1, 0.6  # m, lengths of a lower leg.
 _DEFAULT = (NORMAL, NORMAL, NORMAL, NORMAL)
 
-# "reference" has the names of the paper's public code and the bodies that its XML files describe: what is called front there is left here, what is
-# called back is right, and its damage on the right is rear left. "najarro" are the three bodies of Najarro and Risi 2020.
+# "reference" has the names of the paper's public code and the bodies that its XML files describe:
+# what is called front there is left here, what is called back is right, and its damage on the right
+# is rear left. "najarro" are the three bodies of Najarro and Risi 2020.
 LOWER_LEGS: Mapping[str, Mapping[str, tuple[float, float, float, float]]] = MappingProxyType(
     {
         "paper": {
@@ -60,10 +66,11 @@ LOWER_LEGS: Mapping[str, Mapping[str, tuple[float, float, float, float]]] = Mapp
 
 
 class Pose(Struct):
-    """Where the quadruped is and how it moves, in the coordinates that all of Brax's pipelines share.
+    """Where the quadruped is and how it moves, in coordinates that all pipelines share.
 
     q: `[15]` torso position (m), torso orientation (quaternion w, x, y, z), joint angles (rad).
-    qd: `[14]` torso velocity in the world (m/s), torso rotation in its own frame (rad/s), joint speeds (rad/s).
+    qd: `[14]` torso velocity in the world (m/s), torso rotation in its own frame (rad/s), joint
+        speeds (rad/s).
     """
 
     q: Float[Array, "15"]
@@ -74,7 +81,8 @@ class Limbs(NamedTuple):
     """Where the parts of the four legs are, in the world.
 
     center: `[2]` m, mean place in the ground plane of all parts, the torso among them.
-    clearance: `[4]` m, gap between the ground and a lower leg's nearer end; negative when it sinks in.
+    clearance: `[4]` m, gap between the ground and a lower leg's nearer end; negative when it sinks
+        in.
     """
 
     center: Float[Array, "2"]
@@ -84,9 +92,10 @@ class Limbs(NamedTuple):
 def place_limbs(pose: Pose, lower_legs: Float[Array, "4"]) -> Limbs:
     """Places the limbs in the world.
 
-    The score follows the mean of the 22 parts of the original's scene, which this reproduces with their two oddities. One part is the floor, always
-    at the origin, which shortens every distance by 1 / 22. And the legs' parts lag behind the torso: Bullet places them before it moves the bodies
-    for the last time.
+    The score follows the mean of the 22 parts of the original's scene, which this reproduces with
+    their two oddities. One part is the floor, always at the origin, which shortens every distance
+    by 1 / 22. And the legs' parts lag behind the torso: Bullet places them before it moves the
+    bodies for the last time.
     """
     _, knees, feet = _place_legs(pose.q[7:], lower_legs)
     past = _rewind(pose, LINK_LAG)
@@ -122,7 +131,9 @@ def place_skeleton(q: Float[Array, "15"], lower_legs: Float[Array, "4"]) -> Skel
     """
     _, knees, feet = _place_legs(q[7:], lower_legs)
     to_world = rotation(q[3:7]).T
-    hips, knees, feet = (q[None, :3] + points @ to_world for points in (jnp.asarray(HIPS), knees, feet))
+    hips, knees, feet = (
+        q[None, :3] + points @ to_world for points in (jnp.asarray(HIPS), knees, feet)
+    )
     return Skeleton(torso=q[:3], hips=hips, knees=knees, feet=feet)
 
 
@@ -141,11 +152,13 @@ def rotation(quaternion: Float[Array, "4"]) -> Float[Array, "3 3"]:
 def _place_legs(
     angles: Float[Array, "8"], lower_legs: Float[Array, "4"]
 ) -> tuple[Float[Array, "4 3"], Float[Array, "4 3"], Float[Array, "4 3"]]:
-    """Returns the sum of the five parts of each leg, its knee and its foot, in the torso's coordinates."""
+    """Returns the sum of each leg's five parts, its knee and its foot, in the torso's frame."""
     hips, ankles = angles[::2], angles[1::2]
     cosine, sine = jnp.cos(hips), jnp.sin(hips)
     x, y = QUARTERS[:, 0], QUARTERS[:, 1]
-    outwards = jnp.stack([cosine * x - sine * y, sine * x + cosine * y, jnp.zeros(NUM_LEGS)], axis=1)
+    outwards = jnp.stack(
+        [cosine * x - sine * y, sine * x + cosine * y, jnp.zeros(NUM_LEGS)], axis=1
+    )
     drop = -jnp.sqrt(2.0) * ANKLE_SIGNS * jnp.sin(ankles)
 
     hip = jnp.asarray(HIPS)
@@ -173,4 +186,6 @@ def _rewind(pose: Pose, duration: float) -> Float[Array, "15"]:
             w * c + x * b - y * a + z * s,
         ]
     )
-    return jnp.concatenate([pose.q[:3] - duration * pose.qd[:3], turned, pose.q[7:] - duration * pose.qd[6:]])
+    return jnp.concatenate(
+        [pose.q[:3] - duration * pose.qd[:3], turned, pose.q[7:] - duration * pose.qd[6:]]
+    )

@@ -1,8 +1,9 @@
 """Makes one batch axis out of nested ones.
 
-A population lives in several bodies under two nested `vmap`s, of which one leaves the bodies' arrays unbatched. XLA then compiles every small matrix
-product of the physics for operands of unequal batches, with transpositions around it: on a CPU that takes half as long again to run, and twice as
-long to compile, as the same lifetimes along one axis.
+A population lives in several bodies under two nested `vmap`s, of which one leaves the bodies'
+arrays unbatched. XLA then compiles every small matrix product of the physics for operands of
+unequal batches, with transpositions around it: on a CPU that takes half as long again to run, and
+twice as long to compile, as the same lifetimes along one axis.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,9 @@ def flat_vmap(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
         return jax.vmap(function)(*arguments)
 
     @along_axis.def_vmap
-    def merge_axes(axis_size: int, is_batched: list[Any], *arguments: PyTree) -> tuple[PyTree, PyTree]:
+    def merge_axes(
+        axis_size: int, is_batched: list[Any], *arguments: PyTree
+    ) -> tuple[PyTree, PyTree]:
         def merge(leaf: jax.Array, is_leaf_batched: bool) -> jax.Array:
             whole = leaf if is_leaf_batched else jnp.broadcast_to(leaf, (axis_size, *leaf.shape))
             return whole.reshape(-1, *whole.shape[2:])

@@ -1,7 +1,8 @@
 """The quadruped's two bodies as MJCF, the XML that MuJoCo and Brax read.
 
-`bullet` is the paper's: the shapes, masses, limits and strength that PyBullet gives to AntBullet. `brax` is Brax's own ant, far lighter and damped,
-whose lower legs are cut to the variation's length.
+`bullet` is the paper's: the shapes, masses, limits and strength that PyBullet gives to AntBullet.
+`brax` is Brax's own ant, far lighter and damped, whose lower legs are cut to the variation's
+length.
 """
 
 import math
@@ -10,12 +11,20 @@ from xml.etree import ElementTree
 
 import brax
 
-from hebbax.tasks.quadruped.anatomy import ANKLE_SIGNS, NUM_LEGS, QUARTERS, RADIUS, SEGMENT, TORSO_RADIUS
+from hebbax.tasks.quadruped.anatomy import (
+    ANKLE_SIGNS,
+    NUM_LEGS,
+    QUARTERS,
+    RADIUS,
+    SEGMENT,
+    TORSO_RADIUS,
+)
 
 LowerLegs = tuple[float, float, float, float]
 
 DENSITY = 1000.0  # kg/m^3, Bullet's own: it does not read the XML's.
-BULLET_MARGIN = 0.04  # m, added to a capsule's bounding box, whose inertia Bullet takes for the capsule's.
+# m, added to a capsule's bounding box, whose inertia Bullet takes for the capsule's.
+BULLET_MARGIN = 0.04
 TORQUE = 250.0  # N m at an action of one.
 ANKLE_TORQUE = TORQUE / math.sqrt(2)  # N m; `motion.MANNERS` tells why.
 HIP_LIMIT = 40.0  # degrees
@@ -69,9 +78,10 @@ _BULLET_LEG = """
 def bullet_xml(lower_legs: LowerLegs, timestep: float) -> str:
     """Describes the paper's body.
 
-    Feet, knees and torso collide with the floor: where a capsule's ends are above it the capsule is. The legs do not collide with each other. Without
-    the knees the body is no faster to compute, and tilted knees sink 0.3 m into the floor. A friction of 1.2 is the product that Bullet forms of the
-    floor's 0.8 and the legs' 1.5.
+    Feet, knees and torso collide with the floor: where a capsule's ends are above it the capsule
+    is. The legs do not collide with each other. Without the knees the body is no faster to compute,
+    and tilted knees sink 0.3 m into the floor. A friction of 1.2 is the product that Bullet forms
+    of the floor's 0.8 and the legs' 1.5.
 
     Args:
         lower_legs: m along x and along y, the length of each leg's lower part.
@@ -97,7 +107,10 @@ def bullet_xml(lower_legs: LowerLegs, timestep: float) -> str:
                 fy=length * y,
             )
         )
-        motors.append(f'<motor joint="hip_{leg}" gear="{TORQUE}"/><motor joint="ankle_{leg}" gear="{ANKLE_TORQUE}"/>')
+        motors.append(
+            f'<motor joint="hip_{leg}" gear="{TORQUE}"/>'
+            f'<motor joint="ankle_{leg}" gear="{ANKLE_TORQUE}"/>'
+        )
     return _BULLET.format(
         timestep=timestep,
         torso_radius=TORSO_RADIUS,
@@ -114,7 +127,10 @@ def brax_xml(lower_legs: LowerLegs) -> str:
     for leg, length in enumerate(lower_legs):
         lower = root.find(f".//joint[@name='ankle_{leg + 1}']/..")
         if lower is None:
-            raise RuntimeError(f"Brax's {path} has no joint ankle_{leg + 1}: this version of Brax is not supported, install brax 0.14.")
+            raise RuntimeError(
+                f"Brax's {path} has no joint ankle_{leg + 1}: this version of Brax is not "
+                "supported, install brax 0.14."
+            )
         capsule, foot = lower.findall("geom")
         end = f"{length * QUARTERS[leg, 0]} {length * QUARTERS[leg, 1]} 0"
         capsule.set("fromto", f"0 0 0 {end}")
@@ -123,13 +139,22 @@ def brax_xml(lower_legs: LowerLegs) -> str:
     # As shipped the motors start with the last leg; here they follow the joints.
     actuators = root.find("actuator")
     if actuators is None:
-        raise RuntimeError(f"Brax's {path} has no actuators: this version of Brax is not supported, install brax 0.14.")
-    actuators[:] = sorted(actuators, key=lambda motor: (motor.get("joint", "")[-1], motor.get("joint", "").startswith("ankle")))
+        raise RuntimeError(
+            f"Brax's {path} has no actuators: this version of Brax is not supported, install brax "
+            "0.14."
+        )
+    actuators[:] = sorted(
+        actuators,
+        key=lambda motor: (motor.get("joint", "")[-1], motor.get("joint", "").startswith("ankle")),
+    )
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _capsule(length: float) -> tuple[float, tuple[float, float, float]]:
-    """Returns mass and principal moments of a leg's segment: a capsule's mass, the inertia of its bounding box with Bullet's margin."""
+    """Returns mass and principal moments of a leg's segment.
+
+    A capsule's mass, the inertia of its bounding box with Bullet's margin.
+    """
     mass = DENSITY * math.pi * RADIUS**2 * (math.sqrt(2) * length + 4 / 3 * RADIUS)
     thickness = RADIUS + BULLET_MARGIN
     along, across = (length / 2 + thickness) ** 2, thickness**2
@@ -137,14 +162,21 @@ def _capsule(length: float) -> tuple[float, tuple[float, float, float]]:
 
 
 def _torso() -> tuple[float, tuple[float, float, float]]:
-    """Returns mass and principal moments of the torso: a sphere and the four stubs that are fixed to it."""
+    """Returns mass and principal moments of the torso.
+
+    A sphere and the four stubs that are fixed to it.
+    """
     sphere = DENSITY * 4 / 3 * math.pi * TORSO_RADIUS**3
     mass, moments = _capsule(SEGMENT)
     lever = (SEGMENT / 2) ** 2
     offsets = (lever, lever, 2 * lever)
-    x, y, z = (0.4 * sphere * TORSO_RADIUS**2 + NUM_LEGS * (m + mass * o) for m, o in zip(moments, offsets, strict=True))
+    x, y, z = (
+        0.4 * sphere * TORSO_RADIUS**2 + NUM_LEGS * (m + mass * o)
+        for m, o in zip(moments, offsets, strict=True)
+    )
     return sphere + NUM_LEGS * mass, (x, y, z)
 
 
 def _inertial(x: float, y: float, mass: float, moments: tuple[float, float, float]) -> str:
-    return f'<inertial pos="{x} {y} 0" mass="{mass}" diaginertia="{moments[0]} {moments[1]} {moments[2]}"/>'
+    diagonal = " ".join(str(moment) for moment in moments)
+    return f'<inertial pos="{x} {y} 0" mass="{mass}" diaginertia="{diagonal}"/>'

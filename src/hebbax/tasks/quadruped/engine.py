@@ -1,7 +1,7 @@
 """The quadruped's physics: Brax's pipelines as pure functions of a body.
 
-Brax warns on every load that its environments are not maintained; its pipelines over MuJoCo are, and that warning alone is silenced, here where it
-is raised.
+Brax warns on every load that its environments are not maintained; its pipelines over MuJoCo are,
+and that warning alone is silenced, here where it is raised.
 """
 
 import contextlib
@@ -33,10 +33,12 @@ Physics = PyTree
 BULLET_STEP = 0.0165  # s, of one policy step.
 BRAX_STEP = 0.05  # s
 
-# How many substeps a policy step has. Brax's body has as many as in Brax. The paper's: 120 lifetimes of 300 steps, full torque in random directions, in
-# all five bodies, no lifetime left the finite numbers, and the fastest joint (99% of steps below 85 rad/s with 2 substeps, 74 with 3, 71 with 12 of 20
-# solver iterations), the torso's height (0.51 m on average with 2 and with 3) and the distance covered (0.47 +- 0.03 and 0.52 +- 0.05 m) do not tell
-# 2 substeps from more. A second solver iteration changes them as little, and costs a fifth.
+# How many substeps a policy step has. Brax's body has as many as in Brax. The paper's: 120
+# lifetimes of 300 steps, full torque in random directions, in all five bodies, no lifetime left the
+# finite numbers, and the fastest joint (99% of steps below 85 rad/s with 2 substeps, 74 with 3, 71
+# with 12 of 20 solver iterations), the torso's height (0.51 m on average with 2 and with 3) and the
+# distance covered (0.47 +- 0.03 and 0.52 +- 0.05 m) do not tell 2 substeps from more. A second
+# solver iteration changes them as little, and costs a fifth.
 SUBSTEPS = MappingProxyType(
     {
         ("bullet", "mjx"): 2,
@@ -64,11 +66,18 @@ class Body(Struct):
 
 @contextlib.contextmanager
 def brax_rules() -> Iterator[None]:
-    """Lets Brax promote dtypes and ranks, and has every device multiply in full float32: with TF32, bodies sink and explode.
+    """Lets Brax promote dtypes and ranks, and has every device multiply in full float32.
 
-    It decorates what `flat_vmap` maps: that is traced again, long after its caller has returned, wherever a `vmap` comes round a `scan`.
+    With TF32, bodies sink and explode.
+
+    It decorates what `flat_vmap` maps: that is traced again, long after its caller has returned,
+    wherever a `vmap` comes round a `scan`.
     """
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"), jax.default_matmul_precision("highest"):
+    with (
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.default_matmul_precision("highest"),
+    ):
         yield
 
 
@@ -77,7 +86,8 @@ def brax_rules() -> Iterator[None]:
 class Engine:
     """Physics of one set of bodies.
 
-    The arrays in which bodies do not differ are constants of the engine, in NumPy, so that programs on any device may close over them.
+    The arrays in which bodies do not differ are constants of the engine, in NumPy, so that programs
+    on any device may close over them.
     """
 
     pipeline: Any
@@ -94,7 +104,10 @@ class Engine:
     def variation(self, name: str) -> Body:
         """Returns a body by its name."""
         leaves, lower_legs = self.bodies[name]
-        return Body(leaves=tuple(jnp.asarray(leaf) for leaf in leaves), lower_legs=jnp.asarray(lower_legs, jnp.float32))
+        return Body(
+            leaves=tuple(jnp.asarray(leaf) for leaf in leaves),
+            lower_legs=jnp.asarray(lower_legs, jnp.float32),
+        )
 
     def start(self, pose: Pose, body: Body) -> Physics:
         """Places a body in a pose."""
@@ -124,21 +137,36 @@ class Engine:
 
     def _system(self, body: Body) -> System:
         different = iter(body.leaves)
-        leaves = [next(different) if differs else jnp.asarray(leaf) for leaf, differs in zip(self.base, self.differs, strict=True)]
+        leaves = [
+            next(different) if differs else jnp.asarray(leaf)
+            for leaf, differs in zip(self.base, self.differs, strict=True)
+        ]
         return jax.tree.unflatten(self.treedef, leaves)
 
 
-def build_engine(body: BodyName, variation_set: Literal["paper", "reference", "najarro"], pipeline: PipelineName) -> Engine:
+def build_engine(
+    body: BodyName, variation_set: Literal["paper", "reference", "najarro"], pipeline: PipelineName
+) -> Engine:
     """Builds the physics of a set of bodies, which takes a second or two."""
     lower_legs = LOWER_LEGS[variation_set]
     num_substeps = SUBSTEPS[body, pipeline]
     with jax.ensure_compile_time_eval(), brax_rules():
-        systems = [load_system(body, pipeline, lengths, num_substeps) for lengths in lower_legs.values()]
-        template = jax.tree.map(np.asarray, mjx.make_data(systems[0])) if pipeline == "mjx" else None
+        systems = [
+            load_system(body, pipeline, lengths, num_substeps) for lengths in lower_legs.values()
+        ]
+        template = (
+            jax.tree.map(np.asarray, mjx.make_data(systems[0])) if pipeline == "mjx" else None
+        )
         flat = [[np.asarray(leaf) for leaf in jax.tree.leaves(system)] for system in systems]
         joint_range = np.asarray(systems[0].jnt_range, np.float32)[1:]
-    differs = tuple(any(not np.array_equal(leaf, leaves[0]) for leaf in leaves) for leaves in zip(*flat, strict=True))
-    different = [tuple(leaf for leaf, differ in zip(leaves, differs, strict=True) if differ) for leaves in flat]
+    differs = tuple(
+        any(not np.array_equal(leaf, leaves[0]) for leaf in leaves)
+        for leaves in zip(*flat, strict=True)
+    )
+    different = [
+        tuple(leaf for leaf, differ in zip(leaves, differs, strict=True) if differ)
+        for leaves in flat
+    ]
     return Engine(
         pipeline=importlib.import_module(f"brax.{pipeline}.pipeline"),
         num_substeps=num_substeps,
@@ -153,12 +181,22 @@ def build_engine(body: BodyName, variation_set: Literal["paper", "reference", "n
     )
 
 
-def load_system(body: BodyName, pipeline: PipelineName, lower_legs: LowerLegs, num_substeps: int) -> System:
+def load_system(
+    body: BodyName, pipeline: PipelineName, lower_legs: LowerLegs, num_substeps: int
+) -> System:
     """Loads one body as Brax sees it."""
     duration = BULLET_STEP if body == "bullet" else BRAX_STEP
-    xml = bullet_xml(lower_legs, BULLET_STEP / num_substeps) if body == "bullet" else brax_xml(lower_legs)
+    xml = (
+        bullet_xml(lower_legs, BULLET_STEP / num_substeps)
+        if body == "bullet"
+        else brax_xml(lower_legs)
+    )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Brax System, piplines and environments are not actively", category=UserWarning)
+        warnings.filterwarnings(
+            "ignore",
+            message="Brax System, piplines and environments are not actively",
+            category=UserWarning,
+        )
         system: Any = mjcf.loads(xml)
 
     # As Brax's own environment of the ant sets them.

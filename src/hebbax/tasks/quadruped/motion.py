@@ -1,4 +1,7 @@
-"""One substep of MuJoCo's physics in JAX, with no more state than the next substep needs, and with what is Bullet's own about the paper's body."""
+"""One substep of MuJoCo's physics in JAX, with no more state than the next one needs.
+
+And with what is Bullet's own about the paper's body.
+"""
 
 import math
 from types import MappingProxyType
@@ -39,18 +42,30 @@ class Manners(NamedTuple):
     ankle_rate: float
 
 
-# Bullet reads the axis of an ankle, (1, 1, 0), without scaling it to length one. Its mechanics therefore take an ankle to turn sqrt(2) times as fast
-# as the angle changes, and a torque to act on it by as much less.
-MANNERS = MappingProxyType({"bullet": Manners(drag=0.04, ankle_rate=math.sqrt(2)), "brax": Manners(drag=0.0, ankle_rate=1.0)})
+# Bullet reads the axis of an ankle, (1, 1, 0), without scaling it to length one. Its mechanics
+# therefore take an ankle to turn sqrt(2) times as fast as the angle changes, and a torque to act on
+# it by as much less.
+MANNERS = MappingProxyType(
+    {
+        "bullet": Manners(drag=0.04, ankle_rate=math.sqrt(2)),
+        "brax": Manners(drag=0.0, ankle_rate=1.0),
+    }
+)
 
 
-# Gyroscopic forces are integrated explicitly, which gives energy to a body that turns far in a substep: of Brax's light bodies thrown into the air a sixth
-# come to infinity when they turn by 0.3 rad in each, and most when by 0.5 rad. Driven at random they turn by 0.25 rad at most. Bullet has a like bound, pi / 2.
+# Gyroscopic forces are integrated explicitly, which gives energy to a body that turns far in a
+# substep: of Brax's light bodies thrown into the air a sixth come to infinity when they turn by 0.3
+# rad in each, and most when by 0.5 rad. Driven at random they turn by 0.25 rad at most. Bullet has
+# a like bound, pi / 2.
 MAX_TURN = 0.5  # rad, by which the torso turns in a substep.
 
 
-def move(system: System, template: mjx.Data, manners: Manners, motion: Motion, action: Float[Array, "8"]) -> Motion:
-    """Makes one substep, for plain manners and a torso that turns slowly the same as `brax.mjx.pipeline.step`.
+def move(
+    system: System, template: mjx.Data, manners: Manners, motion: Motion, action: Float[Array, "8"]
+) -> Motion:
+    """Makes one substep.
+
+    For plain manners and a torso that turns slowly it is that of `brax.mjx.pipeline.step`.
 
     Args:
         system: the body.
@@ -62,7 +77,9 @@ def move(system: System, template: mjx.Data, manners: Manners, motion: Motion, a
     rates = np.array([1.0] * 6 + [1.0, manners.ankle_rate] * NUM_LEGS, np.float32)
     qd = rates * _brake(motion.qd, manners.drag * system.opt.timestep)
     data: Any = jax.tree.map(jnp.asarray, template)
-    data = mjx.step(system, data.replace(qpos=motion.q, qvel=qd, qacc_warmstart=motion.warmstart, ctrl=action))
+    data = mjx.step(
+        system, data.replace(qpos=motion.q, qvel=qd, qacc_warmstart=motion.warmstart, ctrl=action)
+    )
 
     qd = _bound_spin(data.qvel / rates, MAX_TURN / system.opt.timestep)
     joints = motion.q[7:] + system.opt.timestep * qd[6:]
@@ -70,12 +87,17 @@ def move(system: System, template: mjx.Data, manners: Manners, motion: Motion, a
 
 
 def _brake(qd: Float[Array, "14"], rate: Float[Array, ""]) -> Float[Array, "14"]:
-    """Slows down the torso's translation by its speed, rotation and joints by the torso's rate of turning."""
+    """Slows down the torso by its speed, rotation and joints by its rate of turning."""
     linear, angular = jnp.linalg.norm(qd[:3]), jnp.linalg.norm(qd[3:6])
-    return jnp.concatenate([qd[:3] * (1 - rate * (1 + linear)), qd[3:] * (1 - rate * (1 + angular))])
+    return jnp.concatenate(
+        [qd[:3] * (1 - rate * (1 + linear)), qd[3:] * (1 - rate * (1 + angular))]
+    )
 
 
 def _bound_spin(qd: Float[Array, "14"], fastest: Float[Array, ""]) -> Float[Array, "14"]:
-    """Slows down the torso's rotation to the fastest one, in rad/s; what is slower stays as it is, to the last digit."""
+    """Slows down the torso's rotation to the fastest one, in rad/s.
+
+    What is slower stays as it is, to the last digit.
+    """
     spin = jnp.linalg.norm(qd[3:6])
     return qd.at[3:6].multiply(jnp.where(spin > fastest, fastest / spin, 1.0))

@@ -1,6 +1,7 @@
 """What the quadruped senses, 28 numbers, and how its progress is scored.
 
-Source: `WalkerBase.calc_state` and `WalkerBaseBulletEnv` of pybullet-gym, https://github.com/benelot/pybullet-gym.
+Source: `WalkerBase.calc_state` and `WalkerBaseBulletEnv` of pybullet-gym,
+    https://github.com/benelot/pybullet-gym.
 """
 
 import jax.numpy as jnp
@@ -31,8 +32,9 @@ def observe(
         joint_range: `[8, 2]` rad, lower and upper limits of the joints.
 
     Returns:
-        Height above the first (1), sine and cosine of the angle to the target (2), velocity in the yaw frame times 0.3 (3), roll and pitch (2), per
-        joint its angle scaled to +-1 over its limits and its speed times 0.1 (16), contacts (4); clipped to +-5.
+        Height above the first (1), sine and cosine of the angle to the target (2), velocity in the
+        yaw frame times 0.3 (3), roll and pitch (2), per joint its angle scaled to +-1 over its
+        limits and its speed times 0.1 (16), contacts (4); clipped to +-5.
     """
     roll, pitch, yaw = _euler_angles(pose.q[3:7])
     heading = jnp.arctan2(TARGET[1] - center[1], TARGET[0] - center[0]) - yaw
@@ -60,7 +62,8 @@ def observe(
 def progress(before: Float[Array, "2"], after: Float[Array, "2"]) -> Float[Array, ""]:
     """Returns by how many metres the target came nearer.
 
-    The difference of two distances of a kilometre has no correct digit below 0.1 mm in float32; this is the same number by the difference of squares:
+    The difference of two distances of a kilometre has no correct digit below 0.1 mm in float32;
+    this is the same number by the difference of squares:
     |b| - |a| = (b - a) (b + a) / (|b| + |a|).
     """
     to_before, to_after = TARGET - before, TARGET - after
@@ -68,7 +71,9 @@ def progress(before: Float[Array, "2"], after: Float[Array, "2"]) -> Float[Array
     return jnp.sum((after - before) * (to_before + to_after)) / distances
 
 
-def _euler_angles(quaternion: Float[Array, "4"]) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+def _euler_angles(
+    quaternion: Float[Array, "4"],
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     w, x, y, z = quaternion
     roll = jnp.arctan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
     pitch = jnp.arcsin(jnp.clip(2 * (w * y - x * z), -1, 1))

@@ -14,7 +14,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from hebbax import checks
-from hebbax.tasks.quadruped.anatomy import ANKLE_SIGNS, LOWER_LEGS, NUM_JOINTS, NUM_LEGS, Pose, place_limbs
+from hebbax.tasks.quadruped.anatomy import (
+    ANKLE_SIGNS,
+    LOWER_LEGS,
+    NUM_JOINTS,
+    NUM_LEGS,
+    Pose,
+    place_limbs,
+)
 from hebbax.tasks.quadruped.senses import NUM_SENSES, observe, progress
 from hebbax.types import PRNGKey, Struct
 
@@ -23,7 +30,8 @@ if TYPE_CHECKING:
 
 INITIAL_HEIGHT = 0.75  # m, of the torso.
 INITIAL_SPREAD = 0.1  # rad, joints start within +- this.
-INITIAL_ANKLE = float(np.deg2rad(30.0)) + INITIAL_SPREAD  # rad, around which ankles start, within their limits.
+# rad, around which ankles start, within their limits.
+INITIAL_ANKLE = float(np.deg2rad(30.0)) + INITIAL_SPREAD
 CONTACT_GAP = 0.01  # m, a lower leg this near to the ground touches it.
 
 GRACE_STEPS = 200  # Policy steps before a lifetime may end early.
@@ -38,7 +46,8 @@ class Life(Struct):
 
     physics: what the pipeline carries.
     center: `[2]` m, mean place of the body's parts.
-    has_contact: `[4]` whether a lower leg touched the ground after this step; sensed one step later, as in the original.
+    has_contact: `[4]` whether a lower leg touched the ground after this step; sensed one step
+        later, as in the original.
     num_steps: `[]` policy steps lived.
     num_backwards: `[]` consecutive steps of negative progress after the grace.
     """
@@ -55,17 +64,22 @@ class Life(Struct):
 class Quadruped:
     """A four-legged body, AntBullet, that shall walk towards +x.
 
-    A policy step of the paper's body is 0.0165 s in two substeps of `mjx`, of Brax's 0.05 s in five. Over 120 lifetimes of 300 steps under full torque
-    in random directions two substeps were as stable as twelve, and height and distance did not tell them apart; with one, the torso sank 0.02 m deeper
-    into the floor and the fastest joints were an eighth faster.
+    A policy step of the paper's body is 0.0165 s in two substeps of `mjx`, of Brax's 0.05 s in
+    five. Over 120 lifetimes of 300 steps under full torque in random directions two substeps were
+    as stable as twelve, and height and distance did not tell them apart; with one, the torso sank
+    0.02 m deeper into the floor and the fastest joints were an eighth faster.
 
-    Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of pybullet-gym.
+    Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of
+        pybullet-gym.
     """
 
     body: Literal["bullet", "brax"] = "bullet"
     """The paper's body with Bullet's masses and strength, or Brax's own ant."""
     variation_set: Literal["paper", "reference", "najarro"] = "paper"
-    """The five bodies as the paper names them, or as the files of its public code have them; or the three of Najarro and Risi 2020."""
+    """The five bodies as the paper names them, or as the files of its public code have them.
+
+    Or the three of Najarro and Risi 2020.
+    """
     pipeline: Literal["mjx", "generalized", "spring", "positional"] = "mjx"
     """Which of Brax's physics moves the body."""
     episode_steps: int = 1000
@@ -84,7 +98,11 @@ class Quadruped:
             burn_in_steps=checks.integer(),
         )
         more = f"more than the {self.burn_in_steps} of burn_in_steps, and below 2^31"
-        checks.settle(self, "task.", episode_steps=checks.integer(at_least=self.burn_in_steps + 1, allowed=more))
+        checks.settle(
+            self,
+            "task.",
+            episode_steps=checks.integer(at_least=self.burn_in_steps + 1, allowed=more),
+        )
 
     @property
     def variations(self) -> Mapping[str, "Body"]:
@@ -98,7 +116,10 @@ class Quadruped:
 
     @property
     def action_size(self) -> int:
-        """One torque per joint, hip and ankle of each leg in turn; 1 is full strength, more is cut."""
+        """One torque per joint, hip and ankle of each leg in turn.
+
+        1 is full strength, more is cut.
+        """
         return NUM_JOINTS
 
     @property
@@ -114,10 +135,13 @@ class Quadruped:
     def reset(self, key: PRNGKey, variation: "Body") -> tuple[Life, Float[Array, "28"]]:
         """Drops a body and lets it come to rest. The key is consumed.
 
-        The torso starts 0.75 m high. As in the original joints are drawn from +-0.1 rad, but ankles around a bend of 0.1 rad within their limits: the
-        original starts them outside, and Bullet lets them stay there.
+        The torso starts 0.75 m high. As in the original joints are drawn from +-0.1 rad, but ankles
+        around a bend of 0.1 rad within their limits: the original starts them outside, and Bullet
+        lets them stay there.
         """
-        draws = jax.random.uniform(key, (NUM_LEGS, 2), minval=-INITIAL_SPREAD, maxval=INITIAL_SPREAD)
+        draws = jax.random.uniform(
+            key, (NUM_LEGS, 2), minval=-INITIAL_SPREAD, maxval=INITIAL_SPREAD
+        )
         angles = draws.at[:, 1].add(INITIAL_ANKLE * ANKLE_SIGNS).reshape(-1)
         torso = jnp.array([0.0, 0.0, INITIAL_HEIGHT, 1.0, 0.0, 0.0, 0.0])
         pose = Pose(q=jnp.concatenate([torso, angles]), qd=jnp.zeros(6 + NUM_JOINTS))
@@ -145,8 +169,10 @@ class Quadruped:
         """Advances a lifetime by one policy step.
 
         Returns:
-            The next state, what is sensed in it, the progress towards the target in m/s, and whether the lifetime ends: after the last step, or, once
-            200 policy steps are over, when the torso is at 0.26 m or lower or progress was negative for more than 30 steps in a row.
+            The next state, what is sensed in it, the progress towards the target in m/s, and
+            whether the lifetime ends: after the last step, or, once 200 policy steps are over, when
+            the torso is at 0.26 m or lower or progress was negative for more than 30 steps in a
+            row.
         """
         physics = self._engine.advance(state.physics, action, variation)
         pose = Pose(q=physics.q, qd=physics.qd)
@@ -170,7 +196,13 @@ class Quadruped:
         return life, observation, reward, done
 
     def _sense(self, pose: Pose, life: Life) -> Float[Array, "28"]:
-        return observe(pose, life.center, life.has_contact, INITIAL_HEIGHT, jnp.asarray(self._engine.joint_range))
+        return observe(
+            pose,
+            life.center,
+            life.has_contact,
+            INITIAL_HEIGHT,
+            jnp.asarray(self._engine.joint_range),
+        )
 
     @property
     def _engine(self) -> "Engine":
@@ -179,8 +211,9 @@ class Quadruped:
 
 @functools.cache
 def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
-    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives. They print that they did without warp, which nobody needs here. One thread
-    # at a time: of two that redirect, the later would put back what the earlier had put there, and nothing would be seen any more.
+    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives. They print that they
+    # did without warp, which nobody needs here. One thread at a time: of two that redirect, the
+    # later would put back what the earlier had put there, and nothing would be seen any more.
     with LOADING:
         with contextlib.redirect_stdout(io.StringIO()):
             from hebbax.tasks.quadruped.engine import build_engine

@@ -14,11 +14,19 @@ from jaxtyping import Float
 from hebbax.tasks.quadruped.engine import brax_rules, load_system
 
 
-def show_in_browser(poses: Float[np.ndarray, "steps 15"], lower_legs: Float[jax.Array, "4"], step_duration: float, title: str) -> str:
-    """Returns a page that shows a lifetime. Brax's viewer itself, and what it stands on, the page loads from the network.
+def show_in_browser(
+    poses: Float[np.ndarray, "steps 15"],
+    lower_legs: Float[jax.Array, "4"],
+    step_duration: float,
+    title: str,
+) -> str:
+    """Returns a page that shows a lifetime.
 
-    The skeleton is that of Brax's own ant, cut to the lengths of the legs, for either body: they have the same joints, and where the paper's body has
-    balls that collide, this one has whole capsules to look at.
+    Brax's viewer itself, and what it stands on, the page loads from the network.
+
+    The skeleton is that of Brax's own ant, cut to the lengths of the legs, for either body: they
+    have the same joints, and where the paper's body has balls that collide, this one has whole
+    capsules to look at.
 
     Args:
         poses: `[steps, 15]` coordinates of the body after each step, as in `Pose`.
@@ -28,10 +36,14 @@ def show_in_browser(poses: Float[np.ndarray, "steps 15"], lower_legs: Float[jax.
     """
     front_left, rear_left, rear_right, front_right = np.asarray(lower_legs).tolist()
     with brax_rules():
-        system: Any = load_system("brax", "generalized", (front_left, rear_left, rear_right, front_right), 1)
+        system: Any = load_system(
+            "brax", "generalized", (front_left, rear_left, rear_right, front_right), 1
+        )
         system = system.tree_replace({"opt.timestep": jnp.float32(step_duration)})
         still = jnp.zeros(system.qd_size())
-        places = jax.device_get(jax.jit(jax.vmap(lambda q: kinematics.forward(system, q, still)[0]))(jnp.asarray(poses)))
+        places = jax.device_get(
+            jax.jit(jax.vmap(lambda q: kinematics.forward(system, q, still)[0]))(jnp.asarray(poses))
+        )
         states = [
             State(
                 q=q,
