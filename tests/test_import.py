@@ -1,8 +1,14 @@
 """`import hebbax` is cheap: what is heavy waits until it is asked for."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
+from types import ModuleType
+
+import pytest
+
+import hebbax
 
 HEAVY = {"brax", "evosax", "gymnax", "matplotlib", "mujoco", "orbax"}
 
@@ -39,3 +45,26 @@ def test_import_loads_nothing_heavy():
 
 def test_heavy_import_is_seen():
     assert loaded_by("import hebbax, matplotlib") & HEAVY == {"matplotlib"}
+
+
+def test_public_names_load_nothing_heavy():
+    """A configuration can be written before physics is loaded. Mutation: evosax with the rest."""
+    names = ("policies.LSTM", "genomes.Joint", "strategies.Sgd", "tasks.CarRacing")
+    imports = "import hebbax; " + ", ".join(f"hebbax.{name}" for name in names)
+    assert not loaded_by(imports) & HEAVY
+
+
+NAMESPACES = ("genomes", "policies", "results", "strategies", "tasks")
+
+
+@pytest.mark.parametrize("module", [hebbax, *(getattr(hebbax, name) for name in NAMESPACES)])
+def test_public_names_are_there(module: ModuleType):
+    """What a namespace exports can be had from it. Mutation: a misspelt home."""
+    # gymnax is an extra, and takes long to load.
+    assert all(getattr(module, name) for name in module.__all__ if name != "make_gymnax")
+    with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
+        module.Nobody  # noqa: B018
+
+
+def test_version_is_the_installed_one():
+    assert hebbax.__version__ == importlib.metadata.version("hebbax")

@@ -3,7 +3,10 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
+    from hebbax import genomes, policies, presets, results, strategies, tasks, testing
     from hebbax.config import Config
     from hebbax.devices import use_cpu_cores
     from hebbax.evaluation import evaluate
@@ -40,6 +43,9 @@ _HOMES = {
     "use_cpu_cores": "hebbax.devices",
 }
 
+# Rooms that are namespaces for users: `hebbax.policies.LSTM`.
+_NAMESPACES = ("genomes", "policies", "presets", "results", "strategies", "tasks", "testing")
+
 __all__ = [
     "Adam",
     "CarRacing",
@@ -51,9 +57,17 @@ __all__ = [
     "ScoreFunction",
     "SharedRules",
     "Static",
+    "__version__",
     "evaluate",
+    "genomes",
     "make_gymnax",
+    "policies",
+    "presets",
+    "results",
+    "strategies",
     "sweep",
+    "tasks",
+    "testing",
     "train",
     "use_cpu_cores",
 ]
@@ -61,6 +75,13 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Loads a public name from its home."""
+    if name in _NAMESPACES:
+        return importlib.import_module(f"hebbax.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'hebbax' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return __all__

@@ -1,0 +1,8 @@
+"""Distributions over genotypes, which evolve."""
+
+from hebbax.genomes.base import Genome, GenomeSpec
+from hebbax.genomes.joint import Joint
+from hebbax.genomes.normal import Normal
+from hebbax.genomes.shared import FixedRules, SharedRules
+
+__all__ = ["FixedRules", "Genome", "GenomeSpec", "Joint", "Normal", "SharedRules"]

@@ -1,0 +1,7 @@
+"""Environments, whose variations are data."""
+
+from hebbax.tasks.base import Task
+from hebbax.tasks.car_racing import CarRacing
+from hebbax.tasks.quadruped import Quadruped
+
+__all__ = ["CarRacing", "Quadruped", "Task"]
