@@ -10,6 +10,7 @@ import json
 import math
 import re
 import statistics
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def main() -> None:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
-            table = make(read(RESULTS / file)) if (RESULTS / file).exists() else NO_RESULT
+            made = make(read(RESULTS / file)) if (RESULTS / file).exists() else NO_RESULT
+            table = "\n".join(wrapped(line) for line in made.splitlines())
             text = re.sub(
                 rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
                 lambda found, table=table: found[1] + table + "\n" + found[2],
@@ -35,6 +37,11 @@ def main() -> None:
                 flags=re.S,
             )
         page.write_text(text)
+
+
+def wrapped(line: str) -> str:
+    """A line of prose within a hundred columns; rows of tables stay as they are."""
+    return line if line.startswith("|") else textwrap.fill(line, 100, break_on_hyphens=False)
 
 
 def read(file: Path) -> Any:
