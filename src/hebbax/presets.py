@@ -115,10 +115,7 @@ def car_shared(rho: int) -> Callable[[], Config]:
 
 
 def quadruped_demo() -> Config:
-    """Plasticity rules that visibly learn within minutes on two CPU cores.
-
-    Not the paper's settings.
-    """
+    """Plasticity that visibly learns in minutes on two CPU cores; not the paper's settings."""
     return Config(
         task=Quadruped(body="brax", episode_steps=120, burn_in_steps=0),
         policy=Hebbian(hidden_sizes=()),
@@ -135,10 +132,7 @@ def quadruped_demo() -> Config:
 
 
 def car_demo() -> Config:
-    """Plasticity rules that learn to follow a road from pixels within minutes on two CPU cores.
-
-    Not the paper's settings.
-    """
+    """Plasticity that learns in minutes to drive by pixels; not the paper's settings."""
     return Config(
         task=CarRacing(view_size=32, episode_steps=200),
         # A bounded layer keeps for long what its first updates made of it: random weights must not

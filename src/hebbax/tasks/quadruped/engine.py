@@ -27,7 +27,7 @@ from hebbax.tasks.quadruped.motion import MANNERS, Manners, Motion, move
 from hebbax.types import Struct
 
 BodyName = Literal["bullet", "brax"]
-PipelineName = Literal["mjx", "generalized", "spring", "positional"]
+PipelineName = Literal["mjx", "spring"]
 Physics = PyTree
 
 BULLET_STEP = 0.0165  # s, of one policy step.
@@ -42,13 +42,9 @@ BRAX_STEP = 0.05  # s
 SUBSTEPS = MappingProxyType(
     {
         ("bullet", "mjx"): 2,
-        ("bullet", "generalized"): 4,
         ("bullet", "spring"): 8,
-        ("bullet", "positional"): 8,
         ("brax", "mjx"): 5,
-        ("brax", "generalized"): 5,
         ("brax", "spring"): 10,
-        ("brax", "positional"): 10,
     }
 )
 
@@ -210,6 +206,4 @@ def load_system(
                 "opt.ls_iterations": 4,
             }
         )
-    if pipeline == "positional" and body == "brax":
-        system = system.tree_replace({"actuator.gear": 200 * jnp.ones_like(system.actuator.gear)})
     return system

@@ -36,9 +36,8 @@ def show_in_browser(
     """
     front_left, rear_left, rear_right, front_right = np.asarray(lower_legs).tolist()
     with brax_rules():
-        system: Any = load_system(
-            "brax", "generalized", (front_left, rear_left, rear_right, front_right), 1
-        )
+        legs = (front_left, rear_left, rear_right, front_right)
+        system: Any = load_system("brax", "mjx", legs, 1)
         system = system.tree_replace({"opt.timestep": jnp.float32(step_duration)})
         still = jnp.zeros(system.qd_size())
         places = jax.device_get(
