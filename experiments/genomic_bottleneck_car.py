@@ -17,7 +17,7 @@ Expected: Najarro and Risi report 872 +- 11 for individual rules and 711 +- 16 f
 Last reproduced: never at this size.
 
 Source: Palm, Najarro and Risi 2021, https://arxiv.org/abs/2011.06811; Najarro and Risi 2020,
-    https://arxiv.org/abs/2007.02686.
+https://arxiv.org/abs/2007.02686.
 """
 
 import dataclasses

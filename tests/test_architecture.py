@@ -33,6 +33,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 # The modules that may meet a third party, and with each the modules inside it.
 HOMES = {
     "brax": ("tasks.quadruped",),
+    "chex": ("testing",),
     "evosax": ("strategies.evosax",),
     "flax": ("policies",),
     "gymnax": ("tasks.gymnax",),

@@ -97,7 +97,7 @@ def test_damaged_checkpoint_is_named_and_nothing_is_overwritten(run_dir: Path, d
     Its data, index or description is cut, changed or gone.
 
     Mutation: noting the start of the process before the checkpoint is read writes config.json and
-        environment.json.
+    environment.json.
     """
     [file] = (run_dir / "checkpoints" / "6").glob(place)
     damage(file)
@@ -162,7 +162,7 @@ def test_any_path_will_do(tmp_path: Path, name: str):
     Also beside folders that the name matches as a pattern.
 
     Mutation: orbax given the path itself cannot read the first, and reads numbers of `ab` for those
-        of `a*`.
+    of `a*`.
     """
     beside = Checkpoints(tmp_path / "ab" / "checkpoints")
     beside.save(2, state_of(1.0))
@@ -186,7 +186,7 @@ def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pyt
     The older ones stay, and the newest of them counts.
 
     Mutation: without reading back, generations 2 and 4 are gone in the end and only broken ones are
-        left.
+    left.
     """
     checkpoints = Checkpoints(tmp_path)
     for generation in (2, 4):

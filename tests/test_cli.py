@@ -468,7 +468,7 @@ def test_cores_are_settled_before_jax_starts():
     Though a preset's bodies are arrays, which start JAX.
 
     Mutation: reading --cores together with the other options ends in JAX's error that it has been
-        started.
+    started.
     """
     process = start_python(QUADRUPED)
     out, err = process.communicate(timeout=120)

@@ -423,7 +423,7 @@ def test_optimisers_nest(optimizer: Any, genome: Any):
     """Natural scaling fits into parts and around them, for every genome that has it.
 
     Mutation: the genome taken from optax's parameters, which `partition` masks, fails in the first
-        step.
+    step.
     """
     policy = hebbax.Hebbian(hidden_sizes=(3,), has_evolved_weights=isinstance(genome, Joint))
     small_config(

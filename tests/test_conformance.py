@@ -6,6 +6,7 @@ What fits, and jit = no jit, vmap = loop, determinism in the key.
 import dataclasses
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,15 +68,7 @@ GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).genotype_shape(Cart())
 ROUNDING = {"rtol": 2e-6, "atol": 2e-6}
 
 
-def assert_close(tree, other):
-    assert jax.tree.structure(tree) == jax.tree.structure(other)
-    for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
-        np.testing.assert_allclose(one, two, **ROUNDING)
-
-
-def assert_equal(tree, other):
-    for one, two in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
-        np.testing.assert_array_equal(one, two)
+assert_close = functools.partial(chex.assert_trees_all_close, **ROUNDING)
 
 
 def is_same(tree, other):
@@ -123,7 +116,7 @@ def test_tasks_conform(task):
     starts = [reset(seed, variation) for seed, variation in zip(SEEDS, variations, strict=True)]
     assert_maps(task.step, [state for state, _ in starts], [jnp.full(1, 0.5)] * 3, variations)
     assert_maps(reset, SEEDS, variations)
-    assert_equal(reset(SEEDS[0], variations[0]), starts[0])
+    chex.assert_trees_all_equal(reset(SEEDS[0], variations[0]), starts[0])
     assert not is_same(reset(SEEDS[1], variations[0]), starts[0])
     assert_close(jax.tree.map(lambda leaf: leaf[1], stacked(task)), variations[1])
 
@@ -148,7 +141,7 @@ def test_policies_conform(policy):
     ]
     assert_maps(policy.act, genotypes, memories, observations)
     assert_maps(reset, SEEDS[:2], genotypes)
-    assert_equal(reset(SEEDS[0], genotypes[0]), memories[0])
+    chex.assert_trees_all_equal(reset(SEEDS[0], genotypes[0]), memories[0])
 
 
 @pytest.mark.parametrize("specification", GENOMES)
@@ -165,7 +158,7 @@ def test_genomes_conform(specification):
 
     assert_maps(sample_from, SEEDS)
     sample = sample_from(SEEDS[0])
-    assert_equal(sample_from(SEEDS[0]), sample)
+    chex.assert_trees_all_equal(sample_from(SEEDS[0]), sample)
     assert not is_same(sample_from(SEEDS[1]), sample)
     # Log-densities are sums over thirty numbers of terms up to five.
     mapped = jax.jit(jax.vmap(genome.log_prob))(stack([sample, genome.mode()]))
@@ -234,7 +227,7 @@ def test_strategies_conform(strategy):
     testing.check_strategy(strategy, genome)
     state = strategy.init(jax.random.key(1), genome)
     population = strategy.ask(jax.random.key(2), state)
-    assert_equal(strategy.ask(jax.random.key(2), state), population)
+    chex.assert_trees_all_equal(strategy.ask(jax.random.key(2), state), population)
     # evosax's algorithms carry their key with them, so that `tell` can draw the same population.
     other = strategy.init(jax.random.key(4), genome) if isinstance(strategy, Evosax) else state
     assert not is_same(strategy.ask(jax.random.key(3), other), population)

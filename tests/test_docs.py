@@ -211,7 +211,7 @@ def test_snippets_run(block: Block, small_world: dict[str, Any]):
     Trainings and sweeps are stood in for by smaller ones.
 
     Mutations: an option, a name or a value that does not exist, in any block; an optimiser that
-        cannot take a step.
+    cannot take a step.
     """
     if "make_gymnax" in block.code:
         pytest.importorskip("gymnax")

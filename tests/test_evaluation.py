@@ -80,7 +80,7 @@ def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
     Chunks change nothing.
 
     Mutation: a genome that is closed over instead of moved to the devices cannot be evaluated on
-        fewer than it was trained on.
+    fewer than it was trained on.
     """
     result = run[0]
     assert len(jax.devices()) == 2

@@ -56,7 +56,7 @@ def test_seeds_and_folds_share_a_program():
     """Runs that differ in seed and held-out variation only share a program.
 
     Mutation: a key or a variation that is closed over becomes a constant of the program, and fails
-        here.
+    here.
     """
     programs = set()
     first, second = small_config(seed=1), small_config(seed=2, held_out="light", generations=9)
@@ -108,7 +108,7 @@ def test_keys_of_all_purposes_differ():
     Their keys differ, and so do the first that each makes by `split` and `fold_in`.
 
     Mutation: films that take their keys from the evaluation's have those of its individuals and
-        lifetimes.
+    lifetimes.
     """
     keys = random_keys(small_config())
     made = [jax.random.clone(key) for key in keys]
@@ -132,7 +132,7 @@ def test_together_has_the_numbers_of_each_alone(chunk_size: int | None):
     """Three runs in one program have the metrics and genomes that they have alone.
 
     Mutations: one key for all runs; the first run's variations for all; states that are not told
-        apart.
+    apart.
     """
     configs = [small_config(chunk_size=chunk_size, **changes) for changes in SMALL]
     heard = []
@@ -154,7 +154,7 @@ def test_runs_meet_and_part(tmp_path: Path):
     Each has its own folder and metrics.
 
     Mutation: one number of the generation for all runs gives the later one the lives of the
-        earlier.
+    earlier.
     """
     first, second = small_config(seed=1), small_config(seed=2, held_out="light")
     folders = tmp_path / "first", tmp_path / "second"
@@ -203,7 +203,7 @@ def test_generation_that_failed_is_never_the_best():
     Its figures are NaN, it teaches nothing, and the best is another.
 
     Mutations: fitness of zero where nobody's is finite; a mean of NaN that becomes the best
-        fitness; momentum that goes on.
+    fitness; momentum that goes on.
     """
     config = small_config(penalty=1000.0)
     mesh = devices.population_mesh(config.strategy.population_size)
@@ -294,7 +294,7 @@ def test_types_stay_with_x64(lenient_promotion: None, changes: dict[str, Any]):
     No number of a state changes its type in a generation.
 
     Mutation: an array that is made without a type, such as a genome's scale of noise, is float64
-        before the first generation and float32 after it.
+    before the first generation and float32 after it.
     """
     config = small_config(**changes)
     with jax.enable_x64(True):

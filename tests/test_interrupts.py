@@ -157,7 +157,7 @@ def test_first_interrupt_ends_after_the_generation(tmp_path: Path):
     """Ctrl-C ends the command with exit code 130 and a checkpoint to go on from.
 
     Mutation: no checkpoint at the interrupt leaves none at all, since the next one is due in
-        generation 100,000.
+    generation 100,000.
     """
     process = start_python(COMMAND_LINE, "train", "small", "--run-dir", tmp_path)
     assert process.stderr
@@ -230,7 +230,7 @@ def test_termination_keeps_the_last_whole_generation(tmp_path: Path, num_runs: i
     the same numbers.
 
     Mutations: SIGTERM's own handler leaves no checkpoint; with `sys.exit` for an end the process
-        waits for its devices.
+    waits for its devices.
     """
     folders = [tmp_path / str(number) for number in range(num_runs)]
     process = start_python(STUCK, *folders)
@@ -283,7 +283,7 @@ def test_signal_waits_for_no_other_generation(
     """A signal within a callback or a checkpoint ends the training, and damages nothing.
 
     Mutations: raising at once everywhere leaves a checkpoint half written; never asking after the
-        callbacks trains for one more generation.
+    callbacks trains for one more generation.
     """
     save = Checkpoints.save
 

@@ -29,7 +29,7 @@ def test_one_generation_of_the_papers_population_ends():
     Their programs do not wait for each other for ever.
 
     Mutation: without NPROC in `devices.use_cpu_cores`, devices that take all threads of the pool
-        may sleep for ever.
+    may sleep for ever.
     """
     environment = {name: value for name, value in os.environ.items() if name != "NPROC"}
     subprocess.run([sys.executable, "-c", SCRIPT], env=environment, timeout=LIMIT, check=True)

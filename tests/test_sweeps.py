@@ -136,7 +136,7 @@ def test_sweep_grows(tmp_path: Path, trained: list[list[Path]]):
     The list keeps what is no longer asked for.
 
     Mutation: scores that do not say after how many generations they were made count for the longer
-        run too.
+    run too.
     """
     plastic = {"plastic": methods()["plastic"]}
     hebbax.sweep(plastic, tmp_path, ["light"], 1, 2)
@@ -235,7 +235,7 @@ def test_other_sweeps_are_refused(
     """What cannot be added to a folder is named, and the folder stays as it is.
 
     Mutation: comparing only the runs that are asked for accepts another population in a fold of its
-        own.
+    own.
     """
     before = contents(finished)
     call = change({"methods": methods(), "folds": TWO_FOLDS, "seeds": 1, "episodes": 3})

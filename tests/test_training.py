@@ -158,7 +158,7 @@ def test_non_finite_lives_are_counted_and_poison_nothing():
     They are counted, the others teach, and the genome stays finite.
 
     Mutation: without `replace_non_finite` every mean of the genome is NaN after the first
-        generation.
+    generation.
     """
     strategy = hebbax.ScoreFunction(population_size=16, std=hebbax.Schedule(2.0))
     result = hebbax.train(
@@ -193,7 +193,7 @@ def test_run_that_diverges_says_so_and_keeps_what_was_finite(tmp_path: Path):
     The run ends there, with that in its metrics, and the checkpoint is of the third.
 
     Mutations: a checkpoint of the state after the generation; the older checkpoint alone, two
-        generations before it; an error that says nothing of it.
+    generations before it; an error that says nothing of it.
     """
     for _ in range(2):  # The same call comes to the same end, and changes nothing.
         with pytest.raises(

@@ -1,7 +1,7 @@
 """How the weights of a layer change after one forward pass, and what keeps them bounded.
 
 Source: Soltoggio et al. 2007 for the ABCD rule; Najarro and Risi 2020,
-    https://arxiv.org/abs/2007.02686, for rules that are evolved.
+https://arxiv.org/abs/2007.02686, for rules that are evolved.
 """
 
 import jax.numpy as jnp

@@ -11,7 +11,7 @@ fails beside pandas 3. The tests hold these figures to its own, which
 `tests/golden/rliable_figures.py` makes in another environment.
 
 Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice",
-    https://arxiv.org/abs/2108.13264.
+https://arxiv.org/abs/2108.13264.
 """
 
 from collections.abc import Callable, Sequence

@@ -5,17 +5,17 @@ returns None where everything does. Members, shapes and data types are looked at
 training does; the rest takes computing.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import PyTree
 
 from hebbax import interfaces
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, with_learned
-from hebbax.interfaces import require
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.strategies.base import Strategy
 from hebbax.tasks.base import Task
@@ -96,8 +96,11 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
     gradient = jax.jit(jax.grad(lambda learned: with_learned(genome, learned).log_prob(genotype)))(
         learned
     )
-    is_finite = all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
-    require(is_finite, "the gradient of genome.log_prob is not finite at a sample of the genome")
+    _require(
+        chex.assert_tree_all_finite,
+        gradient,
+        problem="the gradient of genome.log_prob is not finite at a sample of the genome",
+    )
 
 
 def _check_mirror(genome: Genome, genotype: PyTree, log_prob: Any) -> None:
@@ -150,21 +153,32 @@ def _check_function(function: Callable[..., Any], arguments: tuple, name: str) -
     with jax.debug_key_reuse(False):  # On purpose: the same keys must give the same values.
         again = function(*arguments)
         compiled = jax.jit(function)(*arguments)
-    for first, second in zip(jax.tree.leaves(results), jax.tree.leaves(again), strict=True):
-        is_same = _is_key(first) or np.array_equal(first, second, equal_nan=True)
-        require(
-            is_same, f"{name} returns another value when it is called again with the same arguments"
-        )
+    _require(
+        chex.assert_trees_all_equal,
+        _numbers(results),
+        _numbers(again),
+        problem=f"{name} returns another value when it is called again with the same arguments",
+    )
     _require_close(compiled, results, f"{name} returns another value under jax.jit")
     return results
 
 
 def _require_close(tree: PyTree, other: PyTree, problem: str) -> None:
-    for first, second in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
-        require(
-            _is_key(first) or np.allclose(first, second, rtol=1e-3, atol=1e-3, equal_nan=True),
-            problem,
-        )
+    is_close = functools.partial(chex.assert_trees_all_close, rtol=1e-3, atol=1e-3)
+    _require(is_close, _numbers(tree), _numbers(other), problem=problem)
+
+
+def _require(asserts: Callable[..., None], *trees: PyTree, problem: str) -> None:
+    """Refuses what an assertion of chex does not hold for, with its words behind ours."""
+    try:
+        asserts(*trees)
+    except AssertionError as error:
+        raise ValueError(f"{problem}: {' '.join(str(error).split())}") from None
+
+
+def _numbers(tree: PyTree) -> PyTree:
+    """A tree without its random keys, which chex does not compare."""
+    return jax.tree.map(lambda leaf: None if _is_key(leaf) else leaf, tree)
 
 
 def _is_key(leaf: Any) -> bool:

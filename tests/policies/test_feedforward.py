@@ -73,7 +73,7 @@ def test_all_layers_learn_from_the_same_step_after_acting():
     from.
 
     Mutations: act with the learnt weights; the second layer learns from the first one's new
-        weights; post of layer 1 is its input.
+    weights; post of layer 1 is its input.
     """
     policy = Hebbian(hidden_sizes=(1,))
     # w1: eta 0.5, A 1, B 2, C 3, D 4; w2: eta 0.1, A -1, B 1, C 2, D -3

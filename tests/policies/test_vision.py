@@ -40,7 +40,7 @@ def test_features_are_those_of_flax(shape):
     Sums of up to 150 numbers of order one.
 
     Mutations: a stride of 1 in the second convolution; the mean instead of the maximum; rows and
-        columns exchanged.
+    columns exchanged.
     """
     picture = jax.random.uniform(jax.random.key(1), shape)
     features = picture

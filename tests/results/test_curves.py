@@ -54,7 +54,7 @@ def test_shorter_runs_are_counted(results: Results, missing: float | None):
     And no interval where a fold has one run.
 
     Mutations: to cut all curves to the shortest run leaves nothing here; a figure that is null in
-        the file is no number.
+    the file is no number.
     """
     write_fitness(results.runs[0].path, [0.0])
     write_fitness(results.runs[2].path, [2.0, missing, 22.0])

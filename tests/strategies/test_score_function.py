@@ -121,7 +121,7 @@ def test_sgd_steps_uphill_by_rate_times_gradient():
     In both generations, while rate and std follow their schedules.
 
     Mutations: descend; no shaping; no standardisation; the rate of the next generation; std not
-        scheduled; the std of the next generation in the gradient.
+    scheduled; the std of the next generation in the gradient.
     """
     strategy = ScoreFunction(
         population_size=6,

@@ -53,7 +53,7 @@ class LSTM:
     Its weights are inherited and fixed, its memory is empty at birth.
 
     Source: Palm et al. 2021, https://arxiv.org/abs/2011.06811; Hochreiter and Schmidhuber 1997 for
-        the LSTM.
+    the LSTM.
     """
 
     hidden_sizes: tuple[int, ...] = (128, 64)

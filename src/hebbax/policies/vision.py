@@ -53,7 +53,7 @@ class Vision:
     The filters do not change within a lifetime. A picture of 84 x 84 becomes 648 features.
 
     Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686, with the filters of Palm et al.
-        2021, https://arxiv.org/abs/2011.06811.
+    2021, https://arxiv.org/abs/2011.06811.
     """
 
     head: Policy = dataclasses.field(

@@ -11,8 +11,8 @@ Lengths are in metres, times in seconds, angles in radians, masses in kilograms.
 order front left, front right, rear left, rear right.
 
 Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's
-    `envs/box2d/car_dynamics.py`; Box2D 2.3's `b2Island` and `b2RevoluteJoint`
-by Erin Catto, zlib licence.
+`envs/box2d/car_dynamics.py`; Box2D 2.3's `b2Island` and `b2RevoluteJoint` by Erin Catto, zlib
+licence.
 """
 
 import jax

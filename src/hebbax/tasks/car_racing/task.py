@@ -87,7 +87,7 @@ class CarRacing:
     rollout.
 
     Source: OpenAI Gym's CarRacing-v0; variations of Palm et al. 2020,
-        https://arxiv.org/abs/2011.06811.
+    https://arxiv.org/abs/2011.06811.
     """
 
     view: Literal["pixels", "state"] = "pixels"

@@ -4,7 +4,7 @@ A pen is steered around twelve random checkpoints, five times; the fourth lap be
 it closes. Lengths are in metres, angles in radians.
 
 Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's
-    `envs/box2d/car_racing.py`.
+`envs/box2d/car_racing.py`.
 """
 
 import jax

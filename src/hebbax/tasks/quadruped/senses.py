@@ -1,7 +1,7 @@
 """What the quadruped senses, 28 numbers, and how its progress is scored.
 
 Source: `WalkerBase.calc_state` and `WalkerBaseBulletEnv` of pybullet-gym,
-    https://github.com/benelot/pybullet-gym.
+https://github.com/benelot/pybullet-gym.
 """
 
 import jax.numpy as jnp

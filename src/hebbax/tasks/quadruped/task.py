@@ -70,7 +70,7 @@ class Quadruped:
     0.02 m deeper into the floor and the fastest joints were an eighth faster.
 
     Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of
-        pybullet-gym.
+    pybullet-gym.
     """
 
     body: Literal["bullet", "brax"] = "bullet"
