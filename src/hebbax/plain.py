@@ -3,8 +3,8 @@
 A folder may come from anybody, so nothing that it says is run.
 
 A specification is written as a dictionary that names its class. Read back are frozen dataclasses
-alone, of modules that are trusted, from their own fields: hebbax's modules, those that the program
-has imported already, and those that `trust` has been told of.
+and modules of flax.linen alone, of Python modules that are trusted, from their own fields: hebbax's
+modules, those that the program has imported already, and those that `trust` has been told of.
 """
 
 import dataclasses
@@ -147,10 +147,10 @@ def _find_class(name: str) -> Any:
         for part in qualified_name.split("."):
             found = vars(found).get(part) if isinstance(found, ModuleType | type) else None
         if isinstance(found, type) and _is_at_home(found, module, qualified_name):
-            if not _is_frozen_dataclass(found):
+            if not (_is_frozen_dataclass(found) or _is_linen_module(found)):
                 raise ValueError(
-                    f"the configuration names {name}, which is no frozen dataclass, and nothing "
-                    "else is built"
+                    f"the configuration names {name}, which is no frozen dataclass and no module "
+                    "of flax.linen, and nothing else is built"
                 )
             return found
     if module_name in sys.modules or _is_ours(module_name):
@@ -191,6 +191,12 @@ def _is_at_home(found: type, module: ModuleType, qualified_name: str) -> bool:
 def _is_frozen_dataclass(found: type) -> bool:
     parameters = vars(found).get("__dataclass_params__")
     return parameters is not None and parameters.frozen
+
+
+def _is_linen_module(found: type) -> bool:
+    """Whether a class is a network of Flax, a dataclass that is frozen by other means."""
+    linen = sys.modules.get("flax.linen")
+    return linen is not None and issubclass(found, linen.Module)
 
 
 def _import_file(file: Path) -> ModuleType:

@@ -1,0 +1,90 @@
+"""Networks written in Flax, whose parameters evolve."""
+
+import dataclasses
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+from flax import linen
+from jaxtyping import Array, Float, PyTree
+
+from hebbax.policies.base import TaskShape
+from hebbax.types import Memory, PRNGKey
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Flax:
+    """A network of Flax's linen, whose parameters are inherited and fixed.
+
+    The module is called with an observation and returns an action. A module with
+    `initialize_carry`, as linen's cells have it, is called with its carry and the observation and
+    returns both; the carry is what it remembers.
+
+        class Network(linen.Module):
+            @linen.compact
+            def __call__(self, observation):
+                hidden = linen.tanh(linen.Dense(32)(observation))
+                return linen.tanh(linen.Dense(8)(hidden))
+
+        policy = Flax(Network())
+    """
+
+    module: Any
+    """The module. A run can be read back if its fields are numbers, texts, tuples and modules."""
+
+    def __post_init__(self) -> None:
+        """Refuses what is no module of linen."""
+        if not isinstance(self.module, linen.Module):
+            raise ValueError(
+                f"policy.module is {self.module!r}, but must be a module of flax.linen, such as "
+                "linen.Dense(8)"
+            )
+
+    def genotype_shape(self, task: TaskShape) -> PyTree:
+        """The module's parameters.
+
+        Raises:
+            ValueError: if it has variables that are no parameters, such as running means.
+        """
+
+        def init(observation: Float[Array, "..."]) -> PyTree:
+            parameter_key, carry_key = jax.random.split(jax.random.key(0))
+            inputs = self._inputs(self._carry(carry_key), observation)
+            return self.module.init(parameter_key, *inputs)
+
+        observation = jax.ShapeDtypeStruct(tuple(task.observation_shape), jnp.float32)
+        variables = jax.eval_shape(init, observation)
+        if others := sorted(set(variables) - {"params"}):
+            raise ValueError(
+                f"policy.module has variables of {', '.join(others)}, but only parameters "
+                "(params) can evolve"
+            )
+        return variables.get("params", {})
+
+    def reset(self, key: PRNGKey, genotype: PyTree) -> Memory:
+        """The first carry, or nothing. The key is consumed."""
+        del genotype
+        return self._carry(key)
+
+    def act(
+        self, genotype: PyTree, memory: Memory, observation: Float[Array, "..."]
+    ) -> tuple[Float[Array, " action"], Memory]:
+        """One call of the module."""
+        result = self.module.apply({"params": genotype}, *self._inputs(memory, observation))
+        if not self._is_recurrent:
+            return result, memory
+        memory, action = result
+        return action, memory
+
+    @property
+    def _is_recurrent(self) -> bool:
+        return hasattr(self.module, "initialize_carry")
+
+    def _carry(self, key: PRNGKey) -> Memory:
+        # Cells ask for the shape of a batch, of which there is none, and of an input, whose size
+        # does not matter to them.
+        return self.module.initialize_carry(key, (1,)) if self._is_recurrent else ()
+
+    def _inputs(self, memory: Memory, observation: Float[Array, "..."]) -> tuple:
+        return (memory, observation) if self._is_recurrent else (observation,)

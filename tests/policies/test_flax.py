@@ -1,0 +1,127 @@
+"""Networks of Flax: the hand-written ones are their oracles."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen
+from jaxtyping import Array
+
+import hebbax
+from hebbax import testing
+from hebbax.config import Config
+from hebbax.policies.flax import Flax
+from hebbax.policies.lstm import LSTM, LSTMGenotype
+from hebbax.policies.static import Static
+from small_run import small_config
+from small_task import Cart
+
+
+class Network(linen.Module):
+    """The static network, layer by layer."""
+
+    sizes: tuple[int, ...] = (3, 1)
+
+    @linen.compact
+    def __call__(self, observation: Array) -> Array:
+        activation = observation
+        for size in self.sizes:
+            activation = linen.tanh(linen.Dense(size, use_bias=False)(activation))
+        return activation
+
+
+class Recurrent(linen.Module):
+    """The LSTM, and a layer behind it."""
+
+    features: int = 4
+    num_actions: int = 1
+
+    def initialize_carry(self, key: Array, input_shape: tuple[int, ...]) -> Any:
+        cell = linen.OptimizedLSTMCell(self.features, parent=None)
+        return cell.initialize_carry(key, input_shape)
+
+    @linen.compact
+    def __call__(self, carry: Any, observation: Array) -> tuple[Any, Array]:
+        carry, hidden = linen.OptimizedLSTMCell(self.features)(carry, observation)
+        return carry, linen.tanh(linen.Dense(self.num_actions, use_bias=False)(hidden))
+
+
+class Normalised(linen.Module):
+    """A network that keeps running means."""
+
+    @linen.compact
+    def __call__(self, observation: Array) -> Array:
+        return linen.Dense(1)(linen.BatchNorm(use_running_average=False)(observation))
+
+
+def numbers(shape: Any) -> Any:
+    leaves, structure = jax.tree.flatten(shape)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    drawn = [jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    return structure.unflatten(drawn)
+
+
+def test_it_is_the_static_network():
+    """To the roundings of a few sums. Mutation: layers in another order."""
+    policy, static = Flax(Network()), Static(hidden_sizes=(3,))
+    genotype = numbers(policy.genotype_shape(Cart()))
+    layers = tuple(genotype[f"Dense_{number}"]["kernel"] for number in range(2))
+    observation = jnp.array([0.3, -1.2])
+    action, memory = policy.act(genotype, policy.reset(jax.random.key(0), genotype), observation)
+    assert memory == ()
+    np.testing.assert_allclose(action, static.act(layers, (), observation)[0], rtol=1e-6)
+
+
+def test_it_is_the_lstm():
+    """Over five steps, to the roundings of some sums. Mutation: the carry is not kept."""
+    policy, lstm = Flax(Recurrent()), LSTM(hidden_sizes=(4,))
+    genotype = numbers(policy.genotype_shape(Cart()))
+    cell = genotype["OptimizedLSTMCell_0"]
+    ours = LSTMGenotype(
+        from_input=jnp.concatenate([cell[f"i{gate}"]["kernel"] for gate in "ifgo"], axis=1),
+        from_hidden=jnp.concatenate([cell[f"h{gate}"]["kernel"] for gate in "ifgo"], axis=1),
+        input_bias=jnp.zeros(16),
+        hidden_bias=jnp.concatenate([cell[f"h{gate}"]["bias"] for gate in "ifgo"]),
+        layers=(genotype["Dense_0"]["kernel"],),
+    )
+    memory, our_memory = (
+        each.reset(jax.random.key(0), inherited)
+        for each, inherited in ((policy, genotype), (lstm, ours))
+    )
+    for step in range(5):
+        observation = jnp.array([0.3 * step, -1.2])
+        action, memory = policy.act(genotype, memory, observation)
+        expected, our_memory = lstm.act(ours, our_memory, observation)
+        np.testing.assert_allclose(action, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("module", [Network(), Recurrent()], ids=["feedforward", "recurrent"])
+def test_it_evolves_and_is_read_back(module: linen.Module, tmp_path: Any):
+    """It fits its interface, moves, and comes back from the run's folder."""
+    policy = Flax(module)
+    testing.check_policy(policy, Cart())
+    config = dataclasses.replace(small_config(generations=2), policy=policy)
+    result = hebbax.train(config, tmp_path)
+    assert all(metrics["update_norm"] > 0 for metrics in result.history)
+    assert Config.load(tmp_path) == config
+    assert hash(Config.load(tmp_path)) == hash(config)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Flax(3), "policy.module is 3, but must be a module of flax.linen"),
+        (lambda: Flax(Network), "but must be a module of flax.linen"),
+        (lambda: Flax(Normalised()).genotype_shape(Cart()), "variables of batch_stats"),
+        (
+            lambda: dataclasses.replace(small_config(), policy=Flax(Network((3, 2)))),
+            r"the action that policy.act returns has shape \(2,\)",
+        ),
+    ],
+)
+def test_mistakes_are_named(make: Any, words: str):
+    with pytest.raises(ValueError, match=words):
+        make()
