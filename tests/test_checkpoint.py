@@ -122,7 +122,11 @@ def test_older_checkpoint_replaces_a_damaged_one(finished: tuple[Result, Path], 
     """
     shutil.rmtree(run_dir / "checkpoints" / "6")
     seen = []
-    again = hebbax.train(small_config(generations=6), run_dir, callbacks=[seen.append])
+    again = hebbax.train(
+        small_config(generations=6),
+        run_dir,
+        callbacks=[lambda metrics, handle: seen.append(metrics)],
+    )
     assert [metrics["generation"] for metrics in seen] == [4, 5]
     assert without_clock(again.history) == without_clock(finished[0].history)
     assert is_equal(again.genome, finished[0].genome)

@@ -136,7 +136,10 @@ def test_together_has_the_numbers_of_each_alone(chunk_size: int | None):
     """
     configs = [small_config(chunk_size=chunk_size, **changes) for changes in SMALL]
     heard = []
-    together = train_together([(config, None) for config in configs], callbacks=[heard.append])
+    together = train_together(
+        [(config, None) for config in configs],
+        callbacks=[lambda metrics, handle: heard.append(metrics)],
+    )
     assert heard == [result.history[number] for number in range(4) for result in together]
     for config, result in zip(configs, together, strict=True):
         alone = hebbax.train(config)

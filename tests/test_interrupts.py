@@ -292,7 +292,7 @@ def test_signal_waits_for_no_other_generation(
             signal.raise_signal(number)
         save(checkpoints, generation, state)
 
-    def callback(metrics: dict[str, Any]) -> None:
+    def callback(metrics: dict[str, Any], handle: Any) -> None:
         if place == "callback" and metrics["generation"] == 1:
             signal.raise_signal(number)
 
@@ -325,7 +325,7 @@ def test_other_handlers_stay_in_force(number: signal.Signals):
     for handler in (signal.SIG_IGN, mine):
         before = signal.signal(number, handler)
         result = hebbax.train(
-            small_config(generations=2), callbacks=[lambda metrics: signal.raise_signal(number)]
+            small_config(generations=2), callbacks=[lambda *_: signal.raise_signal(number)]
         )
         assert signal.signal(number, before) is handler
         assert len(result.history) == 2

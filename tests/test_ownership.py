@@ -5,6 +5,7 @@ import fcntl
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from small_run import contents, newest_checkpoint, small_config, start_python
 OWNER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from hebbax.ownership import owned
 with owned(Path(sys.argv[1])):
     print("mine", flush=True)
@@ -62,7 +64,7 @@ def test_another_thread_is_refused(tmp_path: Path):
         except ValueError as error:
             errors.append(error)
 
-    def in_another_thread(_: dict) -> None:
+    def in_another_thread(*_: Any) -> None:
         thread = threading.Thread(target=train_again)
         thread.start()
         thread.join()

@@ -19,7 +19,7 @@ import pytest
 
 import hebbax
 from hebbax.run_dir import read_metrics
-from hebbax.training import DivergedError, Result, load_result, train_together
+from hebbax.training import DivergedError, Handle, Result, load_result, train_together
 from small_run import (
     DIVERGING,
     exploding,
@@ -39,7 +39,7 @@ import hebbax
 hebbax.use_cpu_cores(2)
 from small_run import small_config
 
-def report(metrics):
+def report(metrics, handle):
     print(metrics["generation"], flush=True)
     time.sleep(0.02)
 
@@ -120,7 +120,11 @@ def test_run_that_ended_goes_on(undisturbed: Result, tmp_path: Path):
     """
     hebbax.train(small_config(generations=3), tmp_path)
     seen = []
-    longer = hebbax.train(small_config(generations=6), tmp_path, callbacks=[seen.append])
+    longer = hebbax.train(
+        small_config(generations=6),
+        tmp_path,
+        callbacks=[lambda metrics, handle: seen.append(metrics)],
+    )
     assert [metrics["generation"] for metrics in seen] == [3, 4, 5]
     metrics = (tmp_path / "metrics.jsonl").read_text()
     again = hebbax.train(small_config(generations=6), tmp_path)
@@ -136,9 +140,44 @@ def test_run_that_ended_goes_on(undisturbed: Result, tmp_path: Path):
 
 def test_callbacks_hear_of_each_generation_once():
     """Every callback is called with every generation's metrics, in order."""
-    first, second = [], []
-    result = hebbax.train(small_config(generations=3), callbacks=[first.append, second.append])
-    assert first == second == result.history
+    heard = []
+    callbacks = [lambda metrics, handle, name=name: heard.append((name, metrics)) for name in "ab"]
+    result = hebbax.train(small_config(generations=3), callbacks=callbacks)
+    assert heard == [(name, metrics) for metrics in result.history for name in "ab"]
+
+
+def test_callbacks_may_stop_and_look(tmp_path: Path):
+    """A callback sees what the run would leave behind, and ends it; the run goes on from there.
+
+    Mutations: the state before the generation; no checkpoint at the end.
+    """
+    looks = []
+
+    def look(metrics: dict[str, Any], handle: Handle) -> None:
+        looks.append(handle.result())
+        if metrics["generation"] == 1:
+            handle.stop()
+
+    config = small_config(generations=5, checkpoint_every=100)
+    result = hebbax.train(config, tmp_path, callbacks=[look])
+    assert len(result.history) == newest_checkpoint(tmp_path) == 2
+    assert [len(seen.history) for seen in looks] == [1, 2]
+    assert is_equal(looks[-1].genome, result.genome)
+    assert not is_equal(looks[0].genome, result.genome)
+    whole = hebbax.train(config, tmp_path)
+    assert without_clock(whole.history) == without_clock(hebbax.train(config).history)
+
+
+def test_one_of_several_runs_may_be_stopped():
+    """The others go on without it. Mutation: all of them end."""
+
+    def stop_first(metrics: dict[str, Any], handle: Handle) -> None:
+        if metrics["generation"] == 1 and handle.result().config.seed == 0:
+            handle.stop()
+
+    runs = [(small_config(generations=4, seed=seed), None) for seed in (0, 1)]
+    stopped, other = train_together(runs, callbacks=[stop_first])
+    assert (len(stopped.history), len(other.history)) == (2, 4)
 
 
 def test_training_needs_no_main_thread():

@@ -1,11 +1,11 @@
 """What a person sees of a training while it runs.
 
-A logger is a callback: it is called with the metrics of each generation.
+A logger is a callback: it is called with the metrics of each generation and a handle on the run.
 """
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -62,7 +62,7 @@ class ProgressBar:
         """Leaves the bar as it is."""
         self._progress.stop()
 
-    def __call__(self, metrics: Metrics) -> None:
+    def __call__(self, metrics: Metrics, handle: Any = None) -> None:
         """Shows a generation."""
         done = metrics["generation"] + 1
         self._progress.update(self._task, completed=done, description=describe(metrics))

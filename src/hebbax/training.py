@@ -1,6 +1,7 @@
 """The one training loop."""
 
 import dataclasses
+import functools
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -25,7 +26,6 @@ from hebbax.run_dir import MetricsFile, check_run_dir, note_start, open_run, rea
 from hebbax.tasks.base import Task
 
 Metrics = dict[str, Any]
-Callback = Callable[[Metrics], None]
 
 
 @final
@@ -54,6 +54,27 @@ class Result:
         return cls(config, state.search.genome, state.best_genome, best_generation, history)
 
 
+@final
+class Handle:
+    """What a callback may ask of the run that it hears of."""
+
+    def __init__(self, run: "_Run", state: Callable[[], TrainingState]) -> None:
+        """Of a run, with a function that makes its state after the generation."""
+        self._run = run
+        self._state = state
+
+    def result(self) -> Result:
+        """What the run would leave behind if it ended now."""
+        return Result.of(self._run.config, self._state(), list(self._run.history))
+
+    def stop(self) -> None:
+        """Ends the run after this generation, with a checkpoint; `train` can go on from it."""
+        self._run.is_stopped = True
+
+
+Callback = Callable[[Metrics, Handle], None]
+
+
 class DivergedError(ValueError):
     """A run's genome has numbers that are not finite, so that it cannot go on."""
 
@@ -72,7 +93,7 @@ def train(
     Args:
         config: what to evolve, and how.
         run_dir: the folder for metrics and checkpoints; nothing is written if None.
-        callbacks: called with the metrics of each generation.
+        callbacks: called with the metrics of each generation and a `Handle` on the run.
 
     Returns:
         The genome, the best so far, and the history from the first generation on.
@@ -97,7 +118,7 @@ def train_together(
     Args:
         runs: configurations, which differ in seed and held-out variation alone, each with its
             folder.
-        callbacks: called with the metrics of each generation of each run.
+        callbacks: called with the metrics of each generation of each run and a `Handle` on it.
 
     Returns:
         A result for each run, as `train` returns it.
@@ -114,9 +135,7 @@ def train_together(
     with ExitStack() as stack:
         making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
         is_interrupted = False
-        while not is_interrupted and (
-            unfinished := [run for run in making if run.missing > 0 and not run.divergence]
-        ):
+        while not is_interrupted and (unfinished := [run for run in making if run.goes_on]):
             is_interrupted = _evolve(unfinished, mesh, callbacks)
         if divergences := [run.divergence for run in making if run.divergence]:
             raise DivergedError("; ".join(divergences))
@@ -152,6 +171,7 @@ class _Run:
         self.config = config
         self.history: list[Metrics] = []
         self.divergence = ""
+        self.is_stopped = False
         self._files = ExitStack()
         self._checkpoints = self._metrics_file = None
         if run_dir is None:
@@ -191,6 +211,11 @@ class _Run:
     def missing(self) -> int:
         """Generations still to come."""
         return self.config.generations - len(self.history)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether generations are to come, and nothing is in their way."""
+        return self.missing > 0 and not self.divergence and not self.is_stopped
 
     @property
     def is_checkpoint_due(self) -> bool:
@@ -271,10 +296,11 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> 
                         run.save(_pick(after, place, len(runs)))
                 states = after
                 with heard.at_once():
-                    for run in runs:
+                    for place, run in enumerate(runs):
+                        handle = Handle(run, functools.partial(_pick, after, place, len(runs)))
                         for callback in callbacks:
-                            callback(run.history[-1])
-                if has_diverged or heard.is_interrupted:
+                            callback(run.history[-1], handle)
+                if heard.is_interrupted or not all(run.goes_on for run in runs):
                     break
             _save(runs, states)
         except interrupts.Terminated:
