@@ -19,6 +19,7 @@ import pytest
 
 import hebbax
 from hebbax.run_dir import read_metrics
+from hebbax.strategies import Schedule, ScoreFunction, Sgd
 from hebbax.training import DivergedError, Handle, Result, load_result, train_together
 from small_run import (
     DIVERGING,
@@ -166,6 +167,35 @@ def test_callbacks_may_stop_and_look(tmp_path: Path):
     assert not is_equal(looks[0].genome, result.genome)
     whole = hebbax.train(config, tmp_path)
     assert without_clock(whole.history) == without_clock(hebbax.train(config).history)
+
+
+def test_training_begins_with_another_genome(tmp_path: Path):
+    """It begins where the other ended; a run that is taken up goes on with its own.
+
+    Mutation: the genome drawn from the seed all the same.
+    """
+    warm = hebbax.train(small_config(generations=3, seed=1)).genome
+    still = ScoreFunction(population_size=4, optimizer=Sgd(Schedule(1e-9)))
+    config = dataclasses.replace(small_config(generations=1), strategy=still)
+    for initial, is_warm in ((warm, True), (None, False)):
+        mean = hebbax.train(config, initial=initial).genome.mean
+        leaves = zip(jax.tree.leaves(mean), jax.tree.leaves(warm.mean), strict=True)
+        assert all(np.allclose(one, other, atol=1e-6) for one, other in leaves) == is_warm
+
+    hebbax.train(small_config(generations=2), tmp_path)
+    longer = hebbax.train(small_config(generations=4), tmp_path, initial=warm)
+    undisturbed = hebbax.train(small_config(generations=4))
+    assert without_clock(longer.history) == without_clock(undisturbed.history)
+
+
+def test_genome_that_does_not_fit_leaves_no_folder(tmp_path: Path):
+    """Of another network. Mutation: the folder made before the genome is looked at."""
+    config = small_config()
+    other = dataclasses.replace(config, policy=hebbax.Hebbian(hidden_sizes=(7,)))
+    genome = hebbax.train(dataclasses.replace(other, generations=1)).genome
+    with pytest.raises(ValueError, match="initial"):
+        hebbax.train(config, tmp_path / "run", initial=genome)
+    assert not (tmp_path / "run").exists()
 
 
 def test_one_of_several_runs_may_be_stopped():

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from hebbax import devices, interrupts, programs, rollout, shaping
+from hebbax import devices, interfaces, interrupts, programs, rollout, shaping
 from hebbax.config import Config
 from hebbax.genomes.base import Genome
 from hebbax.types import PRNGKey, Struct, Variation
@@ -58,10 +58,24 @@ def random_keys(config: Config) -> RandomKeys:
     return RandomKeys(initial, generations, evaluation, films, pictures)
 
 
-def initial_state(config: Config) -> TrainingState:
-    """The state before the first generation."""
+def initial_state(config: Config, initial: Genome | None = None) -> TrainingState:
+    """The state before the first generation.
+
+    Args:
+        config: the run's.
+        initial: the genome that it begins with, of the configuration's kind and shapes; drawn from
+            the seed if None.
+
+    Raises:
+        ValueError: if the genome does not fit.
+    """
     genome_key, strategy_key = jax.random.split(random_keys(config).initial)
     genome = config.genome.init(genome_key, config.policy.genotype_shape(config.task))
+    if initial is not None:
+        interfaces.check_same_shapes(
+            initial, genome, "initial", "the configuration's first genome", "to begin with it"
+        )
+        genome = initial
     search = config.strategy.init(strategy_key, genome)
     return TrainingState(
         search,

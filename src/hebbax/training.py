@@ -80,7 +80,10 @@ class DivergedError(ValueError):
 
 
 def train(
-    config: Config, run_dir: str | Path | None = None, callbacks: Sequence[Callback] = ()
+    config: Config,
+    run_dir: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    initial: Genome | None = None,
 ) -> Result:
     """Evolves a genome; the same call goes on where an interrupted one was.
 
@@ -94,20 +97,25 @@ def train(
         config: what to evolve, and how.
         run_dir: the folder for metrics and checkpoints; nothing is written if None.
         callbacks: called with the metrics of each generation and a `Handle` on the run.
+        initial: the genome to begin with, such as another result's; drawn from the seed if None. A
+            run that is taken up goes on with its own.
 
     Returns:
         The genome, the best so far, and the history from the first generation on.
 
     Raises:
-        ValueError: if the folder holds something else than this run, or a checkpoint is damaged.
+        ValueError: if the folder holds something else than this run, a checkpoint is damaged, or
+            the initial genome does not fit the configuration.
         DivergedError: if the genome is not finite after a generation; what the folder keeps is the
             state before it.
     """
-    return train_together([(config, run_dir)], callbacks)[0]
+    return train_together([(config, run_dir)], callbacks, initial)[0]
 
 
 def train_together(
-    runs: Sequence[tuple[Config, str | Path | None]], callbacks: Sequence[Callback] = ()
+    runs: Sequence[tuple[Config, str | Path | None]],
+    callbacks: Sequence[Callback] = (),
+    initial: Genome | None = None,
 ) -> list[Result]:
     """Evolves genomes side by side in one program, which fills an accelerator better.
 
@@ -119,6 +127,7 @@ def train_together(
         runs: configurations, which differ in seed and held-out variation alone, each with its
             folder.
         callbacks: called with the metrics of each generation of each run and a `Handle` on it.
+        initial: the genome that all begin with, as `train` has it.
 
     Returns:
         A result for each run, as `train` returns it.
@@ -133,7 +142,9 @@ def train_together(
     _check_task(configs[0].task)
     mesh = devices.population_mesh(configs[0].strategy.population_size)
     with ExitStack() as stack:
-        making = [stack.enter_context(_Run(config, run_dir, mesh)) for config, run_dir in runs]
+        making = [
+            stack.enter_context(_Run(config, run_dir, mesh, initial)) for config, run_dir in runs
+        ]
         is_interrupted = False
         while not is_interrupted and (unfinished := [run for run in making if run.goes_on]):
             is_interrupted = _evolve(unfinished, mesh, callbacks)
@@ -166,7 +177,9 @@ def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:
 class _Run:
     """A run in the making: how far it is, and its folder if it has one."""
 
-    def __init__(self, config: Config, run_dir: str | Path | None, mesh: Mesh) -> None:
+    def __init__(
+        self, config: Config, run_dir: str | Path | None, mesh: Mesh, initial: Genome | None
+    ) -> None:
         """Begins a run, or takes it up after its newest checkpoint."""
         self.config = config
         self.history: list[Metrics] = []
@@ -174,8 +187,8 @@ class _Run:
         self.is_stopped = False
         self._files = ExitStack()
         self._checkpoints = self._metrics_file = None
+        self.state = devices.put_everywhere(initial_state(config, initial), mesh)
         if run_dir is None:
-            self.state = devices.put_everywhere(initial_state(config), mesh)
             return
         folder = local_path(run_dir, "run_dir")
         for reason in unreadable_parts(config):
@@ -188,7 +201,6 @@ class _Run:
         with ExitStack() as files:  # Closed if what follows fails.
             files.enter_context(owned(folder))
             open_run(folder, config)
-            self.state = devices.put_everywhere(initial_state(config), mesh)
             self._resume(folder, files)
             self._files = files.pop_all()
 
