@@ -273,8 +273,7 @@ def test_run_at_work_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def sweep_again(generations: int) -> Any:
         del generations
 
-        def callback(metrics: dict[str, Any]) -> None:
-            del metrics
+        def callback(*_: Any) -> None:
             with pytest.raises(
                 ValueError,
                 match="seed-0 is being worked on by another thread of this process, "
