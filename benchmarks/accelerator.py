@@ -44,11 +44,10 @@ import numpy as np
 import hebbax
 from hebbax import devices, evolution, rollout
 from hebbax.policies.vision import Vision
-from hebbax.presets import PRESETS
+from hebbax.presets import PRESETS, QUADRUPED_SYNAPSES
 from hebbax.run_dir import describe_environment
 
 NUM_VARIATIONS = 4
-NUM_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8
 REPEATS = 4  # Generations that are measured, after one that is not.
 
 
@@ -366,7 +365,7 @@ class Generations:
         }
         if self.name == "plasticity":
             # The rules once for all variations, weights read and written.
-            least = 4 * NUM_SYNAPSES * (5 / NUM_VARIATIONS + 2)
+            least = 4 * QUADRUPED_SYNAPSES * (5 / NUM_VARIATIONS + 2)
             found["least_bytes_per_second"] = least * steps_per_second
         if "profile" in self.name:
             text: str = self._run.as_text()  # pyright: ignore[reportFunctionMemberAccess]

@@ -177,8 +177,8 @@ def _require(asserts: Callable[..., None], *trees: PyTree, problem: str) -> None
 
 
 def _numbers(tree: PyTree) -> PyTree:
-    """A tree without its random keys, which chex does not compare."""
-    return jax.tree.map(lambda leaf: None if _is_key(leaf) else leaf, tree)
+    """A tree of arrays without its random keys, which chex does not compare."""
+    return jax.tree.map(lambda leaf: None if _is_key(leaf) else jnp.asarray(leaf), tree)
 
 
 def _is_key(leaf: Any) -> bool:

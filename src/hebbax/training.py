@@ -306,10 +306,12 @@ def _evolve(runs: Sequence[_Run], mesh: Mesh, callbacks: Sequence[Callback]) -> 
                         or run.is_checkpoint_due
                     ):
                         run.save(_pick(after, place, len(runs)))
-                states = after
+                states_before, states = states, after
                 with heard.at_once():
                     for place, run in enumerate(runs):
-                        handle = Handle(run, functools.partial(_pick, after, place, len(runs)))
+                        # A run that has diverged leaves the state before it did.
+                        state = states_before if run.divergence else after
+                        handle = Handle(run, functools.partial(_pick, state, place, len(runs)))
                         for callback in callbacks:
                             callback(run.history[-1], handle)
                 if heard.is_interrupted or not all(run.goes_on for run in runs):

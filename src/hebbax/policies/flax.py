@@ -37,8 +37,8 @@ class Flax:
         """Refuses what is no module of linen."""
         if not isinstance(self.module, linen.Module):
             raise ValueError(
-                f"policy.module is {self.module!r}, but must be a module of flax.linen, such as "
-                "linen.Dense(8)"
+                f"policy.module is {self.module!r}, but must be a module of flax.linen, an "
+                "instance of a class derived from linen.Module"
             )
 
     def genotype_shape(self, task: TaskShape) -> PyTree:

@@ -121,16 +121,13 @@ def look(
 
     The maximum comes before the tanh, which is the same and spares three of four.
     """
+    # XLA's own convolution with a kernel for each individual takes many times as long on a CPU.
     on_cpu = (convolve_by_shifts, convolve_thinly)
     elsewhere = (convolve_by_strips, functools.partial(convolve_by_strips, stride=STRIDE))
     features = jnp.moveaxis(picture, -1, 0)
     for convolve, kernel in zip(on_cpu if devices.is_cpu() else elsewhere, filters, strict=True):
         features = jnp.tanh(_pool(convolve(features, kernel)))
     return jnp.ravel(jnp.moveaxis(features, 0, -1))
-
-
-# XLA's own convolution with a kernel for each individual takes many times as long on a CPU, and
-# longer than strips on a GPU.
 
 
 def convolve_by_strips(

@@ -81,7 +81,7 @@ class CarRacingEnvironment(environment.Environment):
         self.obs_shape = task.observation_shape
 
     @property
-    def default_params(self) -> EnvParams:  # pyright: ignore
+    def default_params(self) -> EnvParams:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The default variation, for at most 1,000 steps."""
         return EnvParams(variation=self.variations["default"], max_steps_in_episode=1000)
 
