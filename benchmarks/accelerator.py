@@ -42,10 +42,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import hebbax
-from hebbax import devices, evolution, rollout
+from hebbax import devices
+from hebbax.evolution.generation import generation as evolution
+from hebbax.evolution.generation import rollout
+from hebbax.evolution.run_dir import describe_environment
 from hebbax.policies.vision import Vision
 from hebbax.presets import PRESETS, QUADRUPED_SYNAPSES
-from hebbax.run_dir import describe_environment
 
 NUM_VARIATIONS = 4
 REPEATS = 4  # Generations that are measured, after one that is not.

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hebbax import devices
+from hebbax.evolution.run_dir import describe_environment
 from hebbax.files import write_json
-from hebbax.run_dir import describe_environment
 from hebbax.tasks.quadruped import Quadruped
 from hebbax.tasks.quadruped.anatomy import Pose, place_limbs
 from hebbax.tasks.quadruped.engine import build_engine

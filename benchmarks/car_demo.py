@@ -54,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     hebbax.use_cpu_cores()
 
-    from hebbax.run_dir import describe_environment
+    from hebbax.evolution.run_dir import describe_environment
 
     # The first seed compiles; the others find its programs, and the straight drivers those of the
     # first of them.
@@ -84,9 +84,9 @@ def main() -> None:
 
 def drive_straight(seed: int, gas: float, episodes: int) -> list[tuple[float, ...]]:
     """Returns `[variations, episodes]` of a straight driver on the evaluation's tracks."""
+    from hebbax.evolution.training import Result
     from hebbax.genomes.normal import NormalGenome
     from hebbax.presets import PRESETS
-    from hebbax.training import Result
 
     demo_config = PRESETS[PRESET]()
     # It does not look, so that no picture needs to be drawn.

@@ -121,7 +121,7 @@ def measure_loop(case: Case) -> dict[str, Any]:
     import hebbax
 
     hebbax.use_cpu_cores(case.cores)
-    from hebbax.run_dir import describe_environment
+    from hebbax.evolution.run_dir import describe_environment
 
     run_generation = compile_loop(case)
     seconds = statistics.median(seconds_of(run_generation) for _ in range(3))
@@ -138,7 +138,9 @@ def compile_loop(case: Case) -> Callable[[], Any]:
     """The first generation, to be run as often as called."""
     import jax.numpy as jnp
 
-    from hebbax import devices, evolution, rollout
+    from hebbax import devices
+    from hebbax.evolution.generation import generation as evolution
+    from hebbax.evolution.generation import rollout
     from hebbax.presets import PRESETS
 
     paper = PRESETS["car-hebbian"]()
@@ -171,7 +173,7 @@ def measure(case: Case) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from hebbax.run_dir import describe_environment
+    from hebbax.evolution.run_dir import describe_environment
 
     reset, compile_drive = make_races(case)
     races = jax.block_until_ready(reset())

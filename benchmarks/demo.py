@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     hebbax.use_cpu_cores()
 
-    from hebbax.run_dir import describe_environment
+    from hebbax.evolution.run_dir import describe_environment
 
     runs = [run_seed("quadruped-demo", seed, options.episodes) for seed in range(options.seeds)]
     environment = describe_environment()

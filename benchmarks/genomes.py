@@ -108,8 +108,8 @@ def measure(case: Case) -> dict[str, Any]:
     import jax.numpy as jnp
 
     from hebbax import devices
+    from hebbax.evolution.run_dir import describe_environment
     from hebbax.genomes.shared import SharedRules
-    from hebbax.run_dir import describe_environment
     from hebbax.strategies.score_function import score_gradient
 
     mesh = devices.population_mesh(case.population)

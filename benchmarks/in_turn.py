@@ -76,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     hebbax.use_cpu_cores(CORES)
 
-    from hebbax.run_dir import describe_environment
+    from hebbax.evolution.run_dir import describe_environment
 
     ratios, microseconds = {}, {}
     for group, pairs in RATIOS.items():

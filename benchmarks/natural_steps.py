@@ -21,11 +21,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hebbax.evolution.run_dir import describe_environment
 from hebbax.files import write_json
 from hebbax.genomes.shared import SharedRules
-from hebbax.run_dir import describe_environment
-from hebbax.shaping import centred_ranks, standardize
 from hebbax.strategies.score_function import score_gradient
+from hebbax.strategies.shaping import centred_ranks, standardize
 
 RESULT = Path(__file__).parent / "results" / "natural-steps.json"
 SHAPE = tuple(

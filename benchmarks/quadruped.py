@@ -103,8 +103,10 @@ def measure(case: Case) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from hebbax import devices, evolution, rollout
-    from hebbax.run_dir import describe_environment
+    from hebbax import devices
+    from hebbax.evolution.generation import generation as evolution
+    from hebbax.evolution.generation import rollout
+    from hebbax.evolution.run_dir import describe_environment
 
     config = configure(case)
     mesh = devices.population_mesh(case.population)
@@ -145,7 +147,9 @@ def compile_lifetimes(case: Case) -> Callable[[], Any]:
     """A population's lifetimes, to be lived as often as called."""
     import jax
 
-    from hebbax import devices, evolution, rollout
+    from hebbax import devices
+    from hebbax.evolution.generation import generation as evolution
+    from hebbax.evolution.generation import rollout
 
     config = configure(case)
     mesh = devices.population_mesh(case.population)

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from hebbax.evolution.rollout import stack
+from hebbax.evolution.run_dir import describe_environment
 from hebbax.files import write_json
-from hebbax.rollout import stack
-from hebbax.run_dir import describe_environment
 from hebbax.tasks.quadruped import Quadruped, engine, motion
 from hebbax.tasks.quadruped.anatomy import Pose
 from hebbax.types import PRNGKey

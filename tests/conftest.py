@@ -26,7 +26,8 @@ from jaxtyping import install_import_hook
 # The hook sees only what is imported after it.
 install_import_hook("hebbax", "runtime_types.check")
 
-from hebbax import devices, programs  # noqa: E402
+from hebbax import devices, platforms  # noqa: E402
+from hebbax.evolution import programs  # noqa: E402
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
@@ -73,4 +74,4 @@ def unshared_programs() -> Iterator[None]:
 @pytest.fixture
 def forms_of_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has programs take the forms that they have where there is no CPU, on this CPU."""
-    monkeypatch.setattr(devices, "is_cpu", lambda: False)
+    monkeypatch.setattr(platforms, "is_cpu", lambda: False)

@@ -156,7 +156,7 @@ def test_package_keeps_to_its_rooms(check):
         (room_violations, "rollout", "from hebbax import Config"),
         (room_violations, "rollout", "import hebbax"),
         (room_violations, "rollout", "from . import cli"),
-        (room_violations, "rollout", "importlib.import_module('hebbax.training')"),
+        (room_violations, "rollout", "importlib.import_module('hebbax.evolution.training')"),
         (room_violations, "cellar", "import math"),
         (home_violations, "rollout", "import brax"),
         (home_violations, "tasks.base", "from brax.mjx import pipeline"),
@@ -179,8 +179,8 @@ def test_planted_violation_is_found(check, module, code):
             "import mujoco\nfrom brax.mjx import pipeline\nfrom hebbax.tasks import base\nfrom "
             "hebbax.types import Struct",
         ),
-        ("cli", "import tyro\nimport hebbax.training\nfrom hebbax import presets"),
-        ("__init__", "from hebbax.training import train"),
+        ("cli", "import tyro\nimport hebbax.evolution.training\nfrom hebbax import presets"),
+        ("__init__", "from hebbax.evolution.training import train"),
         ("rollout", "import jax\nfrom braxton import mujoco_free"),
     ],
 )

@@ -14,8 +14,8 @@ import submitit  # noqa: F401
 
 import hebbax
 from hebbax import cli, devices
-from hebbax.films import film
-from hebbax.lesion import Lesion
+from hebbax.watching.films import film
+from hebbax.watching.lesion import Lesion
 from small_run import contents, newest_checkpoint, small_config, start_python
 
 
@@ -180,8 +180,8 @@ def test_report(
     assert "films is -1, but must be 0 or more" in refusal(
         capsys, "report", str(run), "--films", "-1"
     )
-    monkeypatch.delitem(sys.modules, "hebbax.report", raising=False)
-    monkeypatch.delitem(sys.modules, "hebbax.report.page", raising=False)
+    monkeypatch.delitem(sys.modules, "hebbax.watching.report", raising=False)
+    monkeypatch.delitem(sys.modules, "hebbax.watching.report.page", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert "reports need jinja2, which is not installed: pip install 'hebbax[viz]'" in refusal(
         capsys, "report", str(run)
@@ -452,7 +452,8 @@ def test_other_runs_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_pa
 
 QUADRUPED = """
 import sys
-from hebbax import cli, presets, training
+from hebbax import cli, presets
+from hebbax.evolution.generation import training
 def train(config, run_dir, callbacks):
     print(len(__import__("jax").devices()), config.held_out)
     sys.exit(0)

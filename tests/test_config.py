@@ -13,15 +13,15 @@ import optax
 import pytest
 
 import hebbax
-from hebbax import sweeps
+from hebbax.comparison import sweeps
+from hebbax.evolution.training import train_together
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.shared import FixedRules, SharedRules
-from hebbax.lesion import Lesion
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.vision import Vision
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
-from hebbax.training import train_together
+from hebbax.watching.lesion import Lesion
 from small_run import small_config
 from small_task import Cart
 

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax import devices, evolution, rollout, training
+from hebbax import devices
 from hebbax.config import Config
+from hebbax.evolution.generation import generation as evolution
+from hebbax.evolution.generation import rollout, training
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import SharedRules
 from hebbax.policies.hebbian import Hebbian

@@ -21,7 +21,9 @@ import pytest
 
 import hebbax
 from fake_sweep import make_sweep
-from hebbax import cli, evaluation, sweeps, training
+from hebbax import cli
+from hebbax.comparison import sweeps
+from hebbax.evolution.generation import evaluation, training
 from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.policies.base import Policy
 from hebbax.strategies.base import Strategy
@@ -172,16 +174,16 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, An
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     stand_in(monkeypatch, "hebbax.devices.use_cpu_cores", lambda **_: None)
-    stand_in(monkeypatch, "hebbax.training.train", train_little)
+    stand_in(monkeypatch, "hebbax.evolution.training.train", train_little)
     stand_in(
         monkeypatch,
-        "hebbax.training.load_result",
+        "hebbax.evolution.training.load_result",
         lambda run_dir: train(small_config(task=LongCart(), generations=1)),
     )
-    stand_in(monkeypatch, "hebbax.evaluation.evaluate", lambda run, episodes: evaluate(run, 2))
+    stand_in(monkeypatch, "hebbax.evolution.evaluation.evaluate", lambda run, episodes: evaluate(run, 2))
     stand_in(
         monkeypatch,
-        "hebbax.sweeps.sweep",
+        "hebbax.comparison.sweeps.sweep",
         lambda methods, folder, folds="all", seeds=2, episodes=100, executor=None: (
             sweeps._list_runs(methods, Path(folder), folds, seeds, episodes)
         ),
@@ -283,7 +285,7 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
     ):
         stand_in(monkeypatch, f"hebbax.{place}", reach)
     stand_in(monkeypatch, "hebbax.devices.use_cpu_cores", lambda **_: None)
-    stand_in(monkeypatch, "hebbax.cluster.slurm_executor", lambda **_: None)
+    stand_in(monkeypatch, "hebbax.comparison.cluster.slurm_executor", lambda **_: None)
     program, *arguments = command
     match Path(program).name:
         case "hebbax" if arguments[0] == "presets":

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hebbax.evaluation import Score
+from hebbax.evolution.evaluation import Score
 from hebbax.loggers import ProgressBar, describe, score_table
 
 

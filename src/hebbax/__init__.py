@@ -3,13 +3,16 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from hebbax import genomes, policies, presets, results, strategies, tasks, testing
+    from hebbax import genomes, policies, presets, strategies, tasks, testing
+    from hebbax.comparison import results
+    from hebbax.comparison.sweeps import sweep
     from hebbax.config import Config
     from hebbax.devices import use_cpu_cores
-    from hebbax.evaluation import evaluate
+    from hebbax.evolution.evaluation import evaluate
+    from hebbax.evolution.training import train
     from hebbax.genomes.normal import Normal
     from hebbax.genomes.shared import SharedRules
     from hebbax.policies.hebbian import Hebbian
@@ -17,11 +20,9 @@ if TYPE_CHECKING:
     from hebbax.strategies.optimizers import Adam
     from hebbax.strategies.schedule import Schedule
     from hebbax.strategies.score_function import ScoreFunction
-    from hebbax.sweeps import sweep
     from hebbax.tasks.car_racing import CarRacing
     from hebbax.tasks.gymnax import make_gymnax
     from hebbax.tasks.quadruped import Quadruped
-    from hebbax.training import train
 
 # Names are loaded when they are first asked for, so that `import hebbax` stays cheap: physics,
 # checkpoints and plots come with their users.
@@ -36,10 +37,10 @@ _HOMES = {
     "ScoreFunction": "hebbax.strategies.score_function",
     "SharedRules": "hebbax.genomes.shared",
     "Static": "hebbax.policies.static",
-    "evaluate": "hebbax.evaluation",
+    "evaluate": "hebbax.evolution.evaluation",
     "make_gymnax": "hebbax.tasks.gymnax",
-    "sweep": "hebbax.sweeps",
-    "train": "hebbax.training",
+    "sweep": "hebbax.comparison.sweeps",
+    "train": "hebbax.evolution.training",
     "use_cpu_cores": "hebbax.devices",
 }
 

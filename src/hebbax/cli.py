@@ -3,7 +3,6 @@
 `hebbax train | evaluate | sweep | render | report | presets`, and that of an experiment's script.
 """
 
-import argparse
 import dataclasses
 import os
 import sys
@@ -15,9 +14,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from hebbax import checks, devices
+from hebbax import devices
 from hebbax.config import Config
-from hebbax.plain import trust
+from hebbax.files.plain import trust
+from hebbax.types import checks
+
+# `--sample` alone; there is no `--no-sample`.
+Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 USAGE = """usage: hebbax COMMAND ...
 
@@ -63,10 +66,10 @@ class EvaluateOptions:
     """Folder of the run."""
     episodes: int = 100
     """Lifetimes in each variation."""
-    is_sampled: bool = False
-    """Whether every lifetime has an individual drawn from the genome, not the genome's mode."""
-    is_best: bool = False
-    """Whether to take the genome of the best generation instead of the last."""
+    sample: Flag = False
+    """Draw an individual from the genome for every episode, instead of taking its mode."""
+    best: Flag = False
+    """Take the genome of the best generation instead of the last."""
     trust: tuple[str, ...] = ()
     """Modules, or files that end in .py, whose classes the run may be of: their code runs.
 
@@ -100,8 +103,8 @@ class RenderOptions:
     """The policy step, counted from 0, from which on the layer is damaged."""
     output: Path | None = None
     """The file to write; films/VARIATION.FORMAT in the run's folder if None."""
-    is_sampled: bool = False
-    """Whether the individual is drawn from the genome, instead of the genome's mode."""
+    sample: Flag = False
+    """Draw the individual from the genome, instead of taking its mode."""
     seed: int = 0
     """Which lifetime; the same one gives the same film."""
     trust: tuple[str, ...] = ()
@@ -135,8 +138,8 @@ class SweepOptions:
     """Generations of each run; as many as the method says if None."""
     population_size: int | None = None
     """Individuals in a generation; as many as the method says if None."""
-    together: bool = False
-    """Whether all folds and seeds of a method run as one program, which fills an accelerator."""
+    together: Flag = False
+    """Run all folds and seeds of a method as one program, which fills an accelerator."""
     slurm: str | None = None
     """Partition of a SLURM cluster whose jobs do the work; this process does if None."""
     slurm_hours: int = 24
@@ -203,8 +206,7 @@ def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOp
     report.
 
     Args:
-        methods: what makes each method's configuration, by the name of its row. They are called
-            when the cores are settled, for JAX then starts.
+        methods: what makes each method's configuration, by the name of its row.
         default: the options that are not given.
     """
 
@@ -230,9 +232,9 @@ def _run(command: Callable[[], None]) -> None:
 
 
 def _train(arguments: list[str]) -> None:
+    from hebbax.evolution.training import train
     from hebbax.loggers import ProgressBar
     from hebbax.presets import PRESETS
-    from hebbax.training import train
 
     if arguments and arguments[0] in ("-h", "--help"):
         sys.stdout.write(
@@ -243,53 +245,52 @@ def _train(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in PRESETS:
         given = f"unknown preset {arguments[0]!r}" if arguments else "no preset given"
         _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
-    # A preset's variations are arrays, which start JAX; the cores are settled before.
-    _use_cores(_read_cores(arguments))
     name = arguments[0]
     default = TrainOptions(PRESETS[name](), run_dir=Path("runs") / name)
     options = tyro.cli(
         TrainOptions, default=default, args=arguments[1:], prog=f"hebbax train {name}"
     )
+    _use_cores(options.cores)
     with ProgressBar(options.config.generations) as progress:
         result = train(options.config, options.run_dir, callbacks=[progress])
-    done = len(result.history)
-    if done < options.config.generations:
+    num_generations = len(result.history)
+    if num_generations < options.config.generations:
         sys.stderr.write(
-            f"interrupted after generation {done}; the same command resumes {options.run_dir}\n"
+            f"interrupted after generation {num_generations}; the same command resumes {options.run_dir}\n"
         )
         sys.exit(130)
     best = "in none was the fitness of more than half of the individuals finite"
     if result.best_generation is not None:
         fitness = result.history[result.best_generation]["fitness_mean"]
         best = f"best mean fitness {fitness:.2f} in generation {result.best_generation + 1}"
-    Console().print(f"{done} generations in {options.run_dir}; {best}")
+    Console().print(f"{num_generations} generations in {options.run_dir}; {best}")
 
 
 def _evaluate(arguments: list[str]) -> None:
     options = tyro.cli(EvaluateOptions, args=arguments, prog="hebbax evaluate")
     _use_cores(options.cores)
 
-    from hebbax.evaluation import evaluate, save_scores
+    from hebbax.evolution.evaluation import evaluate, save_scores
+    from hebbax.evolution.result import load_result
     from hebbax.loggers import score_table
-    from hebbax.training import load_result
 
     trust(options.trust)
     result = load_result(options.run)
     scores = evaluate(
-        result, options.episodes, is_sampled=options.is_sampled, is_best=options.is_best
+        result, options.episodes, is_sampled=options.sample, is_best=options.best
     )
     # Before they are written, which may fail.
     Console().print(score_table(scores))
-    save_scores(options.run, result, scores, is_sampled=options.is_sampled, is_best=options.is_best)
+    save_scores(options.run, result, scores, is_sampled=options.sample, is_best=options.best)
 
 
 def _render(arguments: list[str]) -> None:
     options = tyro.cli(RenderOptions, args=arguments, prog="hebbax render")
 
-    from hebbax.lesion import Lesion
+    from hebbax.watching.lesion import Lesion
 
     try:
-        from hebbax.films.film import render
+        from hebbax.watching.films.film import render
     except ModuleNotFoundError as error:
         _refuse(f"films need {error.name}, which is not installed: pip install 'hebbax[viz]'")
 
@@ -308,7 +309,7 @@ def _render(arguments: list[str]) -> None:
         format=options.format,
         num_steps=options.steps,
         lesion=lesion,
-        is_sampled=options.is_sampled,
+        is_sampled=options.sample,
         seed=options.seed,
     )
     Console(soft_wrap=True).print(f"filmed {options.variation} in {path}")
@@ -329,8 +330,8 @@ def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOp
             raise ValueError(f"unknown method {name!r}; allowed are {', '.join(methods)}")
     _use_cores(options.cores)
 
-    from hebbax.cluster import slurm_executor
-    from hebbax.sweeps import sweep
+    from hebbax.comparison.cluster import slurm_executor
+    from hebbax.comparison.sweeps import sweep
 
     executor = None
     if options.slurm is not None:
@@ -357,7 +358,7 @@ def _report(arguments: list[str]) -> None:
 
 def _write_report(options: ReportOptions) -> None:
     try:
-        from hebbax.report import copy_report, write_report
+        from hebbax.watching.report import copy_report, write_report
     except ModuleNotFoundError as error:
         _refuse(f"reports need {error.name}, which is not installed: pip install 'hebbax[viz]'")
 
@@ -397,20 +398,6 @@ def _presets(arguments: list[str]) -> None:
     for name, make in PRESETS.items():
         table.add_row(name, (make.__doc__ or "").strip())
     Console().print(table)
-
-
-def _read_cores(arguments: list[str]) -> int | None:
-    """The value of --cores.
-
-    None where it is not given, or is no number and will be refused with the other options.
-    """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--cores")
-    value = parser.parse_known_args(arguments)[0].cores
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _use_cores(count: int | None) -> None:

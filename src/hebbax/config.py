@@ -1,20 +1,22 @@
-"""The configuration of a run: which task, policy, genome and strategy, and how long."""
+"""The configuration of a run: which task, policy, encoding, genome and strategy, and how long.
+
+It is data. To build one starts nothing and loads no physics; whether a run can be made of it is for
+`hebbax.check` to say.
+"""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Literal, Self, final
 
-import jax
-from jaxtyping import PyTree
-
-from hebbax import checks, devices, interfaces
+from hebbax.encodings.direct import Direct
 from hebbax.files import local_path, read_json
-from hebbax.plain import class_name, from_plain, to_plain
-from hebbax.plain import trust as trust_modules
+from hebbax.files.plain import class_name, from_plain, to_plain
+from hebbax.files.plain import trust as trust_modules
+from hebbax.types import checks
 
 if TYPE_CHECKING:
+    from hebbax.encodings.base import Encoding
     from hebbax.genomes.base import GenomeSpec
     from hebbax.policies.base import Policy
     from hebbax.strategies.base import Strategy
@@ -22,9 +24,17 @@ if TYPE_CHECKING:
 else:
     # Any object with an interface's functions will do. The command line reads a field's options off
     # the object that is there.
-    GenomeSpec = Policy = Strategy = Task = Any
+    Encoding = GenomeSpec = Policy = Strategy = Task = Any
 
-FORMAT = 1  # Raised whenever a run's folder of an older version can no longer be read.
+FORMAT = 2  # Raised whenever a run's folder of an older version can no longer be read.
+READERS = {1: "hebbax<0.2"}  # What reads folders of older formats.
+
+# What the interfaces of `base` modules have.
+TASK = ("variations", "observation_shape", "action_size", "max_steps", "reset", "step")
+POLICY = ("parameters", "reset", "act", "plastic_weights")
+ENCODING = ("reads_each_step", "wire", "genotype_shape", "express", "read")
+GENOME_SPEC = ("init",)
+STRATEGY = ("population_size", "init", "ask", "tell")
 
 
 @final
@@ -32,58 +42,76 @@ FORMAT = 1  # Raised whenever a run's folder of an older version can no longer b
 class Config:
     """Everything that decides a run's numbers.
 
-    Task, policy, genome and strategy are any objects with the functions of their interfaces.
+    Task, policy, encoding, genome and strategy are any objects with the functions of their
+    interfaces.
     """
 
     task: Task
     """The environment and its variations."""
     policy: Policy
-    """The network, and what it remembers within a lifetime."""
+    """The network, and what it remembers within an episode."""
     genome: GenomeSpec
     """The distribution that evolves."""
     strategy: Strategy
     """How it evolves."""
+    encoding: Encoding = Direct()
+    """How what the network lives with is written in a genotype."""
     generations: int = 500
     """Generations in all; a run that has ended goes on when this is raised."""
     held_out: str | None = None
     """The variation that is left out of training; None trains on all."""
     penalty: float = 0.0
-    """Weight penalty: this factor times the mean square of a genotype is taken from its fitness."""
+    """Weight penalty: this factor times the mean square of an individual's rules, or of all numbers
+    of a network without rules, is taken from its fitness."""
+    common_random_numbers: Literal["nobody", "pairs", "population"] = "nobody"
+    """Who has the same random numbers in their episodes.
+
+    Nobody (the paper), mirrored pairs, or the whole population.
+    """
     seed: int = 0
     """The one seed from which all random numbers come."""
+    precision: Literal["default", "high", "highest"] = "highest"
+    """Precision of products of matrices, as JAX names it; on a CPU all are the same."""
     chunk_size: int | None = None
-    """Individuals that live at a time on each device, which bounds the memory.
+    """Individuals whose episodes run at a time on each device, which bounds the memory.
 
     If None up to 4 on a CPU, whose cache they fit, and all at once elsewhere.
     """
     checkpoint_every: int = 10
     """Generations between two checkpoints."""
+    evaluate_every: int | None = None
+    """Generations between two evaluations of the genome's mode in all variations, the held-out one
+    included, for the learning curve; None evaluates none."""
+    evaluation_episodes: int = 32
+    """Episodes in each variation of such an evaluation."""
 
     def __post_init__(self) -> None:
         """Refuses values that no run can have."""
         checks.settle(
             self,
-            task=checks.having(*interfaces.TASK, example="Quadruped()"),
-            policy=checks.having(*interfaces.POLICY, example="Hebbian()"),
-            genome=checks.having(*interfaces.GENOME_SPEC, example="Normal()"),
-            strategy=checks.having(*interfaces.STRATEGY, example="ScoreFunction()"),
+            task=checks.having(*TASK, example="Quadruped()"),
+            policy=checks.having(*POLICY, example="Hebbian()"),
+            genome=checks.having(*GENOME_SPEC, example="Normal()"),
+            strategy=checks.having(*STRATEGY, example="ScoreFunction()"),
+            encoding=checks.having(*ENCODING, example="Direct()"),
             generations=checks.integer(at_least=1),
             penalty=checks.not_negative,
+            common_random_numbers=checks.choice("nobody", "pairs", "population"),
             seed=checks.integer(at_most=2**32 - 1, allowed="between 0 and 2^32 - 1"),
+            precision=checks.choice("default", "high", "highest"),
             chunk_size=checks.optional(checks.integer(at_least=1)),
             checkpoint_every=checks.integer(at_least=1),
+            evaluate_every=checks.optional(checks.integer(at_least=1)),
+            evaluation_episodes=checks.integer(at_least=1),
         )
-        interfaces.fit_facts(self.task)
-        names = list(self.task.variations)
-        if self.held_out is not None and self.held_out not in names:
+        self._check_held_out()
+        # A strategy that pairs nobody would have unequals share their numbers.
+        if self.common_random_numbers == "pairs" and not getattr(
+            self.strategy, "is_mirrored", False
+        ):
             raise ValueError(
-                f"held_out is {self.held_out!r}, but must be None or one of the task's variations: "
-                f"{', '.join(names)}"
-            )
-        if self.held_out is not None and len(names) == 1:
-            raise ValueError(
-                f"held_out is {self.held_out!r}, which leaves no variation to train on; allowed is "
-                "None"
+                "common_random_numbers is 'pairs', but the strategy mirrors nobody; allowed are "
+                "'nobody' and 'population'"
             )
         try:
             hash(self)
@@ -92,43 +120,29 @@ class Config:
                 f"the configuration cannot be hashed ({error}); allowed are frozen dataclasses of "
                 "numbers, texts and tuples"
             ) from error
-        self._check_memory()
 
-    def _check_memory(self) -> None:
-        """Refuses a search whose state and population no device here could hold."""
-        needed, available = self.search_bytes(), devices.memory_bytes()
-        if sum(needed) > available:
+    def _check_held_out(self) -> None:
+        names = list(self.task.variations)
+        if self.held_out is not None and self.held_out not in names:
             raise ValueError(
-                f"strategy is {self.strategy}, whose state takes {needed[0] / 1e9:.1f} GB and "
-                f"whose population {needed[1] / 1e9:.1f} GB, but a device "
-                f"here has {available / 1e9:.1f} GB; choose a smaller network, population or "
-                "genome, or an algorithm with a smaller state"
+                f"held_out is {self.held_out!r}, but must be None or one of the task's variations: "
+                f"{', '.join(map(str, names))}"
             )
-
-    def search_bytes(self) -> tuple[int, int]:
-        """Bytes that the strategy's state and a population take.
-
-        Found, as what does not fit, without computing anything.
-        """
-        return _search_bytes(self.task, self.policy, self.genome, self.strategy)
+        if self.held_out is not None and len(names) == 1:
+            raise ValueError(
+                f"held_out is {self.held_out!r}, which leaves no variation to train on; allowed is "
+                "None"
+            )
 
     @property
     def training_variations(self) -> dict[str, Any]:
         """The variations that a run trains on, by name."""
-        return {
-            name: variation
-            for name, variation in self.task.variations.items()
-            if name != self.held_out
-        }
+        return {name: self.task.variations[name] for name in self.training_names}
 
     @property
-    def individuals_at_a_time(self) -> int | None:
-        """`chunk_size`, or what suits the devices here; None for all."""
-        genotype = self.policy.genotype_shape(self.task)
-        memory = jax.eval_shape(self.policy.reset, jax.random.key(0), genotype)
-        return self.chunk_size or devices.chunk_size(
-            _num_bytes(genotype) + len(self.training_variations) * _num_bytes(memory)
-        )
+    def training_names(self) -> tuple[str, ...]:
+        """The names of the variations that a run trains on."""
+        return tuple(name for name in self.task.variations if name != self.held_out)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain values, from which `from_dict` rebuilds it."""
@@ -195,24 +209,13 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def _check_format(plain: dict[str, Any]) -> None:
-    if plain.get("format") != FORMAT:
+    number = plain.get("format")
+    if number != FORMAT:
+        reader = READERS.get(number) if isinstance(number, int) else None
+        remedy = f"; `pip install '{reader}'` reads it" if reader else ""
         raise ValueError(
-            f"the configuration has format {plain.get('format')}, but this version of hebbax reads "
-            f"format {FORMAT}"
+            f"the configuration has format {number}, but this version of hebbax reads format "
+            f"{FORMAT}{remedy}"
         )
     if not isinstance(plain.get("config"), dict):
         raise ValueError("it has no 'config' with the settings")
-
-
-# A comparison has many configurations that differ in seed and held-out variation alone.
-@functools.lru_cache(maxsize=16)
-def _search_bytes(
-    task: Task, policy: Policy, genome: GenomeSpec, strategy: Strategy
-) -> tuple[int, int]:
-    genotype = interfaces.fit_policy(policy, task)
-    state, population = interfaces.fit_strategy(strategy, interfaces.fit_genome(genome, genotype))
-    return _num_bytes(state), _num_bytes(population)
-
-
-def _num_bytes(shapes: PyTree) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))

@@ -7,22 +7,12 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, PyTree
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
 
-from hebbax import checks
+from hebbax.types import checks
 
 AXIS = "population"
-# Individuals: sixteen of the paper's quadrupeds at a time, plastic, live faster than thirty-two.
-CPU_CHUNK = 4
-CPU_CACHE = (
-    # Bytes: two of the paper's plastic drivers in four variations. With eight, network and
-    # plasticity take three times as long.
-    7_000_000
-)
-CPU_BLOCK = 2**17  # Numbers: 512 kB, which stay in a core's caches with what is made of them.
-# Numbers: enough to keep a large accelerator busy. A guess, not measured.
-ACCELERATOR_BLOCK = 2**24
 
 
 def use_cpu_cores(count: int | None = None) -> None:
@@ -59,52 +49,10 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path.home() / ".cache" / "hebbax"))
 
 
-def is_cpu() -> bool:
-    """Whether programs run on a CPU, where what is needed again should stay in a core's cache.
-
-    Elsewhere few large operations are fast.
-    """
-    return jax.default_backend() == "cpu"
-
-
 def memory_bytes() -> int:
     """Bytes of memory that a device has: an accelerator's own, or what the cores of a CPU share."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def chunk_size(num_bytes: int) -> int | None:
-    """How many individuals live best at a time on a device.
-
-    On a CPU as many as stay in a core's cache, elsewhere all (None).
-
-    Args:
-        num_bytes: what one individual inherits and remembers in all its lifetimes.
-    """
-    return min(CPU_CHUNK, max(1, CPU_CACHE // max(1, num_bytes))) if is_cpu() else None
-
-
-def groups(num_individuals: int) -> list[slice]:
-    """Slices of the individuals that live at a time, each of which acts together.
-
-    Elsewhere there is one slice; on a CPU each individual acts alone.
-
-    Alone, what an individual remembers and inherits stays in a core's cache for as long as it is
-    needed, and XLA leaves it to one thread: it splits large operations over threads, and these wait
-    for cores that are busy with other individuals. On a CPU there are no more than `CPU_CHUNK`
-    groups.
-    """
-    count = min(num_individuals, CPU_CHUNK) if is_cpu() else 1
-    size = -(-num_individuals // count)
-    return [slice(start, start + size) for start in range(0, num_individuals, size)]
-
-
-def block_size() -> int:
-    """How many numbers are worked on at a time where many more would be too many.
-
-    On a CPU as many as its cores' caches hold with what is made of them.
-    """
-    return CPU_BLOCK if is_cpu() else ACCELERATOR_BLOCK
 
 
 def population_mesh(population_size: int) -> Mesh:
@@ -128,17 +76,32 @@ def over_population(function: Callable[..., Any], mesh: Mesh) -> Callable[..., A
     )
 
 
-def split(array: Array, axis: int) -> Array:
-    """Splits an axis over the mesh that the program around it is traced for.
+def mean_over_population(
+    function: Callable[..., Any], mesh: AbstractMesh, *, num_whole: int
+) -> Callable[..., Any]:
+    """Makes a mean over a population of one that a function computes over a share of it.
 
-    Without one, or where they don't divide the axis, it stays whole.
-
-    A program is traced for a mesh inside of `jax.sharding.use_abstract_mesh`.
+    Args:
+        function: of arguments that every device has whole, then of shares of the population along
+            the leading axis; returns a tree of means over its share.
+        mesh: the devices that share the population evenly.
+        num_whole: how many of the arguments are whole.
     """
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or array.shape[axis] % mesh.size:
-        return array
-    return jax.lax.with_sharding_constraint(array, PartitionSpec(*[None] * axis, AXIS))
+
+    def mean(*arguments: Any) -> Any:
+        def of_share(*arguments: Any) -> Any:
+            return jax.lax.pmean(function(*arguments), AXIS)
+
+        shares = (PartitionSpec(AXIS),) * (len(arguments) - num_whole)
+        return jax.shard_map(
+            of_share,
+            mesh=mesh,
+            in_specs=(PartitionSpec(),) * num_whole + shares,
+            out_specs=PartitionSpec(),
+            check_vma=False,
+        )(*arguments)
+
+    return mean
 
 
 def everywhere(mesh: Mesh) -> NamedSharding:

@@ -18,8 +18,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from hebbax.evaluation import Score
-from hebbax.training import Metrics
+from hebbax.evolution.evaluation import Score
+from hebbax.evolution.training import Metrics
 
 PLAIN_SECONDS = 10  # Between two lines where the output is no terminal.
 

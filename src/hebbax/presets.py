@@ -124,8 +124,8 @@ def quadruped_demo() -> Config:
             population_size=96,
             std=Schedule(0.05),
             optimizer=Adam(Schedule(0.05)),
-            common_random_numbers="pairs",
         ),
+        common_random_numbers="pairs",
         generations=30,
         held_out="long_front_legs",
     )
@@ -138,7 +138,7 @@ def car_demo() -> Config:
         # A bounded layer keeps for long what its first updates made of it: random weights must not
         # drown them.
         policy=Vision(
-            Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)
+            Hebbian(hidden_sizes=(), initial_range=0.01, bound="largest", is_output_linear=True)
         ),
         genome=Normal(init_scale=0.05),
         # Each pair has tracks of its own, and noise begins large: chosen by hand, with the push to
@@ -147,8 +147,8 @@ def car_demo() -> Config:
             population_size=64,
             std=Schedule(0.1, decay=0.99),
             optimizer=Adam(Schedule(0.05)),
-            common_random_numbers="pairs",
         ),
+        common_random_numbers="pairs",
         generations=120,
         held_out="friction_double",
     )

@@ -11,9 +11,9 @@ from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal, NormalGenome
 from hebbax.genomes.shared import FixedRules, SharedRules, SharedRulesGenome
 from hebbax.policies.hebbian import Hebbian
-from hebbax.shaping import centred_ranks, standardize
 from hebbax.strategies.optimizers import Natural, PerPart, Sgd
 from hebbax.strategies.score_function import ScoreFunction, score_gradient
+from hebbax.strategies.shaping import centred_ranks, standardize
 from small_task import Cart
 
 SHAPE = Hebbian(hidden_sizes=(3, 2)).genotype_shape(Cart())  # 2 x 3 + 3 x 2 + 2 x 1 = 14 synapses.

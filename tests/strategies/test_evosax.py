@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import hebbax
+from hebbax.evolution.training import load_result
 from hebbax.policies.static import Static
 from hebbax.strategies.evosax import Evosax, known_algorithms
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
-from hebbax.training import load_result
 from small_run import contents
 from small_task import Cart
 

@@ -14,11 +14,11 @@ class Genome(Protocol):
 
     It is what evolution improves.
 
-    Four more functions are used where a genome has them: `learned()`, the genome with None in place
+    Five more functions are used where a genome has them: `learned()`, the genome with None in place
     of every leaf that no optimiser may move, where these are others than integers;
     `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population;
-    `describe()`, figures for the log by name; `natural_gradient(gradient)`, which `Natural` steps
-    along.
+    `describe()`, figures for the log by name; `natural_gradient(gradient)` and
+    `even_gradient(gradient)`, along which the optimisers `Natural` and `EvenSteps` go.
     """
 
     def sample(self, key: PRNGKey) -> Genotype:
@@ -53,8 +53,7 @@ class GenomeSpec(Protocol):
 
         Args:
             key: for the initial parameters.
-            genotype_shape: a pytree of `jax.ShapeDtypeStruct`, as `Policy.genotype_shape` returns
-                it.
+            genotype_shape: a pytree of `Parameter`, as `Encoding.genotype_shape` returns it.
         """
         ...
 

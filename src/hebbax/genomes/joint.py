@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax import checks
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of
-from hebbax.types import Genotype, PRNGKey, Struct
+from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 
 @final
@@ -82,9 +81,16 @@ class JointGenome(Struct):
 
     def natural_gradient(self, gradient: "JointGenome") -> "JointGenome":
         """Every part's own."""
+        return self._by_part("natural_gradient", gradient)
+
+    def even_gradient(self, gradient: "JointGenome") -> "JointGenome":
+        """Every part's own."""
+        return self._by_part("even_gradient", gradient)
+
+    def _by_part(self, function: str, gradient: "JointGenome") -> "JointGenome":
         return self.replace(
             parts={
-                name: part.natural_gradient(gradient.parts[name])
+                name: getattr(part, function)(gradient.parts[name])
                 for name, part in self.parts.items()
             }
         )

@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax import checks
-from hebbax.types import Genotype, PRNGKey, Struct
+from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 
 @final
@@ -67,6 +66,10 @@ class NormalGenome(Struct):
         return gradient.replace(
             mean=jax.tree.map(lambda leaf: jnp.square(self.std) * leaf, gradient.mean)
         )
+
+    def even_gradient(self, gradient: "NormalGenome") -> "NormalGenome":
+        """The natural gradient, whose deviation is the same for all means."""
+        return self.natural_gradient(gradient)
 
 
 @final

@@ -10,11 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from hebbax import checks
 from hebbax.genomes import mixture
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
-from hebbax.types import Genotype, PRNGKey, Struct
+from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 # What the fields of both specifications may be.
 RULES = {
@@ -35,7 +34,7 @@ class SharedRulesGenome(Struct):
         p(h) = prod_i sum_k softmax(logits_i)_k N(h_i; rules_k, std^2 I)
 
     logits: `[n, k]` unnormalised log-probability that a synapse uses a rule.
-    rules: `[k, 5]` the shared rules (eta, A, B, C, D).
+    rules: `[k, coefficients]` the shared rules, such as (eta, A, B, C, D).
     std: `[]` spread around a rule. Scheduled, not learned.
     layout: where the synapses are in a genotype.
 
@@ -43,7 +42,7 @@ class SharedRulesGenome(Struct):
     """
 
     logits: Float[Array, "n k"]
-    rules: Float[Array, "k 5"]
+    rules: Float[Array, "k coefficients"]
     std: Float[Array, ""]
     layout: Layout = dataclasses.field(metadata={"static": True})
 
@@ -100,23 +99,35 @@ class SharedRulesGenome(Struct):
         return self.replace(std=None)
 
     def natural_gradient(self, gradient: "SharedRulesGenome") -> "SharedRulesGenome":
+        """The gradient over the Fisher information of each parameter.
+
+        That of a logit is its probability p_ik, but for a shift of a synapse's logits that changes
+        no probability; that of a rule is E[n_k] / std^2, with n_k the synapses that use it.
+        """
+        return gradient.replace(
+            logits=self._natural_logits(gradient.logits),
+            rules=gradient.rules * (jnp.square(self.std) / self._num_users())[:, None],
+        )
+
+    def even_gradient(self, gradient: "SharedRulesGenome") -> "SharedRulesGenome":
         """The gradient, scaled so that noise moves rules and assignments equally far.
 
-        However many synapses share a rule.
-
-        Logits are divided by their probability p_ik, the inverse of softmax's Fisher information
-        but for a shift that changes no probability. A rule's Fisher information is E[n_k] / std^2
-        with n_k its synapses. The gradient's deviation grows as its root, so a step that does not
-        depend on n_k is std^2 / sqrt(E[n_k]); the whole inverse, std^2 / E[n_k], would shrink with
-        n_k as the plain gradient grows.
+        However many synapses share a rule. Logits take the natural gradient. A rule's gradient has
+        a deviation that grows as sqrt(E[n_k]) / std; a step of std that does not depend on n_k is
+        std^2 / sqrt(E[n_k]) times it.
         """
-        probabilities = jax.nn.softmax(self.logits)
-        # A rule that nobody uses has no gradient either.
-        users = jnp.maximum(jnp.sum(probabilities, axis=0), 1e-6)
         return gradient.replace(
-            logits=gradient.logits / jnp.maximum(probabilities, 1e-6),
-            rules=gradient.rules * (jnp.square(self.std) / jnp.sqrt(users))[:, None],
+            logits=self._natural_logits(gradient.logits),
+            rules=gradient.rules * (jnp.square(self.std) / jnp.sqrt(self._num_users()))[:, None],
         )
+
+    def _natural_logits(self, gradient: Float[Array, "n k"]) -> Float[Array, "n k"]:
+        return gradient / jnp.maximum(jax.nn.softmax(self.logits), 1e-6)
+
+    def _num_users(self) -> Float[Array, " k"]:
+        """E[n_k], the expected number of synapses that use each rule."""
+        # A rule that nobody uses has no gradient either.
+        return jnp.maximum(jnp.sum(jax.nn.softmax(self.logits), axis=0), 1e-6)
 
     def describe(self) -> dict[str, Array]:
         """Figures for the log.
@@ -175,13 +186,13 @@ class FixedRulesGenome(Struct):
 
         p(h) = prod_i N(h_i; rules_{assignment_i}, std^2 I)
 
-    rules: `[k, 5]` the shared rules (eta, A, B, C, D).
+    rules: `[k, coefficients]` the shared rules, such as (eta, A, B, C, D).
     assignment: `[n]` number of each synapse's rule. Not learned.
     std: `[]` spread around a rule. Scheduled, not learned.
     layout: where the synapses are in a genotype.
     """
 
-    rules: Float[Array, "k 5"]
+    rules: Float[Array, "k coefficients"]
     assignment: Int[Array, " n"]
     std: Float[Array, ""]
     layout: Layout = dataclasses.field(metadata={"static": True})
@@ -211,13 +222,19 @@ class FixedRulesGenome(Struct):
         return self.replace(assignment=None, std=None)
 
     def natural_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
-        """Scales the gradient as `SharedRulesGenome.natural_gradient` does.
-
-        Each rule's number of synapses is known here.
-        """
-        users = jnp.zeros(self.rules.shape[0], jnp.float32).at[self.assignment].add(1.0)
-        scale = jnp.square(self.std) / jnp.sqrt(jnp.maximum(users, 1.0))
+        """The gradient over the Fisher information of a rule, n_k / std^2."""
+        scale = jnp.square(self.std) / self._num_users()
         return gradient.replace(rules=gradient.rules * scale[:, None])
+
+    def even_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
+        """The gradient, scaled as `SharedRulesGenome.even_gradient` does."""
+        scale = jnp.square(self.std) / jnp.sqrt(self._num_users())
+        return gradient.replace(rules=gradient.rules * scale[:, None])
+
+    def _num_users(self) -> Float[Array, " k"]:
+        """How many synapses use each rule, at least one."""
+        count = jnp.zeros(self.rules.shape[0], jnp.float32).at[self.assignment].add(1.0)
+        return jnp.maximum(count, 1.0)
 
     def describe(self) -> dict[str, Array]:
         """The spread of the rules, as `SharedRulesGenome.describe` has it."""
@@ -273,7 +290,7 @@ def _first_rules(
     rho: float | int | None,
     num_rules: int | None,
     init_scale: float,
-) -> tuple[Layout, Float[Array, "k 5"]]:
+) -> tuple[Layout, Float[Array, "k coefficients"]]:
     layout = Layout.of(genotype_shape)
     shape = (num_rules_of(layout.num_synapses, rho, num_rules), layout.num_coefficients)
     return layout, init_scale * jax.random.normal(key, shape, jnp.float32)
@@ -283,5 +300,5 @@ def _draw_assignment(key: PRNGKey, num_synapses: int, num_rules: int) -> Int[Arr
     return jax.random.randint(key, (num_synapses,), 0, num_rules, jnp.int32)
 
 
-def _spread(rules: Float[Array, "k 5"]) -> Float[Array, ""]:
+def _spread(rules: Float[Array, "k coefficients"]) -> Float[Array, ""]:
     return jnp.sqrt(jnp.mean(jnp.var(rules, axis=0)))

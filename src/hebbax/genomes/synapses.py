@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.plasticity import COEFFICIENTS
 from hebbax.types import Genotype
 
 
@@ -19,12 +18,13 @@ class Layout:
     """The order of the synapses: layer by layer, each by rows.
 
     treedef: structure of the genotype.
-    shapes: of its leaves, each `(5, pre, post)`.
+    shapes: of its leaves, each `(coefficients, pre, post)`.
+    coefficients: names of a rule's numbers.
     """
 
     treedef: Any
     shapes: tuple[tuple[int, ...], ...]
-    num_coefficients: int = len(COEFFICIENTS)
+    coefficients: tuple[str, ...]
 
     @classmethod
     def of(cls, genotype_shape: PyTree) -> Self:
@@ -35,27 +35,31 @@ class Layout:
         """
         leaves, treedef = jax.tree.flatten(genotype_shape)
         for leaf in leaves:
-            if len(leaf.shape) < 1 or leaf.shape[0] != len(COEFFICIENTS):
+            if getattr(leaf, "kind", None) != "rule" or leaf.names != leaves[0].names:
                 raise ValueError(
-                    "genome shares rules, but the policy's genotype has a part of shape "
-                    f"{leaf.shape}, whose first axis is not that of the "
-                    f"{len(COEFFICIENTS)} coefficients {', '.join(COEFFICIENTS)}; choose a plastic "
-                    "policy, or a joint genome"
+                    "genome shares rules, but the genotype has a part of shape "
+                    f"{leaf.shape} that is no rule of these synapses; choose a plastic policy, or "
+                    "a joint genome"
                 )
-        return cls(treedef, tuple(leaf.shape for leaf in leaves))
+        return cls(treedef, tuple(leaf.shape for leaf in leaves), leaves[0].names)
+
+    @property
+    def num_coefficients(self) -> int:
+        """Numbers of a rule."""
+        return len(self.coefficients)
 
     @property
     def num_synapses(self) -> int:
         """Synapses of all layers."""
         return sum(math.prod(shape[1:]) for shape in self.shapes)
 
-    def to_synapses(self, genotype: Genotype) -> Float[Array, "n 5"]:
+    def to_synapses(self, genotype: Genotype) -> Float[Array, "n coefficients"]:
         """Lists the rules of all synapses."""
         return jnp.concatenate(
             [leaf.reshape(self.num_coefficients, -1).T for leaf in jax.tree.leaves(genotype)]
         )
 
-    def to_genotype(self, synapses: Float[Array, "n 5"]) -> Genotype:
+    def to_genotype(self, synapses: Float[Array, "n coefficients"]) -> Genotype:
         """Puts the rules of all synapses back into layers."""
         ends = list(itertools.accumulate(math.prod(shape[1:]) for shape in self.shapes))
         parts = jnp.split(synapses, ends[:-1])

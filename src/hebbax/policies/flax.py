@@ -9,7 +9,7 @@ from flax import linen
 from jaxtyping import Array, Float, PyTree
 
 from hebbax.policies.base import TaskShape
-from hebbax.types import Memory, PRNGKey
+from hebbax.types import Memory, Parameter, PRNGKey
 
 
 @final
@@ -41,7 +41,7 @@ class Flax:
                 "instance of a class derived from linen.Module"
             )
 
-    def genotype_shape(self, task: TaskShape) -> PyTree:
+    def parameters(self, task: TaskShape) -> PyTree:
         """The module's parameters.
 
         Raises:
@@ -60,22 +60,32 @@ class Flax:
                 f"policy.module has variables of {', '.join(others)}, but only parameters "
                 "(params) can evolve"
             )
-        return variables.get("params", {})
+        return jax.tree.map(_parameter, variables.get("params", {}))
 
-    def reset(self, key: PRNGKey, genotype: PyTree) -> Memory:
+    def reset(self, key: PRNGKey, phenotype: PyTree) -> Memory:
         """The first carry, or nothing. The key is consumed."""
-        del genotype
+        del phenotype
         return self._carry(key)
 
     def act(
-        self, genotype: PyTree, memory: Memory, observation: Float[Array, "..."]
+        self,
+        phenotype: PyTree,
+        memory: Memory,
+        observation: Float[Array, "..."],
+        reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], Memory]:
         """One call of the module."""
-        result = self.module.apply({"params": genotype}, *self._inputs(memory, observation))
+        del reward
+        result = self.module.apply({"params": phenotype}, *self._inputs(memory, observation))
         if not self._is_recurrent:
             return result, memory
-        memory, action = result
-        return action, memory
+        new_memory, action = result
+        return action, new_memory
+
+    def plastic_weights(self, memory: Memory) -> tuple[()]:
+        """None: parameters do not change."""
+        del memory
+        return ()
 
     @property
     def _is_recurrent(self) -> bool:
@@ -88,3 +98,9 @@ class Flax:
 
     def _inputs(self, memory: Memory, observation: Float[Array, "..."]) -> tuple:
         return (memory, observation) if self._is_recurrent else (observation,)
+
+
+def _parameter(shape: jax.ShapeDtypeStruct) -> Parameter:
+    """A module's parameter. Flax names no neurons; a single axis is that of biases."""
+    kind = "bias" if len(shape.shape) == 1 else "weight"
+    return Parameter(shape.shape, ("",) * len(shape.shape), kind)

@@ -1,50 +1,68 @@
-"""The plastic policy: random weights at birth, rules that change them at every step."""
+"""The plastic policy: random weights at birth, rules that change them in every step."""
 
 import dataclasses
-from typing import Any, final
+import itertools
+from typing import Any, Literal, final
 
 import jax
 from jaxtyping import Array, Float, PyTree
 
-from hebbax import checks, plasticity
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
-from hebbax.types import PRNGKey, Struct
+from hebbax.rules.abcd import ABCD
+from hebbax.rules.base import Signals
+from hebbax.rules.bounds import BOUNDS
+from hebbax.types import Parameter, PRNGKey, Struct, checks
 
 
 @final
-class HebbianGenotype(Struct):
-    """What a plastic individual inherits.
+class HebbianPhenotype(Struct):
+    """What a plastic individual lives with.
 
-    rules: per layer `[5, pre, post]` the coefficients (eta, A, B, C, D) of every synapse.
+    rules: per layer `[coefficients, pre, post]` the numbers of every synapse's rule.
     weights: per layer `[pre, post]` the weights at birth; empty where they are drawn anew in every
-        lifetime.
+        episode.
     """
 
-    rules: tuple[Float[Array, "5 _pre _post"], ...]
+    rules: tuple[Float[Array, "_coefficients _pre _post"], ...]
     weights: feedforward.Layers
+
+
+@final
+class HebbianMemory(Struct):
+    """What a plastic individual remembers.
+
+    weights: per layer `[pre, post]` the weights now.
+    traces: per layer what the rule remembers of its own.
+    """
+
+    weights: feedforward.Layers
+    traces: tuple[PyTree, ...]
 
 
 @final
 @dataclasses.dataclass(frozen=True)
 class Hebbian:
-    """A network whose memory is its weights; they learn by the ABCD rule after every action.
+    """A network whose memory is its weights; a local rule changes them after every action.
 
-    All layers learn from the activations of the same step. The network sees no reward.
+    All layers learn from the activations of the same step.
 
     Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686.
     """
 
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer."""
+    # A `Rule`; the command line reads its options off the object that is there.
+    rule: Any = ABCD()
+    """How a synapse changes."""
     initial_range: float = 0.1
-    """Weights at birth are uniform in [-initial_range, initial_range], new in every lifetime."""
+    """Weights at birth are uniform in [-initial_range, initial_range], new in every episode."""
     has_evolved_weights: bool = False
     """Whether the weights at birth are inherited too, instead of random."""
-    is_bounded: bool = False
-    """Whether each layer's weights are divided by their largest magnitude after every update."""
+    bound: Literal["none", "largest"] = "none"
+    """What keeps weights bounded: nothing, or division of each layer by its largest magnitude."""
     is_output_linear: bool = False
-    """Whether actions are what the last layer says before tanh."""
+    """Whether the last layer has no tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons and a negative range."""
@@ -52,28 +70,66 @@ class Hebbian:
             self,
             "policy.",
             hidden_sizes=feedforward.hidden_sizes,
+            rule=checks.having("coefficients", "init", "update", example="ABCD()"),
             initial_range=checks.not_negative,
             has_evolved_weights=checks.flag,
-            is_bounded=checks.flag,
+            bound=checks.choice(*BOUNDS),
             is_output_linear=checks.flag,
         )
 
-    def genotype_shape(self, task: TaskShape) -> PyTree:
+    def parameters(self, task: TaskShape) -> PyTree:
         """The rules of every synapse, and the weights at birth where they are inherited."""
-        shapes = feedforward.layer_shapes(task, self.hidden_sizes)
-        genotype: Any = HebbianGenotype  # Of shapes here, not of arrays.
-        return genotype(
-            rules=feedforward.float_shapes(
-                [(len(plasticity.COEFFICIENTS), *shape) for shape in shapes]
+        layers = feedforward.layers(task, self.hidden_sizes)
+        names = tuple(self.rule.coefficients)
+        phenotype: Any = HebbianPhenotype  # Of parameters here, not of arrays.
+        return phenotype(
+            rules=tuple(
+                Parameter((len(names), *layer.shape), ("coefficient", *layer.axes), "rule", names)
+                for layer in layers
             ),
-            weights=feedforward.float_shapes(shapes if self.has_evolved_weights else []),
+            weights=layers if self.has_evolved_weights else (),
         )
 
-    def reset(self, key: PRNGKey, genotype: HebbianGenotype) -> feedforward.Layers:
+    def reset(self, key: PRNGKey, phenotype: HebbianPhenotype) -> HebbianMemory:
         """The weights at birth. The key is consumed."""
-        if self.has_evolved_weights:
-            return genotype.weights
-        keys = jax.random.split(key, len(genotype.rules))
+        weights = phenotype.weights
+        if not self.has_evolved_weights:
+            weights = self._draw_weights(key, phenotype)
+        return HebbianMemory(weights, traces=tuple(self.rule.init(layer) for layer in weights))
+
+    def act(
+        self,
+        phenotype: HebbianPhenotype,
+        memory: HebbianMemory,
+        observation: Float[Array, "..."],
+        reward: Float[Array, ""],
+    ) -> tuple[Float[Array, " action"], HebbianMemory]:
+        """One forward pass, then one update of every layer from its activations."""
+        activations = feedforward.activations(
+            memory.weights, observation, is_output_linear=self.is_output_linear
+        )
+        updates = [
+            self.rule.update(weights, trace, rules, Signals(pre[:, None], post[None, :], reward))
+            for weights, trace, rules, (pre, post) in zip(
+                memory.weights,
+                memory.traces,
+                phenotype.rules,
+                itertools.pairwise(activations),
+                strict=True,
+            )
+        ]
+        new_memory = HebbianMemory(
+            weights=tuple(BOUNDS[self.bound](weights) for weights, _ in updates),
+            traces=tuple(trace for _, trace in updates),
+        )
+        return activations[-1], new_memory
+
+    def plastic_weights(self, memory: HebbianMemory) -> feedforward.Layers:
+        """All layers."""
+        return memory.weights
+
+    def _draw_weights(self, key: PRNGKey, phenotype: HebbianPhenotype) -> feedforward.Layers:
+        keys = jax.random.split(key, len(phenotype.rules))
         return tuple(
             jax.random.uniform(
                 layer_key,
@@ -82,25 +138,5 @@ class Hebbian:
                 minval=-self.initial_range,
                 maxval=self.initial_range,
             )
-            for layer_key, rules in zip(keys, genotype.rules, strict=True)
+            for layer_key, rules in zip(keys, phenotype.rules, strict=True)
         )
-
-    def act(
-        self,
-        genotype: HebbianGenotype,
-        memory: feedforward.Layers,
-        observation: Float[Array, "..."],
-    ) -> tuple[Float[Array, " action"], feedforward.Layers]:
-        """One forward pass, then one update of every layer from what it just said."""
-        said = feedforward.activations(memory, observation, is_output_linear=self.is_output_linear)
-        learnt = tuple(
-            self._learn(weights, rules, pre, post)
-            for weights, rules, pre, post in zip(
-                memory, genotype.rules, said[:-1], said[1:], strict=True
-            )
-        )
-        return said[-1], learnt
-
-    def _learn(self, weights: Array, rules: Array, pre: Array, post: Array) -> Array:
-        weights = plasticity.update_weights(weights, rules, pre, post)
-        return plasticity.divide_by_largest(weights) if self.is_bounded else weights

@@ -7,14 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax import checks
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
-from hebbax.types import PRNGKey, Struct
+from hebbax.types import Parameter, PRNGKey, Struct, checks
 
 
 @final
-class LSTMGenotype(Struct):
+class LSTMPhenotype(Struct):
     """Weights of a network whose first layer is an LSTM.
 
     Its gates stand in the order input, forget, cell, output.
@@ -59,7 +58,7 @@ class LSTM:
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer; the first is the LSTM."""
     is_output_linear: bool = False
-    """Whether actions are what the last layer says before tanh."""
+    """Whether the last layer has no tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons, and no layer at all."""
@@ -71,49 +70,58 @@ class LSTM:
                 "policy.hidden_sizes is (), but must have one size or more: the first is the LSTM's"
             )
 
-    def genotype_shape(self, task: TaskShape) -> PyTree:
+    def parameters(self, task: TaskShape) -> PyTree:
         """The weights and biases of the LSTM, and the weights of the layers behind it."""
-        (pre, hidden), *behind = feedforward.layer_shapes(task, self.hidden_sizes)
-        from_input, from_hidden, input_bias, hidden_bias = feedforward.float_shapes(
-            [(pre, 4 * hidden), (hidden, 4 * hidden), (4 * hidden,), (4 * hidden,)]
-        )
-        genotype: Any = LSTMGenotype  # Of shapes here, not of arrays.
-        return genotype(
-            from_input,
-            from_hidden,
-            input_bias,
-            hidden_bias,
-            layers=feedforward.float_shapes(behind),
+        first, *others = feedforward.layers(task, self.hidden_sizes)
+        (pre, hidden), (observation, group) = first.shape, first.axes
+        gates = f"{group} gates"
+        phenotype: Any = LSTMPhenotype  # Of parameters here, not of arrays.
+        return phenotype(
+            from_input=Parameter((pre, 4 * hidden), (observation, gates), "weight"),
+            from_hidden=Parameter((hidden, 4 * hidden), (group, gates), "weight"),
+            input_bias=Parameter((4 * hidden,), (gates,), "bias"),
+            hidden_bias=Parameter((4 * hidden,), (gates,), "bias"),
+            layers=tuple(others),
         )
 
-    def reset(self, key: PRNGKey, genotype: LSTMGenotype) -> LSTMMemory:
+    def reset(self, key: PRNGKey, phenotype: LSTMPhenotype) -> LSTMMemory:
         """Nothing is remembered at birth. The key is consumed."""
         del key
-        empty = jnp.zeros(genotype.from_hidden.shape[0], jnp.float32)
+        empty = jnp.zeros(phenotype.from_hidden.shape[0], jnp.float32)
         return LSTMMemory(hidden=empty, cell=empty)
 
     def act(
-        self, genotype: LSTMGenotype, memory: LSTMMemory, observation: Float[Array, "..."]
+        self,
+        phenotype: LSTMPhenotype,
+        memory: LSTMMemory,
+        observation: Float[Array, "..."],
+        reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], LSTMMemory]:
         """One step of the LSTM, then one pass through the layers behind it."""
-        memory = remember(genotype, memory, jnp.ravel(observation))
+        del reward
+        new_memory = remember(phenotype, memory, jnp.ravel(observation))
         return feedforward.activations(
-            genotype.layers, memory.hidden, is_output_linear=self.is_output_linear
-        )[-1], memory
+            phenotype.layers, new_memory.hidden, is_output_linear=self.is_output_linear
+        )[-1], new_memory
+
+    def plastic_weights(self, memory: LSTMMemory) -> tuple[()]:
+        """None: weights do not change."""
+        del memory
+        return ()
 
 
 def remember(
-    genotype: LSTMGenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]
+    phenotype: LSTMPhenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]
 ) -> LSTMMemory:
     """One step of the LSTM.
 
     c' = sigmoid(f) c + sigmoid(i) tanh(g),    h' = sigmoid(o) tanh(c')
     """
     gates = (
-        inputs @ genotype.from_input
-        + genotype.input_bias
-        + memory.hidden @ genotype.from_hidden
-        + genotype.hidden_bias
+        inputs @ phenotype.from_input
+        + phenotype.input_bias
+        + memory.hidden @ phenotype.from_hidden
+        + phenotype.hidden_bias
     )
     i, f, g, o = jnp.split(gates, 4)
     cell = jax.nn.sigmoid(f) * memory.cell + jax.nn.sigmoid(i) * jnp.tanh(g)

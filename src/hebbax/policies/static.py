@@ -1,14 +1,13 @@
-"""The static baseline: evolved weights that never change within a lifetime."""
+"""The static baseline: evolved weights that never change within an episode."""
 
 import dataclasses
 from typing import final
 
 from jaxtyping import Array, Float
 
-from hebbax import checks
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
-from hebbax.types import PRNGKey
+from hebbax.types import Parameter, PRNGKey, checks
 
 
 @final
@@ -16,13 +15,13 @@ from hebbax.types import PRNGKey
 class Static:
     """A network whose weights are inherited and fixed.
 
-    A tuple of `[pre, post]` layers is the genotype, and there is no memory.
+    A tuple of `[pre, post]` layers is the phenotype, and there is no memory.
     """
 
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer."""
     is_output_linear: bool = False
-    """Whether actions are what the last layer says before tanh."""
+    """Whether the last layer has no tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons."""
@@ -30,19 +29,28 @@ class Static:
             self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag
         )
 
-    def genotype_shape(self, task: TaskShape) -> tuple:
+    def parameters(self, task: TaskShape) -> tuple[Parameter, ...]:
         """The weights of every layer."""
-        return feedforward.float_shapes(feedforward.layer_shapes(task, self.hidden_sizes))
+        return feedforward.layers(task, self.hidden_sizes)
 
-    def reset(self, key: PRNGKey, genotype: feedforward.Layers) -> tuple[()]:
+    def reset(self, key: PRNGKey, phenotype: feedforward.Layers) -> tuple[()]:
         """Nothing to remember. The key is consumed."""
-        del key, genotype
+        del key, phenotype
         return ()
 
     def act(
-        self, genotype: feedforward.Layers, memory: tuple[()], observation: Float[Array, "..."]
+        self,
+        phenotype: feedforward.Layers,
+        memory: tuple[()],
+        observation: Float[Array, "..."],
+        reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], tuple[()]]:
         """One forward pass."""
+        del reward
         return feedforward.activations(
-            genotype, observation, is_output_linear=self.is_output_linear
+            phenotype, observation, is_output_linear=self.is_output_linear
         )[-1], memory
+
+    def plastic_weights(self, memory: tuple[()]) -> tuple[()]:
+        """None: weights do not change."""
+        return memory

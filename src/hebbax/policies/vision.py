@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax import checks, devices
+from hebbax import platforms
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.policies.hebbian import Hebbian
-from hebbax.types import Memory, PRNGKey, Struct
+from hebbax.types import Memory, Parameter, PRNGKey, Struct, checks, shapes_of
 
 FIRST = (3, 3, 3, 6)  # Rows, columns, colours, filters.
 SECOND = (5, 5, 6, 8)
@@ -23,12 +23,12 @@ CONTROLS = 3  # Steering, gas and brake.
 
 
 @final
-class VisionGenotype(Struct):
-    """What an individual with eyes inherits.
+class VisionPhenotype(Struct):
+    """What an individual with eyes lives with.
 
     filters: the kernels of both convolutions, `[3, 3, 3, 6]` and `[5, 5, 6, 8]`: rows, columns,
         channels in, channels out.
-    head: what the policy behind the eyes inherits.
+    head: what the policy behind the eyes lives with.
     """
 
     filters: tuple[Float[Array, "_rows _columns _in _out"], ...]
@@ -50,18 +50,18 @@ class Vision:
 
     Steering ends in tanh, gas and brake in a sigmoid.
 
-    The filters do not change within a lifetime. A picture of 84 x 84 becomes 648 features.
+    The filters do not change within an episode. A picture of 84 x 84 becomes 648 features.
 
     Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686, with the filters of Palm et al.
     2021, https://arxiv.org/abs/2011.06811.
     """
 
     head: Policy = dataclasses.field(
-        default_factory=lambda: Hebbian(is_bounded=True, is_output_linear=True)
+        default_factory=lambda: Hebbian(bound="largest", is_output_linear=True)
     )
     """The policy that acts on the features.
 
-    Its last layer must be linear, for what it says is squashed here.
+    Its last layer must be linear, for its outputs are squashed here.
     """
 
     def __post_init__(self) -> None:
@@ -70,17 +70,21 @@ class Vision:
             self,
             "policy.",
             head=checks.having(
-                "genotype_shape", "reset", "act", example="Hebbian(is_output_linear=True)"
+                "parameters",
+                "reset",
+                "act",
+                "plastic_weights",
+                example="Hebbian(is_output_linear=True)",
             ),
         )
         if not getattr(self.head, "is_output_linear", True):
             raise ValueError(
-                "policy.head.is_output_linear is False, but must be True: Vision squashes what its "
-                "head says"
+                "policy.head.is_output_linear is False, but must be True: Vision squashes its "
+                "head's outputs"
             )
 
-    def genotype_shape(self, task: TaskShape) -> PyTree:
-        """The filters, and what the head inherits.
+    def parameters(self, task: TaskShape) -> PyTree:
+        """The filters, and what the head lives with.
 
         Raises:
             ValueError: if the task shows no picture that is large enough, or has other controls
@@ -97,21 +101,35 @@ class Vision:
                 f"policy is Vision, but the task's action has {task.action_size} numbers; allowed "
                 "are steering, gas and brake"
             )
-        filters = tuple(jax.ShapeDtypeStruct(kernel, jnp.float32) for kernel in (FIRST, SECOND))
-        features = jax.eval_shape(look, filters, jax.ShapeDtypeStruct(shape, jnp.float32))
-        genotype: Any = VisionGenotype  # Of shapes here, not of arrays.
-        return genotype(filters=filters, head=self.head.genotype_shape(Features(features.shape)))
+        filters = (
+            Parameter(FIRST, ("", "", "colours", "filters0"), "filter"),
+            Parameter(SECOND, ("", "", "filters0", "filters1"), "filter"),
+        )
+        picture = jax.ShapeDtypeStruct(shape, jnp.float32)
+        features = jax.eval_shape(look, shapes_of(filters), picture)
+        phenotype: Any = VisionPhenotype  # Of parameters here, not of arrays.
+        return phenotype(filters=filters, head=self.head.parameters(Features(features.shape)))
 
-    def reset(self, key: PRNGKey, genotype: VisionGenotype) -> Memory:
+    def reset(self, key: PRNGKey, phenotype: VisionPhenotype) -> Memory:
         """The head's memory; eyes remember nothing. The key is consumed."""
-        return self.head.reset(key, genotype.head)
+        return self.head.reset(key, phenotype.head)
 
     def act(
-        self, genotype: VisionGenotype, memory: Memory, observation: Float[Array, "rows columns 3"]
+        self,
+        phenotype: VisionPhenotype,
+        memory: Memory,
+        observation: Float[Array, "rows columns 3"],
+        reward: Float[Array, ""],
     ) -> tuple[Float[Array, "3"], Memory]:
         """Looks, then lets the head decide and learn from its decision before it is squashed."""
-        said, memory = self.head.act(genotype.head, memory, look(genotype.filters, observation))
-        return jnp.concatenate([jnp.tanh(said[:1]), jax.nn.sigmoid(said[1:])]), memory
+        features = look(phenotype.filters, observation)
+        outputs, new_memory = self.head.act(phenotype.head, memory, features, reward)
+        action = jnp.concatenate([jnp.tanh(outputs[:1]), jax.nn.sigmoid(outputs[1:])])
+        return action, new_memory
+
+    def plastic_weights(self, memory: Memory) -> tuple[Array, ...]:
+        """The head's."""
+        return self.head.plastic_weights(memory)
 
 
 def look(
@@ -125,7 +143,7 @@ def look(
     on_cpu = (convolve_by_shifts, convolve_thinly)
     elsewhere = (convolve_by_strips, functools.partial(convolve_by_strips, stride=STRIDE))
     features = jnp.moveaxis(picture, -1, 0)
-    for convolve, kernel in zip(on_cpu if devices.is_cpu() else elsewhere, filters, strict=True):
+    for convolve, kernel in zip(on_cpu if platforms.is_cpu() else elsewhere, filters, strict=True):
         features = jnp.tanh(_pool(convolve(features, kernel)))
     return jnp.ravel(jnp.moveaxis(features, 0, -1))
 

@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hebbax.strategies.base import Strategy
-from hebbax.strategies.optimizers import Adam, Natural, Optimizer, PerPart, Sgd
+from hebbax.strategies.optimizers import Adam, EvenSteps, Natural, Optimizer, PerPart, Sgd
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adam",
+    "EvenSteps",
     "Evosax",
     "Natural",
     "Optimizer",

@@ -5,7 +5,7 @@ How a genome becomes a population, and a population's fitness a better genome.
 
 from typing import Any, Protocol
 
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from hebbax.genomes.base import Genome
 from hebbax.types import Genotype, PRNGKey
@@ -35,12 +35,5 @@ class Strategy(Protocol):
 
         Where all fitness is equal there is nothing to learn: the genome stays where it is, as after
         a generation in which nobody's was finite.
-        """
-        ...
-
-    def shared_lives(self) -> Int[Array, " population"]:
-        """A number per individual.
-
-        Individuals with the same number live with the same random numbers.
         """
         ...

@@ -20,12 +20,12 @@ from evosax.algorithms.distribution_based.base import DistributionBasedAlgorithm
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from hebbax import checks, shaping
 from hebbax.genomes.base import Genome
 from hebbax.genomes.normal import NormalGenome
+from hebbax.strategies import shaping
 from hebbax.strategies.optimizers import optimizer
 from hebbax.strategies.schedule import Schedule, schedule
-from hebbax.types import Genotype, PRNGKey, Struct
+from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 if TYPE_CHECKING:
     from hebbax.strategies.optimizers import Optimizer
@@ -72,8 +72,6 @@ class Evosax:
 
     Evosax's default if None.
     """
-    common_random_numbers: Literal["nobody", "population"] = "nobody"
-    """Who lives with the same random numbers: nobody, or the whole population."""
 
     def __post_init__(self) -> None:
         """Refuses what evosax does not have."""
@@ -85,20 +83,11 @@ class Evosax:
             parameters=checks.named(checks.number("finite", math.isfinite), '(("std_init", 0.1),)'),
             optimizer=checks.optional(optimizer),
             std=checks.optional(schedule),
-            common_random_numbers=checks.choice("nobody", "population"),
         )
-        algorithm = _make(self, jnp.zeros(2, jnp.float32))
-        allowed = [field.name for field in dataclasses.fields(_default_parameters(algorithm))]
-        for name, _ in self.parameters:
-            if name not in allowed:
-                raise ValueError(
-                    f"strategy.parameters has {name!r}, but {self.algorithm} has "
-                    f"{', '.join(allowed)}"
-                )
 
     def init(self, key: PRNGKey, genome: Genome) -> EvosaxState:
         """Starts the algorithm at the genome's mode. The key is consumed."""
-        init_key, life_key = jax.random.split(key)
+        init_key, ask_key = jax.random.split(key)
         mode = genome.mode()
         algorithm = _make(self, mode)
         with _evosax_rules():
@@ -106,7 +95,7 @@ class Evosax:
         return EvosaxState(
             genome=NormalGenome(mean=mode, std=jnp.float32(0)),
             algorithm=_settle(state),
-            key_data=jax.random.key_data(life_key),
+            key_data=jax.random.key_data(ask_key),
             generation=jnp.zeros((), jnp.int32),
         )
 
@@ -149,13 +138,6 @@ class Evosax:
         )
         return after, {"std": spread}
 
-    def shared_lives(self) -> Int[Array, " population"]:
-        """Numbers that individuals share who live with the same random numbers."""
-        individuals = jnp.arange(self.population_size)
-        return (
-            individuals if self.common_random_numbers == "nobody" else jnp.zeros_like(individuals)
-        )
-
     def _ask(self, state: EvosaxState) -> tuple[Genotype, Any]:
         mode = state.genome.mode()
         algorithm = _make(self, mode)
@@ -166,8 +148,8 @@ class Evosax:
         return _like(genotypes, mode), asked
 
     def _key(self, state: EvosaxState, use: Literal["ask", "tell"]) -> PRNGKey:
-        number = 2 * state.generation + (use == "tell")
-        return jax.random.fold_in(jax.random.wrap_key_data(state.key_data), number)
+        index = 2 * state.generation + (use == "tell")
+        return jax.random.fold_in(jax.random.wrap_key_data(state.key_data), index)
 
 
 @cache
@@ -210,7 +192,14 @@ def _make(spec: Evosax, solution: Genotype) -> Any:
 
 
 def _parameters(spec: Evosax, algorithm: Any) -> Any:
-    return _default_parameters(algorithm).replace(**dict(cast(Any, spec.parameters)))
+    parameters = _default_parameters(algorithm)
+    allowed = [field.name for field in dataclasses.fields(parameters)]
+    for name, _ in spec.parameters:
+        if name not in allowed:
+            raise ValueError(
+                f"strategy.parameters has {name!r}, but {spec.algorithm} has {', '.join(allowed)}"
+            )
+    return parameters.replace(**dict(cast(Any, spec.parameters)))
 
 
 def _default_parameters(algorithm: Any) -> Any:

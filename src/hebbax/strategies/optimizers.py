@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from hebbax import checks
 from hebbax.genomes.base import Genome, learned_of
 from hebbax.strategies.schedule import Schedule, schedule
+from hebbax.types import checks
 
 
 class Optimizer(Protocol):
@@ -82,7 +82,32 @@ class Adam:
 @final
 @dataclasses.dataclass(frozen=True)
 class Natural:
-    """Scales the gradient by the genome's `natural_gradient`, before another optimiser."""
+    """Turns the gradient into the natural gradient, before another optimiser.
+
+    The genome's `natural_gradient` divides by the Fisher information, parameter by parameter.
+    """
+
+    # An `Optimizer`; the command line reads its options off the object that is there.
+    optimizer: Any = Sgd()
+    """What turns the natural gradient into a step."""
+
+    def __post_init__(self) -> None:
+        """Refuses what is no optimiser."""
+        checks.settle(self, "strategy.optimizer.", optimizer=optimizer)
+
+    def build(self) -> optax.GradientTransformation:
+        """`optax.chain` of the division and the other."""
+        return optax.chain(_by_genome("natural_gradient"), self.optimizer.build())
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EvenSteps:
+    """Scales the gradient so that noise moves all parameters equally far, before another optimiser.
+
+    The genome's `even_gradient` divides by what the gradient's deviation grows with. Of shared rules
+    it is not the natural gradient, whose steps shrink where a rule has many synapses.
+    """
 
     # An `Optimizer`; the command line reads its options off the object that is there.
     optimizer: Any = Sgd()
@@ -94,17 +119,7 @@ class Natural:
 
     def build(self) -> optax.GradientTransformation:
         """`optax.chain` of the scaling and the other."""
-
-        def scale(
-            updates: Any, state: Any, params: Any = None, *, genome: Genome | None = None, **_: Any
-        ) -> tuple[Any, Any]:
-            # Without what is not learned, such as the scale of noise, and masked where other parts
-            # have other optimisers.
-            del params
-            return _scale(updates, genome), state
-
-        scaling = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), scale)
-        return optax.chain(scaling, self.optimizer.build())
+        return optax.chain(_by_genome("even_gradient"), self.optimizer.build())
 
 
 @final
@@ -150,32 +165,43 @@ class PerPart:
         )
 
 
-def _scale(descent: PyTree, genome: Any) -> PyTree:
-    """Scales a gradient by the genome's Fisher information.
+def _by_genome(function: str) -> optax.GradientTransformationExtraArgs:
+    """A transformation by a function of the genome.
 
     What `optax.partition` has masked, for another optimiser, stays masked.
     """
-    if not hasattr(genome, "natural_gradient"):
-        given = (
-            "the strategy searches without a genome"
-            if genome is None
-            else f"the genome ({type(genome).__name__}) has no 'natural_gradient'"
-        )
-        raise ValueError(f"strategy.optimizer has Natural, but {given}; choose another optimiser")
 
     def is_masked(part: Any) -> bool:
         return isinstance(part, optax.MaskedNode)
 
-    whole = jax.tree.map(
-        lambda part, leaf: jnp.zeros_like(leaf) if is_masked(part) else part,
-        descent,
-        learned_of(genome),
-        is_leaf=is_masked,
-    )
-    scaled = genome.natural_gradient(whole)
-    return jax.tree.map(
-        lambda part, leaf: part if is_masked(part) else leaf, descent, scaled, is_leaf=is_masked
-    )
+    def update(
+        updates: Any, state: Any, params: Any = None, *, genome: Genome | None = None, **_: Any
+    ) -> tuple[Any, Any]:
+        del params  # Masked where other parts have other optimisers; the genome is whole.
+        if genome is None or not hasattr(genome, function):
+            given = (
+                "the strategy searches without a genome"
+                if genome is None
+                else f"the genome ({type(genome).__name__}) has no {function!r}"
+            )
+            raise ValueError(
+                f"strategy.optimizer scales by {function!r}, but {given}; choose another optimiser"
+            )
+        whole = jax.tree.map(
+            lambda part, leaf: jnp.zeros_like(leaf) if is_masked(part) else part,
+            updates,
+            learned_of(genome),
+            is_leaf=is_masked,
+        )
+        scaled = getattr(genome, function)(whole)
+        return jax.tree.map(
+            lambda part, leaf: part if is_masked(part) else leaf,
+            updates,
+            scaled,
+            is_leaf=is_masked,
+        ), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
 def _name(step: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from hebbax import checks
+from hebbax.types import checks
 
 
 @final

@@ -2,18 +2,19 @@
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, final
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from hebbax import checks, shaping
+from hebbax import devices
 from hebbax.genomes.base import Genome, learned_of, log_probs_of, with_learned
+from hebbax.strategies import shaping
 from hebbax.strategies.optimizers import Sgd, optimizer
 from hebbax.strategies.schedule import Schedule, schedule
-from hebbax.types import Genotype, PRNGKey, Struct
+from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 if TYPE_CHECKING:
     from hebbax.strategies.optimizers import Optimizer
@@ -53,11 +54,6 @@ class ScoreFunction:
     """Scale of the search noise (the paper's sigma)."""
     optimizer: Optimizer = Sgd()
     """What turns the gradient into a step."""
-    common_random_numbers: Literal["nobody", "pairs", "population"] = "nobody"
-    """Who lives with the same random numbers.
-
-    Nobody (the paper), mirrored pairs, or the whole population.
-    """
 
     def __post_init__(self) -> None:
         """Refuses populations that cannot be ranked or paired."""
@@ -68,17 +64,11 @@ class ScoreFunction:
             is_mirrored=checks.flag,
             std=schedule,
             optimizer=optimizer,
-            common_random_numbers=checks.choice("nobody", "pairs", "population"),
         )
         if self.is_mirrored and self.population_size % 2:
             raise ValueError(
                 f"strategy.population_size is {self.population_size}, but must be even, because "
                 "strategy.is_mirrored is True"
-            )
-        if self.common_random_numbers == "pairs" and not self.is_mirrored:
-            raise ValueError(
-                "strategy.common_random_numbers is 'pairs', but strategy.is_mirrored is False; "
-                "allowed are 'nobody' and 'population'"
             )
 
     def init(self, key: PRNGKey, genome: Genome) -> ScoreFunctionState:
@@ -100,9 +90,9 @@ class ScoreFunction:
     def ask(self, key: PRNGKey, state: ScoreFunctionState) -> Genotype:
         """Draws the population.
 
-        An individual's genotype depends on its own number alone, not on how many others there are.
+        An individual's genotype depends on its own index alone, not on how many others there are.
         """
-        sample_one = jax.vmap(lambda number: state.genome.sample(jax.random.fold_in(key, number)))
+        sample_one = jax.vmap(lambda i: state.genome.sample(jax.random.fold_in(key, i)))
         if not self.is_mirrored:
             return sample_one(jnp.arange(self.population_size))
         first = sample_one(jnp.arange(self.population_size // 2))
@@ -147,15 +137,6 @@ class ScoreFunction:
             genome=genome, optimizer_state=optimizer_state, generation=generation
         ), info
 
-    def shared_lives(self) -> Int[Array, " population"]:
-        """Numbers that individuals share who live with the same random numbers."""
-        individuals = jnp.arange(self.population_size)
-        return {
-            "nobody": individuals,
-            "pairs": individuals // 2,
-            "population": jnp.zeros_like(individuals),
-        }[self.common_random_numbers]
-
 
 def score_gradient(
     genome: Genome, genotypes: Genotype, weights: Float[Array, " population"]
@@ -163,6 +144,8 @@ def score_gradient(
     """The gradient of the weighted mean log-likelihood of a population.
 
         grad_theta (1/P) sum_j weights_j log p(z_j | theta)
+
+    The devices of the mesh that the program around it is traced for share the population.
 
     Args:
         genome: the distribution p, at the theta where the gradient is wanted.
@@ -173,10 +156,16 @@ def score_gradient(
         The gradient, in the tree of the genome, with None in place of what is not learned.
     """
 
-    def mean_log_likelihood(learned: PyTree) -> Array:
-        return jnp.mean(weights * log_probs_of(with_learned(genome, learned), genotypes))
+    def gradient(genome: Genome, genotypes: Genotype, weights: Array) -> PyTree:
+        def mean_log_likelihood(learned: PyTree) -> Array:
+            return jnp.mean(weights * log_probs_of(with_learned(genome, learned), genotypes))
 
-    return jax.grad(mean_log_likelihood)(learned_of(genome))
+        return jax.grad(mean_log_likelihood)(learned_of(genome))
+
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or weights.size % mesh.size:
+        return gradient(genome, genotypes, weights)
+    return devices.mean_over_population(gradient, mesh, num_whole=1)(genome, genotypes, weights)
 
 
 def _interleave(first: Array, second: Array) -> Array:

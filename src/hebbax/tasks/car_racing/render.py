@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from hebbax import devices
+from hebbax import platforms
 from hebbax.tasks.car_racing.dynamics import (
     UNIT,
     WHEEL_HALF_WIDTH,
@@ -114,7 +114,7 @@ def draw_view(
     # be a long program.
     view = (
         resize_by_slices(frame, size)
-        if devices.is_cpu() or size < FRAME // 4
+        if platforms.is_cpu() or size < FRAME // 4
         else resize_by_indices(frame, size)
     )
     return jnp.moveaxis(view, 0, -1)

@@ -13,7 +13,6 @@ from typing import Literal, final
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from hebbax import checks
 from hebbax.tasks.car_racing import render, senses
 from hebbax.tasks.car_racing.contacts import find_contacts
 from hebbax.tasks.car_racing.dynamics import (
@@ -26,7 +25,7 @@ from hebbax.tasks.car_racing.dynamics import (
     place,
 )
 from hebbax.tasks.car_racing.track import MAX_TILES, PLAYFIELD, Track, draw_track
-from hebbax.types import PRNGKey, Struct
+from hebbax.types import Lazy, PRNGKey, Struct, checks
 
 SIDE_FORCE = 400.0  # N, the grip of one tyre on the road. The paper gives no figure.
 SIDE_SLIP = 10.0  # m/s, as in the paper's public code.
@@ -130,14 +129,16 @@ class CarRacing:
     @property
     def variations(self) -> Mapping[str, Variation]:
         """The five variations by name."""
-        return {
-            name: Variation(
+
+        def make(name: str) -> Variation:
+            friction, force, slip = VARIATIONS[self.variation_set][name]
+            return Variation(
                 friction=jnp.float32(friction),
                 force=jnp.array([force, 0.0], jnp.float32),
                 slip=jnp.float32(slip),
             )
-            for name, (friction, force, slip) in VARIATIONS[self.variation_set].items()
-        }
+
+        return Lazy(VARIATIONS[self.variation_set], make)
 
     @property
     def observation_shape(self) -> tuple[int, ...]:

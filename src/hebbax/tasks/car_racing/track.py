@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from hebbax import devices
+from hebbax import platforms
 from hebbax.types import PRNGKey, Struct
 
 SCALE = 6.0  # The original's pixels per metre.
@@ -22,7 +22,6 @@ BORDER_WIDTH = 8 / SCALE  # Of the red and white stripes along sharp turns.
 NUM_CHECKPOINTS = 12
 NUM_LAPS = 5  # That the pen goes, of which the last complete one is kept.
 MAX_PATH = 2500  # Strides of the pen.
-CANDIDATES = 4  # Tracks that an accelerator draws at once, of which the first that closes is kept.
 # Of 1,000 tracks of the original the longest has 389 tiles. A longer one is drawn anew.
 MAX_TILES = 416
 
@@ -120,7 +119,7 @@ def draw_track(key: PRNGKey) -> Track:
         return number + num_candidates, jax.tree.map(lambda leaf: leaf[first], laps)
 
     # The pen takes as long for many tracks as for one where a batch does not fill the device.
-    num_candidates = 1 if devices.is_cpu() else CANDIDATES
+    num_candidates = platforms.sizes().tracks
     blank = Lap(
         angle=jnp.zeros(MAX_TILES),
         heading=jnp.zeros(MAX_TILES),

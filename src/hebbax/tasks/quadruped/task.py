@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from hebbax import checks
 from hebbax.tasks.quadruped.anatomy import (
     ANKLE_SIGNS,
     LOWER_LEGS,
@@ -23,7 +22,7 @@ from hebbax.tasks.quadruped.anatomy import (
     place_limbs,
 )
 from hebbax.tasks.quadruped.senses import NUM_SENSES, observe, progress
-from hebbax.types import PRNGKey, Struct
+from hebbax.types import Lazy, PRNGKey, Struct, checks
 
 if TYPE_CHECKING:
     from hebbax.tasks.quadruped.engine import Body, Engine
@@ -106,8 +105,8 @@ class Quadruped:
 
     @property
     def variations(self) -> Mapping[str, "Body"]:
-        """The bodies by name."""
-        return {name: self._engine.variation(name) for name in LOWER_LEGS[self.variation_set]}
+        """The bodies by name; a body is built when it is asked for."""
+        return Lazy(LOWER_LEGS[self.variation_set], lambda name: self._engine.variation(name))
 
     @property
     def observation_shape(self) -> tuple[int, ...]:

@@ -1,0 +1,82 @@
+"""How fitness rose over the generations, for each method."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hebbax import statistics
+from hebbax.comparison.results.rows import Results
+from hebbax.evolution.run_dir import read_metrics
+
+RESAMPLES = 999  # At each generation; a curve has many, and its eye-sight is poorer than a table's.
+
+
+class Curve(NamedTuple):
+    """A metric of a method's runs over the generations, which are counted from 0.
+
+    method: its name.
+    iqm: `[generations]` interquartile mean over the runs; as long as the longest of them.
+    low, high: `[generations]` its stratified bootstrap 95% interval; NaN where a fold has fewer
+        than two runs.
+    num_runs: `[generations]` runs behind the figure: those that came so far, and whose metric is
+        finite.
+    num_wanted: runs that the sweep wants.
+    """
+
+    method: str
+    iqm: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    num_runs: np.ndarray
+    num_wanted: int
+
+
+def learning_curves(results: Results, metric: str = "fitness_mean") -> list[Curve]:
+    """The learning curves of all methods of a sweep, read from the metrics of its runs.
+
+    Args:
+        results: of the sweep, whose runs need not be evaluated, nor complete.
+        metric: any number of a run's metrics, such as "fitness_mean", the population's mean fitness
+            in the training variations.
+
+    Raises:
+        ValueError: if a run's metrics are damaged.
+    """
+    return [_curve(results, method, metric) for method in results.methods]
+
+
+def _curve(results: Results, method: str, metric: str) -> Curve:
+    runs = [run for run in results.runs if run.method == method]
+    folds: dict[str, list[list[float]]] = {}
+    for run in runs:
+        folds.setdefault(run.fold, []).append(_values(read_metrics(run.path), metric))
+    length = max((len(values) for fold in folds.values() for values in fold), default=0)
+    figures = [_at(folds.values(), generation) for generation in range(length)]
+    iqm, low, high, num_runs = (
+        (np.asarray(column) for column in zip(*figures, strict=True))
+        if figures
+        else [np.zeros(0)] * 4
+    )
+    return Curve(method, iqm, low, high, num_runs, num_wanted=len(runs))
+
+
+def _values(history: list[dict[str, Any]], metric: str) -> list[float]:
+    """A metric of each generation.
+
+    NaN where it is missing, or null in the file because it was not finite.
+    """
+    values = [metrics.get(metric) for metrics in history]
+    return [float("nan") if value is None else float(value) for value in values]
+
+
+def _at(folds: Iterable[list[list[float]]], generation: int) -> tuple[float, float, float, int]:
+    """Interquartile mean, interval and number of runs at one generation."""
+    there = [
+        np.asarray([values[generation] for values in fold if generation < len(values)])
+        for fold in folds
+    ]
+    strata = [scores[np.isfinite(scores)] for scores in there if np.any(np.isfinite(scores))]
+    scores = np.concatenate(strata) if strata else np.zeros(0)
+    low, high = statistics.stratified_interval(strata, resamples=RESAMPLES)
+    return float(statistics.interquartile_mean(scores)), low, high, scores.size

@@ -1,0 +1,74 @@
+"""How the methods of a sweep share plasticity rules: what its central comparison is drawn over."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import jax
+
+from hebbax.comparison.results.rows import Results
+from hebbax.config import Config
+from hebbax.genomes.joint import Joint
+from hebbax.genomes.shared import FixedRules, SharedRules
+
+Sharing = Literal["individual", "evolved", "fixed", "none"]
+
+
+class Method(NamedTuple):
+    """A method of a sweep, and how it shares rules.
+
+    name: its name.
+    sharing: "individual" where every synapse has a rule of its own; "evolved" or "fixed" where
+        rules are shared by an assignment that evolves or stays; "none" where nothing is plastic, or
+        no run has begun that could tell.
+    rho: synapses per rule; None where nothing is plastic.
+    """
+
+    name: str
+    sharing: Sharing
+    rho: float | None
+
+
+def describe_methods(results: Results) -> list[Method]:
+    """The methods of a sweep, in its order, as their first begun run's configuration says.
+
+    Raises:
+        ValueError: if a configuration cannot be read.
+    """
+    return [_method(results, name) for name in results.methods]
+
+
+def _method(results: Results, name: str) -> Method:
+    begun = (
+        run.path
+        for run in results.runs
+        if run.method == name and (run.path / "config.json").exists()
+    )
+    path = next(begun, None)
+    return (
+        Method(name, "none", None) if path is None else Method(name, *sharing_of(Config.load(path)))
+    )
+
+
+def sharing_of(config: Config) -> tuple[Sharing, float | None]:
+    """How a configuration shares rules, and the synapses per rule."""
+    parameters = jax.tree.leaves(config.policy.parameters(config.task))
+    num_synapses = sum(
+        math.prod(parameter.shape[1:]) for parameter in parameters if parameter.kind == "rule"
+    )
+    if num_synapses == 0:
+        return "none", None
+    for part in _parts(config.genome):
+        if isinstance(part, SharedRules | FixedRules):
+            rho = part.rho or num_synapses / (part.num_rules or 1)
+            return "evolved" if isinstance(part, SharedRules) else "fixed", float(rho)
+    return "individual", 1.0
+
+
+def _parts(genome: Any) -> Iterator[Any]:
+    """The genome, or the genomes of its parts."""
+    if isinstance(genome, Joint):
+        for _, part in genome.parts:
+            yield from _parts(part)
+    else:
+        yield genome

@@ -1,0 +1,306 @@
+"""What the runs of a sweep scored, as rows that any program can read, and which runs are missing.
+
+A sweep's folder has a `sweep.json`, which lists the runs that are wanted, and a folder for each
+run. Whoever evaluates a run leaves the scores there.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from hebbax.config import read_config
+from hebbax.evolution.run_dir import read_metrics
+from hebbax.files import local_path, read_json
+
+FORMAT = 1
+KINDS: Mapping[str, str] = MappingProxyType(
+    {"mode": "evaluation.json", "samples": "evaluation-samples.json"}
+)
+
+
+class Run(NamedTuple):
+    """A run that a sweep wants.
+
+    method: the row of the comparison that it belongs to.
+    fold: the variation that it holds out.
+    seed: its seed.
+    path: its folder, whether it is there or not.
+    """
+
+    method: str
+    fold: str
+    seed: int
+    path: Path
+
+
+class Row(NamedTuple):
+    """What one run scored in one variation.
+
+    method, fold, seed: the run.
+    kind: "mode" for the genome's mode, "samples" for individuals drawn from it.
+    variation: where the lifetimes were.
+    is_held_out: whether the run was trained without it.
+    episodes: lifetimes.
+    mean, std, low, high: of the finite returns, with the mean's 95% interval; NaN where they are
+        too few.
+    non_finite: how many returns are not finite.
+    ended_early: share of the lifetimes that ended before the last step.
+    generations: how many the run has behind it.
+    population_size: individuals in each of them.
+    """
+
+    method: str
+    fold: str
+    seed: int
+    kind: str
+    variation: str
+    is_held_out: bool
+    episodes: int
+    mean: float
+    std: float
+    low: float
+    high: float
+    non_finite: int
+    ended_early: float
+    generations: int
+    population_size: int
+
+
+class Missing(NamedTuple):
+    """Scores that a sweep wants and does not have.
+
+    method, fold, seed: the run.
+    kind: "mode" or "samples".
+    reason: why, in words.
+    """
+
+    method: str
+    fold: str
+    seed: int
+    kind: str
+    reason: str
+
+
+class Results(NamedTuple):
+    """All that is known of a sweep.
+
+    runs: every run that it wants, in its order.
+    rows: the scores that are there, in the order of the runs.
+    missing: the scores that are not.
+    """
+
+    runs: list[Run]
+    rows: list[Row]
+    missing: list[Missing]
+
+    @property
+    def methods(self) -> list[str]:
+        """The names of the methods, in the sweep's order."""
+        return list(dict.fromkeys(run.method for run in self.runs))
+
+    @property
+    def variations(self) -> list[str]:
+        """The names of the variations, in the task's order.
+
+        Of those that were only held out, where nothing is evaluated yet.
+        """
+        return list(
+            dict.fromkeys([row.variation for row in self.rows] or [run.fold for run in self.runs])
+        )
+
+
+def read_runs(folder: str | Path) -> list[Run]:
+    """The runs that a sweep wants, done or not.
+
+    Raises:
+        ValueError: if the folder holds no sweep, or one that this version cannot read.
+    """
+    folder = local_path(folder, "folder")
+    return [
+        Run(run["method"], run["fold"], run["seed"], folder / run["path"])
+        for run in read_plain_sweep(folder)["runs"]
+    ]
+
+
+def read_plain_sweep(folder: Path) -> dict[str, Any]:
+    """The content of a sweep's sweep.json.
+
+    Every run has a method, a fold, a seed, and a path that does not lead out of the folder.
+
+    Raises:
+        ValueError: if the folder holds no sweep, or one that this version cannot read.
+    """
+    file = folder / "sweep.json"
+    try:
+        plain = read_json(file, dict)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} is no sweep: it has no sweep.json") from None
+    try:
+        if plain["format"] != FORMAT:
+            raise ValueError(
+                f"it has format {plain['format']}, but this version of hebbax reads format {FORMAT}"
+            )
+        for run in plain["runs"]:
+            _check_run(run)
+    except KeyError as error:
+        raise ValueError(f"{file} cannot be read: {error} is missing") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    return plain
+
+
+def _check_run(plain: dict[str, Any]) -> None:
+    """Refuses a run whose files would lie outside of the sweep's folder.
+
+    Method and fold name files, too.
+    """
+    for field in ("method", "fold"):
+        check_name(plain[field], f"the {field} of a run")
+    count_of(plain, "seed")
+    path = plain["path"]
+    if not isinstance(path, str) or Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError(
+            f"the path of a run is {path!r}, but must lead from the sweep's folder into it"
+        )
+
+
+def check_name(name: Any, what: str) -> None:
+    """Refuses what cannot name a folder.
+
+    Raises:
+        ValueError: if it leads elsewhere, or is no text.
+    """
+    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(
+            f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and "
+            ".."
+        )
+
+
+def count_of(plain: dict[str, Any], name: str) -> int:
+    """A whole number, 0 or more, among plain values.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    value = plain[name]
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} is {value!r}, but must be a whole number, 0 or more")
+    return value
+
+
+def collect(folder: str | Path) -> Results:
+    """Reads the scores of all runs of a sweep.
+
+    Nothing is dropped: what is not in the rows is listed as missing, with the reason.
+
+    Raises:
+        ValueError: if the folder holds no sweep, or one that this version cannot read.
+    """
+    return _collect(read_runs(folder))
+
+
+def collect_run(run_dir: str | Path) -> Results:
+    """Reads the scores of a run by itself, as a sweep of this one run.
+
+    Its method is the folder's name, its fold what it holds out, or "nothing".
+
+    Raises:
+        ValueError: if the folder holds no run, or one that cannot be read.
+    """
+    folder = local_path(run_dir, "run_dir")
+    config = read_config(folder)["config"]
+    try:
+        held_out = "nothing" if config["held_out"] is None else config["held_out"]
+        check_name(held_out, "held_out")
+        return _collect([Run(folder.resolve().name, held_out, count_of(config, "seed"), folder)])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{folder / 'config.json'} cannot be read: {error}") from error
+
+
+def _collect(runs: list[Run]) -> Results:
+    rows: list[Row] = []
+    missing: list[Missing] = []
+    for run in runs:
+        for kind in KINDS:
+            try:
+                rows += _rows_of(run, kind)
+            except ValueError as error:
+                missing.append(Missing(run.method, run.fold, run.seed, kind, reason=str(error)))
+    return Results(runs, rows, missing)
+
+
+def _rows_of(run: Run, kind: str) -> list[Row]:
+    """The rows of one evaluation of a run.
+
+    Raises:
+        ValueError: if there is none that can be used, with the reason.
+    """
+    generations, population_size, wanted = _progress(run.path)
+    file = run.path / KINDS[kind]
+    if not file.exists():
+        raise ValueError(f"{generations} of {wanted} generations, not evaluated")
+    try:
+        plain = read_json(file, dict)
+        if plain["is_sampled"] != (kind == "samples") or plain["is_best"]:
+            raise ValueError(f"{file.name} has scores of {_describe(plain)} instead")
+        episodes = count_of(plain, "episodes")
+        return [
+            _row(run, kind, episodes, score, generations, population_size)
+            for score in plain["scores"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{file.name} cannot be read: {error!r}") from error
+
+
+def _row(
+    run: Run,
+    kind: str,
+    episodes: int,
+    score: dict[str, Any],
+    generations: int,
+    population_size: int,
+) -> Row:
+    figures = {
+        name: math.nan if score[name] is None else float(score[name])
+        for name in ("mean", "std", "low", "high", "ended_early")
+    }
+    return Row(
+        method=run.method,
+        fold=run.fold,
+        seed=run.seed,
+        kind=kind,
+        variation=score["variation"],
+        is_held_out=score["is_held_out"],
+        episodes=episodes,
+        non_finite=count_of(score, "non_finite"),
+        generations=generations,
+        population_size=population_size,
+        **figures,
+    )
+
+
+def _progress(path: Path) -> tuple[int, int, int]:
+    """The generations behind a run, its population's size, and the generations it wants.
+
+    The configuration is read as plain values: to rebuild it would load the task, which may need
+    more memory than the machine that draws has.
+    """
+    if not (path / "config.json").exists():
+        raise ValueError("has not begun")
+    config = read_config(path)["config"]
+    try:
+        return (
+            len(read_metrics(path)),
+            count_of(config["strategy"], "population_size"),
+            count_of(config, "generations"),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"config.json cannot be read: {error!r}") from error
+
+
+def _describe(plain: dict[str, Any]) -> str:
+    what = "individuals drawn from" if plain["is_sampled"] else "the mode of"
+    return f"{what} the {'best' if plain['is_best'] else 'last'} genome"

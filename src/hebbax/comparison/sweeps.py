@@ -1,0 +1,382 @@
+"""A comparison.
+
+Every method, held-out variation and seed as runs in one folder, of which those that are missing are
+made.
+
+FOLDER/sweep.json lists the runs that are wanted, done or not; each has a run's folder,
+FOLDER/runs/METHOD/FOLD/seed-SEED. How a comparison that was killed goes on follows from what the
+folders hold: a run that was evaluated is done, any other is taken up at its newest checkpoint.
+"""
+
+import contextlib
+import dataclasses
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self, final
+
+import numpy as np
+
+from hebbax import devices
+from hebbax.comparison.results.rows import FORMAT, read_plain_sweep
+from hebbax.config import Config
+from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
+from hebbax.evolution.generation import programs
+from hebbax.evolution.run_dir import check_same_run
+from hebbax.evolution.training import DivergedError, train_together
+from hebbax.files import local_path, read_json, write_json
+from hebbax.files.ownership import owned
+from hebbax.loggers import ProgressBar
+from hebbax.types import checks
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")
+
+
+class Job(Protocol):
+    """What an executor makes of a call."""
+
+    def result(self) -> Any:
+        """Waits for the call, and raises what it raised."""
+        ...
+
+
+class Executor(Protocol):
+    """Who runs calls elsewhere: an executor of submitit, or of `concurrent.futures`."""
+
+    def submit(self, function: Any, /, *arguments: Any) -> Job:
+        """Takes a call, to be run soon."""
+        ...
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class SweepRun:
+    """One run of a sweep.
+
+    method: the row of the comparison that it belongs to.
+    fold: the variation that is held out.
+    seed: its seed.
+    path: its folder, from the sweep's.
+    """
+
+    method: str
+    fold: str
+    seed: int
+    path: str
+
+    @classmethod
+    def of(cls, method: str, fold: str, seed: int) -> Self:
+        """The run and its place."""
+        return cls(method, fold, seed, f"runs/{method}/{fold}/seed-{seed}")
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class _Wanted:
+    """A run that is wanted: what it is, where it is, and how many lifetimes score it."""
+
+    run: SweepRun
+    config: Config
+    folder: Path
+    episodes: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has all its generations, and scores made after them.
+
+        Of the mode and of samples.
+        """
+        return all(self._is_scored(is_sampled=is_sampled) for is_sampled in (False, True))
+
+    def _is_scored(self, *, is_sampled: bool) -> bool:
+        file = scores_file(self.folder, is_sampled=is_sampled)
+        try:
+            found = read_json(file, dict)
+        except FileNotFoundError:
+            return False
+        asked = {"episodes": self.episodes, "is_sampled": is_sampled, "is_best": False}
+        return (
+            asked.items() <= found.items()
+            and found.get("generations", 0) >= self.config.generations
+        )
+
+    def __str__(self) -> str:
+        """The run in words."""
+        return f"{self.run.method}, {self.run.fold} held out, seed {self.run.seed}"
+
+
+def sweep(
+    methods: Mapping[str, Config],
+    folder: str | Path,
+    folds: Literal["all"] | Sequence[str] = "all",
+    seeds: int | Sequence[int] | np.ndarray = 2,
+    episodes: int = 100,
+    *,
+    together: bool = False,
+    executor: Executor | None = None,
+) -> list[SweepRun]:
+    """Trains and scores every method in every fold with every seed that is not done yet.
+
+    The same call goes on where an interrupted one was; more methods, folds, seeds or generations
+    may be asked for than before. An interrupt (Ctrl-C) is raised once the run at work has a
+    checkpoint.
+
+    Args:
+        methods: configurations by the name of their row; what they say of `held_out` and `seed`
+            does not count.
+        folder: for everything that the sweep writes.
+        folds: names of the variations to hold out, each in turn; "all" for every variation of the
+            methods' tasks.
+        seeds: how many seeds, from 0 on, or which.
+        episodes: lifetimes in each variation that score the genome's mode, and as many individuals
+            drawn from it.
+        together: whether all folds and seeds of a method run as one program, which fills an
+            accelerator.
+        executor: who runs each run, or with `together` each method, as a job of its own; this
+            process does if None.
+
+    Returns:
+        The runs that were asked for.
+
+    Raises:
+        ValueError: if something is asked for that cannot be, or the folder holds another sweep or
+            runs of other settings.
+        ChildProcessError: if jobs failed; the others are done.
+        DivergedError: if runs came to genomes that are not finite; the others are done.
+    """
+    folder = local_path(folder, "folder")
+    together, episodes = (
+        checks.flag("together", together),
+        checks.integer(at_least=2)("episodes", episodes),
+    )
+    if not isinstance(methods, Mapping):
+        raise ValueError(
+            f"methods is {methods!r}, but must be a mapping from names to configurations"
+        )
+    wanted = _list_runs(methods, folder, folds, seeds, episodes)
+    _open_sweep(folder, methods, [one.run for one in wanted], episodes)
+    missing = [one for one in wanted if not one.is_done]
+    _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
+    groups = (
+        [[one for one in missing if one.run.method == method] for method in methods]
+        if together
+        else [[one] for one in missing]
+    )
+    groups = [group for group in groups if group]
+    if executor is None:
+        with programs.shared():
+            _work_here(groups)
+    else:
+        _submit(executor, groups)
+    return [one.run for one in wanted]
+
+
+def read_sweep(folder: str | Path) -> dict[str, Any]:
+    """Reads a folder's sweep.json.
+
+    Raises:
+        ValueError: if the folder holds no sweep, or one that this version cannot read.
+    """
+    found = read_plain_sweep(local_path(folder, "folder"))
+    return found | {"runs": [SweepRun(**run) for run in found["runs"]]}
+
+
+def _list_runs(
+    methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int
+) -> list[_Wanted]:
+    """Every run that is asked for, method by method."""
+    numbers = _seeds(seeds)
+    wanted = []
+    for method, config in methods.items():
+        if not isinstance(method, str) or not NAME.fullmatch(method):
+            raise ValueError(
+                f"methods has {method!r}, which names a folder; allowed are letters, digits and . "
+                "_ + = - after the first"
+            )
+        if not isinstance(config, Config):
+            raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
+        for fold in _folds(folds, config):
+            for seed in numbers:
+                run = SweepRun.of(method, fold, seed)
+                wanted.append(
+                    _Wanted(
+                        run,
+                        dataclasses.replace(config, held_out=fold, seed=seed),
+                        folder / run.path,
+                        episodes,
+                    )
+                )
+    if not wanted:
+        raise ValueError(
+            f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be "
+            "one of each or more"
+        )
+    return wanted
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    """The seeds that are asked for, each once."""
+    allowed = "0 or more: how many, or a list of which, each between 0 and 2^32 - 1"
+    if np.ndim(seeds) == 0 and not isinstance(seeds, str):
+        return tuple(range(checks.integer(allowed=allowed)("seeds", seeds)))
+    return tuple(
+        dict.fromkeys(checks.several(checks.integer(at_most=2**32 - 1), allowed)("seeds", seeds))
+    )
+
+
+def _folds(folds: Any, config: Config) -> tuple[str, ...]:
+    """The variations that are held out, each once."""
+    names = tuple(config.task.variations)
+    if isinstance(folds, str) and folds == "all":
+        return names
+    allowed = f"'all' or some of {', '.join(names)}"
+    return tuple(dict.fromkeys(checks.several(checks.choice(*names), allowed)("folds", folds)))
+
+
+def _open_sweep(
+    folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int
+) -> None:
+    """Writes sweep.json, with the runs of an earlier call before those that are new.
+
+    A folder that cannot be gone on with is left as it is.
+    """
+    is_listed = (folder / "sweep.json").exists() and set(runs) <= set(read_sweep(folder)["runs"])
+    _list_with_earlier(folder, methods, runs, episodes)
+    if is_listed:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with owned(folder):
+        listed = _list_with_earlier(folder, methods, runs, episodes)
+        plain = {
+            "format": FORMAT,
+            "episodes": episodes,
+            "runs": [dataclasses.asdict(run) for run in listed],
+        }
+        write_json(folder / "sweep.json", plain)
+
+
+def _list_with_earlier(
+    folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int
+) -> list[SweepRun]:
+    """The runs of the folder's list, and behind them those that are new.
+
+    Refuses a folder that cannot be gone on with.
+    """
+    earlier = []
+    if (folder / "sweep.json").exists():
+        found = read_sweep(folder)
+        earlier = found["runs"]
+        if found["episodes"] != episodes:
+            raise ValueError(
+                f"episodes is {episodes}, but the sweep in {folder} has {found['episodes']}; give "
+                "these, or choose another folder"
+            )
+    elif folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise ValueError(
+            f"folder is {folder}, which holds something but no sweep; choose a new or empty folder"
+        )
+    listed = list(dict.fromkeys([*earlier, *runs]))
+    for run in listed:
+        if run.method in methods and (folder / run.path / "config.json").exists():
+            check_same_run(
+                folder / run.path,
+                dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed),
+            )
+    return listed
+
+
+def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
+    """Does the work group by group.
+
+    One that diverges would diverge again, so that the others must not wait for it.
+    """
+    divergences = []
+    for number, group in enumerate(groups, 1):
+        _say(f"[{number}/{len(groups)}] {_describe(group)}")
+        try:
+            _work(group)
+        except DivergedError as error:
+            divergences.append(str(error))
+            _say(f"[{number}/{len(groups)}] {_describe(group)}: {error}")
+    if divergences:
+        raise DivergedError("; ".join(divergences))
+
+
+def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
+    """Has jobs do the work, and waits for them."""
+    jobs = [(group, executor.submit(_work_elsewhere, group)) for group in groups]
+    failures = []
+    for number, (group, job) in enumerate(jobs, 1):
+        try:
+            job.result()
+            _say(f"[{number}/{len(jobs)}] {_describe(group)}: done")
+        except Exception as error:  # Whatever ended a job, the others go on.
+            failures.append(f"{_describe(group)}: {error}")
+            _say(f"[{number}/{len(jobs)}] {_describe(group)}: failed")
+    if failures:
+        raise ChildProcessError(
+            f"{len(failures)} of {len(jobs)} jobs failed; the same call tries them again. The "
+            f"first was {failures[0]}"
+        )
+
+
+def _work_elsewhere(group: Sequence[_Wanted]) -> None:
+    """Does the work in a job's process."""
+    # Where the executor is this very process, JAX has been started.
+    with contextlib.suppress(RuntimeError):
+        devices.use_cpu_cores()
+    devices.use_compilation_cache()
+    # Its jobs pass over SIGTERM, which SLURM sends half a minute before it kills.
+    if "SUBMITIT_EXECUTOR" in os.environ:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _work(group)
+
+
+def _work(group: Sequence[_Wanted]) -> None:
+    """Trains runs, and scores them.
+
+    Where some diverge, each by itself, so that the others are scored.
+    """
+    try:
+        _train_and_score(group)
+    except DivergedError:
+        if len(group) == 1:
+            raise
+        _work_here([[one] for one in group])
+
+
+def _train_and_score(group: Sequence[_Wanted]) -> None:
+    with ProgressBar(group[0].config.generations) as progress:
+        results = train_together([(one.config, one.folder) for one in group], callbacks=[progress])
+    if any(
+        len(result.history) < one.config.generations
+        for one, result in zip(group, results, strict=True)
+    ):
+        raise KeyboardInterrupt
+    for one, result in zip(group, results, strict=True):
+        scores = [
+            evaluate(result, one.episodes, is_sampled=is_sampled) for is_sampled in (False, True)
+        ]
+        _say(f"{one}: {_summary(scores[0])}")
+        for each, is_sampled in zip(scores, (False, True), strict=True):
+            save_scores(one.folder, result, each, is_sampled=is_sampled)
+
+
+def _summary(scores: Sequence[Score]) -> str:
+    """Mean returns in a line."""
+    trained = [score.mean for score in scores if not score.is_held_out]
+    held_out = "".join(f", held out {score.mean:.1f}" for score in scores if score.is_held_out)
+    return f"mean return trained on {sum(trained) / len(trained):.1f}{held_out}"
+
+
+def _describe(group: Sequence[_Wanted]) -> str:
+    return (
+        str(group[0]) if len(group) == 1 else f"{group[0].run.method}, {len(group)} runs together"
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

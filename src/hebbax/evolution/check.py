@@ -1,0 +1,53 @@
+"""Whether a run can be made: all questions that can be asked before anything is computed."""
+
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution import interfaces, limits
+from hebbax.evolution.episode import Setup
+
+
+def check(config: Config, num_runs: int = 1) -> None:
+    """Refuses a configuration that cannot be trained here; `train` asks the same.
+
+    Task, policy, encoding, genome and strategy are traced, which computes nothing: shapes, types,
+    and whether they fit one another. Then the memory is counted.
+
+    Args:
+        config: what would be trained.
+        num_runs: how many such runs would go together.
+
+    Raises:
+        ValueError: if something does not fit; it says what, what it is, and what is allowed.
+
+    Example:
+        >>> import hebbax
+        >>> hebbax.check(hebbax.presets.PRESETS["quadruped-static"]())
+    """
+    task, setup = config.task, Setup.of(config)
+    interfaces.fit_variations(task)
+    # Our own are tested, and their physics take seconds to trace.
+    if not type(task).__module__.startswith("hebbax."):
+        interfaces.fit_task(task)
+    state, population = limits.search_bytes(setup, config.genome, config.strategy)
+    _check_memory(config, setup, state, population, num_runs)
+
+
+def _check_memory(
+    config: Config, setup: Setup, state: int, population: int, num_runs: int
+) -> None:
+    """Refuses runs whose search, population and episodes no device here could hold."""
+    num_variations = len(config.training_variations)
+    at_a_time = limits.chunk_size(setup, num_variations) or config.strategy.population_size
+    episodes = at_a_time * limits.individual_bytes(setup, num_variations)
+    # A generation's state stays until the next one's is there.
+    needed = num_runs * (2 * state + population) + episodes
+    available = devices.memory_bytes()
+    if needed > available:
+        raise ValueError(
+            f"strategy is {config.strategy}: {num_runs} run{'s' if num_runs > 1 else ''} would "
+            f"take {needed / 1e9:.1f} GB, of which two states of the search have "
+            f"{2 * num_runs * state / 1e9:.1f}, populations {num_runs * population / 1e9:.1f} and "
+            f"episodes {episodes / 1e9:.1f}, but a device here has {available / 1e9:.1f} GB; "
+            "choose a smaller network, population, chunk_size or genome, an algorithm with a "
+            "smaller state, or fewer runs together"
+        )

@@ -1,0 +1,205 @@
+"""One episode of one individual in one variation."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self, final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from hebbax.encodings.base import Encoding
+from hebbax.encodings.direct import Direct
+from hebbax.evolution import interfaces
+from hebbax.policies.base import Policy
+from hebbax.tasks.base import Task
+from hebbax.types import Action, Genotype, Memory, Phenotype, PRNGKey, Struct, Variation, Wiring
+
+if TYPE_CHECKING:
+    from hebbax.config import Config
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What an episode depends on, beside its data.
+
+    task: the environment.
+    policy: the network.
+    encoding: how a genotype is read into what the network lives with.
+    chunk_size: how many individuals of a population run at a time on a device, which bounds the
+        memory; all at once if None.
+    """
+
+    task: Task
+    policy: Policy
+    encoding: Encoding = Direct()
+    chunk_size: int | None = None
+
+    @classmethod
+    def of(cls, config: "Config") -> Self:
+        """A run's."""
+        return cls(config.task, config.policy, config.encoding, config.chunk_size)
+
+    @property
+    def parameters(self) -> PyTree:
+        """What the network lives with, a pytree of `Parameter`."""
+        return self.policy.parameters(self.task)
+
+    @property
+    def genotype_shape(self) -> PyTree:
+        """What a genome must produce, a pytree of `Parameter`."""
+        return self.encoding.genotype_shape(self.parameters)
+
+    def express(self, wiring: Wiring, genotype: Genotype) -> Any:
+        """What is kept of an individual for all its episodes."""
+        return self.encoding.express(self.parameters, wiring, genotype)
+
+    def read(self, wiring: Wiring, kept: Any) -> Phenotype:
+        """What the network lives with."""
+        return self.encoding.read(self.parameters, wiring, kept)
+
+
+class EpisodeState(Struct):
+    """The middle of an episode.
+
+    state: the task's.
+    observation: what the individual sees now.
+    reward: `[]` of the last step; 0 before the first, and once the episode is over.
+    memory: the policy's.
+    returns: `[]` sum of the rewards so far.
+    num_steps: `[]` policy steps so far.
+    is_over: `[]` whether the episode has ended; from then on returns, memory and steps stay.
+    """
+
+    state: Any
+    observation: Float[Array, "..."]
+    reward: Float[Array, ""]
+    memory: Memory
+    returns: Float[Array, ""]
+    num_steps: Int[Array, ""]
+    is_over: Bool[Array, ""]
+
+
+class Trajectory(Struct):
+    """An episode step by step.
+
+    kept: `[steps, ...]` what was kept of the state after each step.
+    rewards: `[steps]` of each step; 0 once the episode is over.
+    is_over: `[steps]` whether the episode had ended after each step.
+    """
+
+    kept: PyTree
+    rewards: Float[Array, " steps"]
+    is_over: Bool[Array, " steps"]
+
+    def num_steps(self) -> Int[Array, "..."]:
+        """How many steps the episode has, the one that ended it included."""
+        return jnp.sum(~self.is_over, axis=-1) + self.is_over[..., -1].astype(jnp.int32)
+
+
+def reset(
+    setup: Setup, wiring: Wiring, key: PRNGKey, kept: Any, variation: Variation
+) -> EpisodeState:
+    """Starts an episode. The key is consumed."""
+    task_key, policy_key = jax.random.split(key)
+    state, observation = interfaces.check_reset(
+        setup.task, setup.task.reset(task_key, variation)
+    )
+    return EpisodeState(
+        state=state,
+        # All numbers of ours are float32, whatever a task or JAX's default is.
+        observation=observation.astype(jnp.float32),
+        reward=jnp.float32(0),
+        memory=setup.policy.reset(policy_key, setup.read(wiring, kept)),
+        returns=jnp.float32(0),
+        num_steps=jnp.zeros((), jnp.int32),
+        is_over=jnp.zeros((), bool),
+    )
+
+
+def act(
+    setup: Setup, wiring: Wiring, kept: Any, memory: Memory, state: EpisodeState
+) -> tuple[Action, Memory]:
+    """What an individual does, and what it remembers then.
+
+    The memory of an episode that is over stays as it is. It is an argument beside the state, whose
+    own may be somewhere else.
+    """
+    if setup.encoding.reads_each_step:
+        # XLA would move the reading out of the loop over steps, and store what it makes.
+        kept, _ = jax.lax.optimization_barrier((kept, memory))
+    phenotype = setup.read(wiring, kept)
+    action, new_memory = setup.policy.act(phenotype, memory, state.observation, state.reward)
+    is_over = state.is_over
+    return action, jax.tree.map(lambda old, new: jnp.where(is_over, old, new), memory, new_memory)
+
+
+def step(task: Task, state: EpisodeState, action: Action, variation: Variation) -> EpisodeState:
+    """What an action does to an episode, the memory aside.
+
+    A reward or an action that is not finite ends the episode and stays visible in its returns.
+    """
+    results = task.step(state.state, action, variation)
+    task_state, observation, reward, is_end = interfaces.check_step(task, state.state, results)
+    # A task may make something of an action that is not finite, and the individual would pass for
+    # one that does so.
+    reward = jnp.where(jnp.all(jnp.isfinite(action)), reward, jnp.nan)
+    is_failure = ~jnp.isfinite(reward)
+    reward = jnp.where(state.is_over, 0.0, reward.astype(jnp.float32))
+    num_steps = state.num_steps + (~state.is_over).astype(jnp.int32)
+    # The task's state and observation run on unseen once the episode is over: freezing them would
+    # only cost time.
+    return state.replace(
+        state=task_state,
+        observation=observation.astype(jnp.float32),
+        reward=reward,
+        returns=state.returns + reward,
+        num_steps=num_steps,
+        is_over=state.is_over | is_end | is_failure | (num_steps >= task.max_steps),
+    )
+
+
+def rollout_trajectory(
+    setup: Setup,
+    wiring: Wiring,
+    key: PRNGKey,
+    genotype: Genotype,
+    variation: Variation,
+    *,
+    keep: Callable[[EpisodeState], PyTree] = lambda state: state.state,
+    num_steps: int | None = None,
+    before_step: Callable[[EpisodeState], EpisodeState] = lambda state: state,
+) -> Trajectory:
+    """Runs one episode and keeps its steps.
+
+    It is the episode that `rollout_population` runs with the same key, unless `before_step` changes
+    it.
+
+    Args:
+        setup: task, policy and encoding.
+        wiring: the encoding's, `()` for `Direct`.
+        key: of this episode; `rollout_population` gives variation `i` of an individual the key
+            `fold_in(its own, i)`. Consumed.
+        genotype: what the individual inherits.
+        variation: the variation of the task.
+        keep: what is kept of the state after each step, the task's unless said otherwise. All steps
+            of it are in memory at once.
+        num_steps: how many policy steps, 1 or more, all of which are made whether or not the
+            episode ends before; the task's `max_steps` if None.
+        before_step: changes the state before each step, as a lesion does.
+
+    Returns:
+        The kept steps.
+    """
+    kept = setup.express(wiring, genotype)
+
+    def step_and_keep(state: EpisodeState, _: None) -> tuple[EpisodeState, Trajectory]:
+        state = before_step(state)
+        action, memory = act(setup, wiring, kept, state.memory, state)
+        state = step(setup.task, state.replace(memory=memory), action, variation)
+        return state, Trajectory(kept=keep(state), rewards=state.reward, is_over=state.is_over)
+
+    state = reset(setup, wiring, key, kept, variation)
+    length = setup.task.max_steps if num_steps is None else num_steps
+    return jax.lax.scan(step_and_keep, state, None, length=length)[1]

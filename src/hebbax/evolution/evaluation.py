@@ -1,0 +1,232 @@
+"""How well a genome does in every variation, the held-out one included."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Key
+
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution import interrupts, limits, programs
+from hebbax.evolution.episode import Setup
+from hebbax.evolution.generation import TrainingState
+from hebbax.evolution.keys import random_keys
+from hebbax.evolution.result import Result, load_result
+from hebbax.evolution.rollout import Outcome, rollout_population, stack
+from hebbax.files import local_path, write_json
+from hebbax.genomes.base import Genome
+from hebbax.statistics import bootstrap_interval
+from hebbax.types import Genotype, Variation, Wiring, checks
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Returns of one variation's lifetimes.
+
+    variation: its name.
+    is_held_out: whether the genome was trained without it.
+    returns: the return of every lifetime.
+    non_finite: how many of the returns are not finite, because physics or policy failed. The
+        following four are of the others, and NaN where they are too few.
+    mean: mean return.
+    std: standard deviation of the returns.
+    low: lower end of the mean's bootstrap 95% interval.
+    high: upper end.
+    ended_early: share of all lifetimes that ended before the last step.
+    """
+
+    variation: str
+    is_held_out: bool
+    returns: tuple[float, ...]
+    non_finite: int
+    mean: float
+    std: float
+    low: float
+    high: float
+    ended_early: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The score as plain values."""
+        return dataclasses.asdict(self)
+
+
+def evaluate(
+    run: Result | str | Path,
+    episodes: int = 100,
+    *,
+    is_sampled: bool = False,
+    is_best: bool = False,
+    trust: Sequence[str] = (),
+) -> list[Score]:
+    """Lives lifetimes in every variation of the task.
+
+    Args:
+        run: a result of `train`, or the folder of a run, of which the newest checkpoint is taken.
+        episodes: lifetimes in each variation, 2 or more.
+        is_sampled: whether each lifetime belongs to an individual of its own, drawn from the
+            genome, instead of the genome's mode.
+        is_best: whether to take the genome of the best generation instead of the last.
+        trust: modules, or files that end in `.py`, whose classes the run may be of; see
+            `Config.from_dict`.
+
+    Returns:
+        A score for each variation, in the task's order. The same call gives the same scores.
+
+    Raises:
+        ValueError: if the folder holds no readable run, the run no best generation that is asked
+            for, or there are too few episodes.
+    """
+    episodes = checks.integer(at_least=2)("episodes", episodes)
+    is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
+    result = run if isinstance(run, Result) else load_result(run, trust)
+    if is_best and result.best_generation is None:
+        raise ValueError(
+            "is_best is True, but the run has no best generation: in none was the fitness of more "
+            "than half of the individuals finite; "
+            "leave it False to take the last genome"
+        )
+    outcome = _rollout_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
+    returns, num_steps = np.asarray(outcome.returns, np.float64), np.asarray(outcome.num_steps)
+    config = result.config
+    return [
+        _score(
+            name,
+            name == config.held_out,
+            returns[:, i],
+            num_steps[:, i] < config.task.max_steps,
+        )
+        for i, name in enumerate(config.task.variations)
+    ]
+
+
+def compile_scores(config: Config) -> Callable[[Config, TrainingState], dict[str, float]]:
+    """Makes what scores the mode of a genome while it evolves.
+
+    Args:
+        config: of one of the runs that go together.
+
+    Returns:
+        A function of a run's configuration and state: the mean of the finite returns in each
+        variation, of `evaluation_episodes` episodes that are the same every time.
+    """
+    mesh = devices.population_mesh(config.evaluation_episodes)
+    rollout = _compile(config, mesh, is_shared=True)
+
+    def score(config: Config, state: TrainingState) -> dict[str, float]:
+        keys = jax.random.split(
+            random_keys(config.seed).learning_curve, config.evaluation_episodes
+        )
+        data = (keys, state.search.genome.mode(), state.wiring, stack(config.task.variations))
+        outcome = interrupts.in_thread(rollout, *devices.put_everywhere(data, mesh))
+        returns = np.asarray(outcome.returns, np.float64)
+        is_finite = np.isfinite(returns)
+        sums, counts = np.sum(returns, axis=0, where=is_finite), np.sum(is_finite, axis=0)
+        return {
+            name: float(total / count) if count else float("nan")
+            for name, total, count in zip(config.task.variations, sums, counts, strict=True)
+        }
+
+    return score
+
+
+def save_scores(
+    run_dir: str | Path,
+    result: Result,
+    scores: list[Score],
+    *,
+    is_sampled: bool = False,
+    is_best: bool = False,
+) -> None:
+    """Writes scores into the run's folder.
+
+    Of the mode into evaluation.json, of samples into evaluation-samples.json.
+    """
+    asked = {
+        "episodes": len(scores[0].returns),
+        "is_sampled": is_sampled,
+        "is_best": is_best,
+        "generations": len(result.history),
+    }
+    plain = {**asked, "scores": [score.to_dict() for score in scores]}
+    write_json(scores_file(run_dir, is_sampled=is_sampled), plain)
+
+
+def scores_file(run_dir: str | Path, *, is_sampled: bool) -> Path:
+    """Where a run's scores are."""
+    return local_path(run_dir, "run_dir") / (
+        "evaluation-samples.json" if is_sampled else "evaluation.json"
+    )
+
+
+def _rollout_everywhere(
+    result: Result, episodes: int, *, is_sampled: bool, is_best: bool
+) -> Outcome:
+    """Runs `[episodes, variations]` episodes, shared by the devices."""
+    config = result.config
+    genome = result.best_genome if is_best else result.genome
+    mesh = devices.population_mesh(episodes)
+    sample_key, episode_key = jax.random.split(random_keys(config.seed).evaluation)
+    # The genome comes from the devices of its training, which may be others.
+    sample_keys, keys, genome, wiring, variations = devices.put_everywhere(
+        (
+            jax.random.split(sample_key, episodes),
+            jax.random.split(episode_key, episodes),
+            genome,
+            result.wiring,
+            stack(config.task.variations),
+        ),
+        mesh,
+    )
+    genotypes = _sample(sample_keys, genome) if is_sampled else genome.mode()
+    kind, program_key = f"evaluation {is_sampled}", (Setup.of(config), config.precision, mesh)
+    rollout = programs.compiled(
+        kind, program_key, lambda: _compile(config, mesh, is_shared=not is_sampled)
+    )
+    return interrupts.call(rollout, keys, genotypes, wiring, variations)
+
+
+def _sample(keys: Key[Array, " episodes"], genome: Genome) -> Genotype:
+    sample = jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None))
+    return jax.jit(sample)(keys, genome)
+
+
+def _compile(config: Config, mesh: Mesh, *, is_shared: bool) -> Callable[..., Outcome]:
+    """The program of an evaluation: of keys, genotypes, wiring and stacked variations."""
+    setup = Setup.of(config)
+    chunk_size = limits.chunk_size(setup, len(config.task.variations))
+    setup = dataclasses.replace(setup, chunk_size=chunk_size)
+
+    def rollout(
+        keys: Key[Array, " episodes"], genotypes: Genotype, wiring: Wiring, variations: Variation
+    ) -> Outcome:
+        def rollout_share(keys: Key[Array, " share"], genotypes: Genotype = genotypes) -> Outcome:
+            return rollout_population(
+                setup, wiring, keys, genotypes, variations, is_shared=is_shared
+            )
+
+        shared = devices.over_population(rollout_share, mesh)
+        return shared(keys) if is_shared else shared(keys, genotypes)
+
+    return jax.jit(programs.with_precision(config.precision, rollout))
+
+
+def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:
+    finite = returns[np.isfinite(returns)]
+    low, high = bootstrap_interval(finite)
+    return Score(
+        variation=name,
+        is_held_out=is_held_out,
+        returns=tuple(returns.tolist()),
+        non_finite=returns.size - finite.size,
+        mean=float(np.mean(finite)) if finite.size else float("nan"),
+        std=float(np.std(finite, ddof=1)) if finite.size > 1 else float("nan"),
+        low=low,
+        high=high,
+        ended_early=float(np.mean(is_early)),
+    )

@@ -1,0 +1,267 @@
+"""One generation: the program that a training repeats."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self, final
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution import interfaces, interrupts, limits, programs
+from hebbax.evolution.episode import Setup
+from hebbax.evolution.keys import random_keys
+from hebbax.evolution.rollout import Outcome, rollout_population, stack
+from hebbax.genomes.base import Genome, GenomeSpec
+from hebbax.strategies import shaping
+from hebbax.strategies.base import Strategy
+from hebbax.types import Genotype, PRNGKey, Struct, Variation, Wiring
+
+
+@final
+class TrainingState(Struct):
+    """What the next generation needs, and the best so far.
+
+    search: the strategy's state.
+    wiring: what the encoding drew when the run began.
+    best_genome: the genome whose population had the highest mean fitness, as `is_fit_to_be_best`
+        admits it; until there is one, the first.
+    best_fitness: `[]` that mean; minus infinity until there is one.
+    best_generation: `[]` the generation it was, counted from 0.
+    """
+
+    search: Any
+    wiring: Wiring
+    best_genome: Genome
+    best_fitness: Float[Array, ""]
+    best_generation: Int[Array, ""]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """All that a generation's program depends on, its data aside.
+
+    Runs that agree in it and in the number of variations share a compiled program: seed, held-out
+    variation and wiring are data, and lengths concern nobody in here.
+
+    setup: task, policy and encoding, and how many individuals run at a time.
+    genome: how a genome begins.
+    strategy: how it evolves.
+    penalty: factor of the mean square that is taken from fitness.
+    common_random_numbers: who shares random numbers.
+    precision: of products of matrices.
+    """
+
+    setup: Setup
+    genome: GenomeSpec
+    strategy: Strategy
+    penalty: float
+    common_random_numbers: str
+    precision: str
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """A run's."""
+        return cls(
+            Setup.of(config),
+            config.genome,
+            config.strategy,
+            config.penalty,
+            config.common_random_numbers,
+            config.precision,
+        )
+
+
+def initial_state(config: Config, initial: Genome | None = None) -> TrainingState:
+    """The state before the first generation.
+
+    Args:
+        config: the run's.
+        initial: the genome that it begins with, of the configuration's kind and shapes; drawn from
+            the seed if None.
+
+    Raises:
+        ValueError: if the genome does not fit.
+    """
+    keys, setup = random_keys(config.seed), Setup.of(config)
+    genome_key, strategy_key = jax.random.split(keys.initial)
+    genome = config.genome.init(genome_key, setup.genotype_shape)
+    if initial is not None:
+        interfaces.check_same_shapes(
+            initial, genome, "initial", "the configuration's first genome", "to begin with it"
+        )
+        genome = initial
+    search = config.strategy.init(strategy_key, genome)
+    return TrainingState(
+        search,
+        wiring=setup.encoding.wire(keys.wiring, setup.parameters),
+        best_genome=search.genome,
+        best_fitness=jnp.float32(-jnp.inf),
+        best_generation=jnp.zeros((), jnp.int32),
+    )
+
+
+def compile_generation(
+    config: Config, mesh: Mesh, num_runs: int = 1
+) -> Callable[..., tuple[TrainingState, PyTree]]:
+    """Compiles `generation`; in a comparison, once for all seeds and held-out variations.
+
+    Args:
+        config: of one of the runs.
+        mesh: the devices that share each population.
+        num_runs: how many runs go through the program together; arguments and results of more than
+            one have a leading axis.
+
+    Returns:
+        A function of key, variations, state and index, which must be on every device of the mesh.
+    """
+    program_key = (Program.of(config), len(config.training_variations), mesh, num_runs)
+    return programs.compiled(
+        "generation", program_key, lambda: _compile(config, mesh, num_runs)
+    )
+
+
+def _compile(
+    config: Config, mesh: Mesh, num_runs: int
+) -> Callable[..., tuple[TrainingState, PyTree]]:
+    data = (
+        random_keys(config.seed).generations,
+        stack(config.training_variations),
+        initial_state(config),
+        jnp.zeros((), jnp.int32),
+    )
+    program = Program.of(config)
+    chunk_size = limits.chunk_size(program.setup, len(config.training_variations), num_runs)
+    setup = dataclasses.replace(program.setup, chunk_size=chunk_size)
+    function = partial(generation, dataclasses.replace(program, setup=setup), mesh)
+    if num_runs > 1:
+        data = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), data)
+        function = jax.vmap(function)
+    function = programs.with_precision(program.precision, function)
+    compiling = jax.jit(function, out_shardings=devices.everywhere(mesh))
+    # The abstract mesh: under the concrete one a task could compute no constants of its own while
+    # it is traced, for they would be on one device only.
+    with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+        lowered = compiling.lower(*devices.put_everywhere(data, mesh))
+    return interrupts.in_thread(lowered.compile)
+
+
+def generation(
+    program: Program,
+    mesh: Mesh,
+    key: PRNGKey,
+    variations: Variation,
+    state: TrainingState,
+    index: Int[Array, ""],
+) -> tuple[TrainingState, PyTree]:
+    """Samples a population, runs its episodes in every training variation, and learns from them.
+
+    Individuals whose fitness is not finite count as the worst of the others, for the strategy and
+    for all figures of fitness. Where nobody's is finite the strategy sees equal ones, which teach
+    nothing, and the figures are NaN.
+
+    Args:
+        program: what is searched, where and how.
+        mesh: the devices that share the population.
+        key: of all generations.
+        variations: `[variations, ...]` to train on, stacked.
+        state: before the generation.
+        index: `[]` of the generation, counted from 0.
+
+    Returns:
+        The state after it, and its metrics. `returns` is `[variations]`, the mean over the finite
+        ones; `non_finite` counts individuals, and `non_finite_genome` the genome's numbers after
+        the generation.
+    """
+    ask_key, episode_key = jax.random.split(jax.random.fold_in(key, index))
+    genotypes = program.strategy.ask(ask_key, state.search)
+    outcome = _rollout(program, mesh, episode_key, state.wiring, genotypes, variations)
+    fitness, num_non_finite = shaping.replace_non_finite(
+        jnp.mean(outcome.returns, axis=1) - program.penalty * outcome.mean_square
+    )
+    search, info = program.strategy.tell(state.search, genotypes, fitness)
+
+    figures = {
+        "fitness_mean": jnp.mean(fitness),
+        "fitness_best": jnp.max(fitness),
+        "fitness_std": jnp.std(fitness),
+    }
+    figures = {
+        name: jnp.where(num_non_finite < fitness.size, figure, jnp.nan)
+        for name, figure in figures.items()
+    }
+    mean = figures["fitness_mean"]
+    is_best = (mean > state.best_fitness) & is_fit_to_be_best(
+        state.search.genome, num_non_finite, fitness.size
+    )
+    best_genome = jax.tree.map(
+        lambda new, old: jnp.where(is_best, new, old), state.search.genome, state.best_genome
+    )
+    after = TrainingState(
+        search,
+        wiring=state.wiring,
+        best_genome=best_genome,
+        best_fitness=jnp.where(is_best, mean, state.best_fitness),
+        best_generation=jnp.where(is_best, index, state.best_generation),
+    )
+    metrics = {
+        **figures,
+        "returns": jnp.mean(outcome.returns, axis=0, where=jnp.isfinite(outcome.returns)),
+        "ended_early": jnp.mean(outcome.num_steps < program.setup.task.max_steps),
+        "non_finite": num_non_finite,
+        "non_finite_genome": count_non_finite(search.genome),
+        "steps": jnp.sum(outcome.num_steps),
+        **info,
+        **getattr(state.search.genome, "describe", dict)(),
+    }
+    return after, metrics
+
+
+def _rollout(
+    program: Program,
+    mesh: Mesh,
+    key: PRNGKey,
+    wiring: Wiring,
+    genotypes: Genotype,
+    variations: Variation,
+) -> Outcome:
+    """Runs the episodes of a population, which the devices share. The key is consumed."""
+
+    def rollout(keys: Key[Array, " share"], genotypes: Genotype) -> Outcome:
+        return rollout_population(program.setup, wiring, keys, genotypes, variations)
+
+    individuals = jnp.arange(program.strategy.population_size)
+    # Individuals with equal keys have equal random numbers in their episodes.
+    key_indices = {
+        "nobody": individuals,
+        "pairs": individuals // 2,
+        "population": jnp.zeros_like(individuals),
+    }[program.common_random_numbers]
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(key_indices)
+    return devices.over_population(rollout, mesh)(keys, genotypes)
+
+
+def is_fit_to_be_best(
+    genome: Genome, num_non_finite: Int[Array, ""], population_size: int
+) -> Bool[Array, ""]:
+    """Whether the mean fitness of a genome's population may make it the best.
+
+    All its numbers are finite, and so is the fitness of more than half of its population. Fewer say
+    little of the others: the worst of a few lucky ones, as which these count, would make a
+    generation that failed look better than one that did not.
+    """
+    return (count_non_finite(genome) == 0) & (2 * num_non_finite < population_size)
+
+
+def count_non_finite(genome: Genome) -> Int[Array, ""]:
+    """How many of a genome's numbers are not finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(genome) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return sum(
+        (jnp.sum(~jnp.isfinite(leaf), dtype=jnp.int32) for leaf in leaves),
+        start=jnp.zeros((), jnp.int32),
+    )

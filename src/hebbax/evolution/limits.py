@@ -1,0 +1,62 @@
+"""What a search takes of a device's memory, and how many individuals run at a time."""
+
+import functools
+
+import jax
+from jaxtyping import PyTree
+
+from hebbax import platforms
+from hebbax.evolution import interfaces
+from hebbax.evolution.episode import Setup
+from hebbax.genomes.base import GenomeSpec
+from hebbax.strategies.base import Strategy
+
+
+def chunk_size(setup: Setup, num_variations: int, num_runs: int = 1) -> int | None:
+    """How many individuals of each of some runs run at a time on a device; None for all.
+
+    Together the runs need no more memory than one alone.
+    """
+    size = setup.chunk_size or _suitable_chunk(individual_bytes(setup, num_variations))
+    return size and max(1, size // num_runs)
+
+
+def _suitable_chunk(num_bytes: int) -> int | None:
+    """What suits the hardware, for individuals of so many bytes."""
+    sizes = platforms.sizes()
+    if sizes.chunk is None or sizes.chunk_bytes is None:
+        return sizes.chunk
+    return min(sizes.chunk, max(1, sizes.chunk_bytes // max(1, num_bytes)))
+
+
+# A comparison has many runs that differ in what this does not depend on.
+@functools.lru_cache(maxsize=16)
+def individual_bytes(setup: Setup, num_variations: int) -> int:
+    """Bytes of what is kept of one individual, and of its memories in all its episodes."""
+    key = jax.random.key(0)
+    wiring = jax.eval_shape(lambda: setup.encoding.wire(key, setup.parameters))
+    genotype = interfaces.shapes_of(setup.genotype_shape)
+    kept = jax.eval_shape(setup.express, wiring, genotype)
+    memory = jax.eval_shape(
+        lambda wiring, kept: setup.policy.reset(key, setup.read(wiring, kept)), wiring, kept
+    )
+    return num_bytes(kept) + num_variations * num_bytes(memory)
+
+
+@functools.lru_cache(maxsize=16)
+def search_bytes(setup: Setup, genome: GenomeSpec, strategy: Strategy) -> tuple[int, int]:
+    """Bytes of a strategy's state and of a population's genotypes.
+
+    Found by tracing, which refuses what does not fit; nothing is computed.
+    """
+    interfaces.fit_policy(setup.policy, setup.task)
+    genotype_shape = interfaces.fit_encoding(setup.encoding, setup.parameters)
+    state, population = interfaces.fit_strategy(
+        strategy, interfaces.fit_genome(genome, genotype_shape)
+    )
+    return num_bytes(state), num_bytes(population)
+
+
+def num_bytes(shapes: PyTree) -> int:
+    """Bytes of a tree of arrays, or of their shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))

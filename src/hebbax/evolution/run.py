@@ -1,0 +1,150 @@
+"""A run in the making: how far it is, and what of it is on disk."""
+
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Self, final
+
+from jax.sharding import Mesh
+
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution.checkpoint import Checkpoints
+from hebbax.evolution.generation import TrainingState, initial_state
+from hebbax.evolution.result import Metrics, Result
+from hebbax.evolution.run_dir import (
+    MetricsFile,
+    check_run_dir,
+    note_start,
+    open_run,
+    read_metrics,
+)
+from hebbax.files import local_path
+from hebbax.files.ownership import owned
+from hebbax.files.plain import unreadable_parts
+from hebbax.genomes.base import Genome
+
+
+@final
+class Run:
+    """A run in the making: how far it is, and its folder if it has one."""
+
+    def __init__(
+        self, config: Config, run_dir: str | Path | None, mesh: Mesh, initial: Genome | None
+    ) -> None:
+        """Begins a run, or takes it up after its newest checkpoint."""
+        self.config = config
+        self.history: list[Metrics] = []
+        self.divergence = ""
+        self.is_stopped = False
+        self._files = ExitStack()
+        self._checkpoints = self._metrics_file = None
+        self.state = devices.put_everywhere(initial_state(config, initial), mesh)
+        if run_dir is None:
+            return
+        folder = local_path(run_dir, "run_dir")
+        for reason in unreadable_parts(config):
+            warnings.warn(
+                f"run_dir is {folder}, but no other process can read it back by itself: {reason}",
+                stacklevel=4,
+            )
+        check_run_dir(folder, config)  # Before a lock is written into it.
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as files:  # Closed if what follows fails.
+            files.enter_context(owned(folder))
+            open_run(folder, config)
+            self._resume(folder, files)
+            self._files = files.pop_all()
+
+    def _resume(self, folder: Path, files: ExitStack) -> None:
+        self._checkpoints = files.enter_context(closing(Checkpoints(folder / "checkpoints")))
+        num_generations, self.state = self._checkpoints.restore_newest(self.state) or (
+            0,
+            self.state,
+        )
+        self._metrics_file = files.enter_context(closing(MetricsFile(folder, num_generations)))
+        note_start(folder, self.config)
+        self.history = read_metrics(folder)
+
+    def __enter__(self) -> Self:
+        """The run, whose files are closed in the end."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Closes the files."""
+        self._files.close()
+
+    @property
+    def generations_left(self) -> int:
+        """Generations still to come."""
+        return self.config.generations - len(self.history)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether generations are to come, and nothing is in their way."""
+        return self.generations_left > 0 and not self.divergence and not self.is_stopped
+
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether the generations so far end an interval between two checkpoints."""
+        return len(self.history) % self.config.checkpoint_every == 0
+
+    @property
+    def is_evaluation_due(self) -> bool:
+        """Whether the generation that is being made ends an interval between two evaluations."""
+        every = self.config.evaluate_every
+        return every is not None and (len(self.history) + 1) % every == 0
+
+    def note(self, metrics: Metrics) -> None:
+        """Takes down a generation."""
+        self.history.append(metrics)
+        if self._metrics_file:
+            self._metrics_file.write(metrics)
+
+    def diverge(self, state: TrainingState, metrics: Metrics) -> None:
+        """Ends with a generation that spoilt the genome.
+
+        Takes it down, and keeps the state before it.
+        """
+        self.save(state)
+        self.note(metrics)
+        self.divergence = (
+            f"the run with seed {self.config.seed} and held_out {self.config.held_out!r} has "
+            f"{metrics['non_finite_genome']} numbers in its genome that are "
+            f"not finite after generation {len(self.history)}, and cannot go on; what its folder "
+            "keeps is the state before. Begin another run in a new folder, "
+            f"with a smaller strategy.optimizer.learning_rate or another strategy.std"
+        )
+
+    def save(self, state: TrainingState) -> None:
+        """Keeps the state after the generations so far, unless it is kept or has diverged."""
+        if self.divergence:
+            return
+        self.state = state
+        if (
+            self._metrics_file
+            and self._checkpoints
+            and (self._checkpoints.latest() or 0) < len(self.history)
+        ):
+            # The metrics first: a checkpoint must never be ahead of them.
+            self._metrics_file.sync()
+            self._checkpoints.save(len(self.history), state)
+
+
+@final
+class Handle:
+    """What a callback may ask of the run that it hears of."""
+
+    def __init__(self, run: Run, state: Callable[[], TrainingState]) -> None:
+        """Of a run, with a function that makes its state after the generation."""
+        self._run = run
+        self._state = state
+
+    def result(self) -> Result:
+        """What the run would leave behind if it ended now."""
+        return Result.of(self._run.config, self._state(), list(self._run.history))
+
+    def stop(self) -> None:
+        """Ends the run after this generation, with a checkpoint; `train` can go on from it."""
+        self._run.is_stopped = True

@@ -1,0 +1,222 @@
+"""The one training loop."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jaxtyping import PyTree
+
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution import interrupts
+from hebbax.evolution.check import check
+from hebbax.evolution.evaluation import compile_scores
+from hebbax.evolution.generation import Program, compile_generation
+from hebbax.evolution.keys import random_keys
+from hebbax.evolution.result import Metrics, Result
+from hebbax.evolution.rollout import stack
+from hebbax.evolution.run import Handle, Run
+from hebbax.genomes.base import Genome
+
+Callback = Callable[[Metrics, Handle], None]
+
+
+class DivergedError(ValueError):
+    """A run's genome has numbers that are not finite, so that it cannot go on."""
+
+
+def train(
+    config: Config,
+    run_dir: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    initial: Genome | None = None,
+) -> Result:
+    """Evolves a genome; the same call goes on where an interrupted one was.
+
+    The first interrupt (Ctrl-C) ends the training after its generation, with a checkpoint and a
+    result; a second one at once, and so does the first while the program is compiled. SIGTERM ends
+    the process at once, with a checkpoint of the last whole generation. In a thread that is not the
+    main one, and where these signals are ignored or have other handlers than Python's own, they are
+    left alone.
+
+    Args:
+        config: what to evolve, and how.
+        run_dir: the folder for metrics and checkpoints; nothing is written if None.
+        callbacks: called with the metrics of each generation and a `Handle` on the run.
+        initial: the genome to begin with, such as another result's; drawn from the seed if None. A
+            run that is taken up goes on with its own.
+
+    Returns:
+        The genome, the best so far, and the history from the first generation on.
+
+    Raises:
+        ValueError: if the folder holds something else than this run, a checkpoint is damaged, or
+            the initial genome does not fit the configuration.
+        DivergedError: if the genome is not finite after a generation; what the folder keeps is the
+            state before it.
+    """
+    return train_together([(config, run_dir)], callbacks, initial)[0]
+
+
+def train_together(
+    runs: Sequence[tuple[Config, str | Path | None]],
+    callbacks: Sequence[Callback] = (),
+    initial: Genome | None = None,
+) -> list[Result]:
+    """Evolves genomes side by side in one program, which fills an accelerator better.
+
+    Each run has its own folder and the numbers it has alone, but for the order of sums: it may
+    begin together with others and go on alone, or the other way round. Their time is common, so
+    that each has its share of the steps per second.
+
+    Args:
+        runs: configurations, which differ in seed and held-out variation alone, each with its
+            folder.
+        callbacks: called with the metrics of each generation of each run and a `Handle` on it.
+        initial: the genome that all begin with, as `train` has it.
+
+    Returns:
+        A result for each run, as `train` returns it.
+
+    Raises:
+        ValueError: as `train` does, or if the runs are no equals or too many for the memory.
+        DivergedError: as `train` does, when the other runs are done.
+    """
+    configs = [config for config, _ in runs]
+    _check_arguments(runs, callbacks)
+    _check_together(configs)
+    check(configs[0], len(configs))
+    mesh = devices.population_mesh(configs[0].strategy.population_size)
+    with ExitStack() as files:
+        opened = [
+            files.enter_context(Run(config, run_dir, mesh, initial)) for config, run_dir in runs
+        ]
+        is_interrupted = False
+        while not is_interrupted and (unfinished := [run for run in opened if run.goes_on]):
+            is_interrupted = _evolve(unfinished, mesh, callbacks)
+        if divergences := [run.divergence for run in opened if run.divergence]:
+            raise DivergedError("; ".join(divergences))
+    return [Result.of(run.config, run.state, run.history) for run in opened]
+
+
+def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> bool:
+    """Evolves runs until the first of them has all its generations or diverges.
+
+    Whether it was interrupted before.
+    """
+    num_generations = min(run.generations_left for run in runs)
+    # So far everything is on disk, and signals do what they do by default.
+    run_generation = compile_generation(runs[0].config, mesh, len(runs))
+    score_mode = compile_scores(runs[0].config)
+    keys = _stack([random_keys(run.config.seed).generations for run in runs], mesh)
+    variations = _stack([stack(run.config.training_variations) for run in runs], mesh)
+    states = _stack([run.state for run in runs], mesh)
+    with interrupts.listen() as heard:
+        try:
+            for generations_left in reversed(range(num_generations)):
+                indices = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
+                started = time.perf_counter()
+                with heard.at_once():
+                    after, metrics = interrupts.in_thread(
+                        run_generation, keys, variations, states, indices
+                    )
+                seconds = time.perf_counter() - started
+                metrics = jax.device_get(metrics)
+                has_diverged = bool(metrics["non_finite_genome"].any())
+                is_checkpoint_due = generations_left == 0 or has_diverged
+                for i, run in enumerate(runs):
+                    logged = _to_log(run, _pick(metrics, i, len(runs)), seconds)
+                    if logged["non_finite_genome"]:
+                        run.diverge(_pick(states, i, len(runs)), logged)
+                        continue
+                    state = _pick(after, i, len(runs))
+                    if run.is_evaluation_due:
+                        with heard.at_once():
+                            logged["scores"] = score_mode(run.config, state)
+                    run.note(logged)
+                    if is_checkpoint_due or heard.is_interrupted or run.is_checkpoint_due:
+                        run.save(state)
+                states_before, states = states, after
+                with heard.at_once():
+                    for i, run in enumerate(runs):
+                        # A run that has diverged leaves the state before it did.
+                        state = states_before if run.divergence else after
+                        handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
+                        for callback in callbacks:
+                            callback(run.history[-1], handle)
+                if heard.is_interrupted or not all(run.goes_on for run in runs):
+                    break
+            _save(runs, states)
+        except interrupts.Terminated:
+            # From the host: the devices may be busy with the next generation for long.
+            _save(runs, jax.device_get(states))
+            interrupts.say(
+                f"terminated after generation {', '.join(str(len(run.history)) for run in runs)}"
+            )
+            interrupts.end_process()
+    return heard.is_interrupted
+
+
+def _save(runs: Sequence[Run], states: PyTree) -> None:
+    """Keeps the stacked states of runs."""
+    for i, run in enumerate(runs):
+        run.save(_pick(states, i, len(runs)))
+
+
+def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
+    """Puts runs along a leading axis, a single one as it is.
+
+    Alone it keeps its program and its numbers bit for bit.
+    """
+    stacked = (
+        trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    )
+    return devices.put_everywhere(stacked, mesh)
+
+
+def _pick(tree: PyTree, i: int, num_runs: int) -> PyTree:
+    """What `_stack` put at an index."""
+    return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[i, ...], tree)
+
+
+def _check_arguments(runs: Any, callbacks: Any) -> None:
+    """Refuses arguments of other types."""
+    for config, run_dir in runs:
+        if not isinstance(config, Config):
+            raise ValueError(f"config is {config!r}, but must be a Config")
+        if run_dir is not None and not isinstance(run_dir, str | Path):
+            raise ValueError(f"run_dir is {run_dir!r}, but must be a path or None")
+    for callback in callbacks if isinstance(callbacks, Sequence) else [callbacks]:
+        if not isinstance(callbacks, Sequence) or not callable(callback):
+            raise ValueError(
+                f"callbacks is {callbacks!r}, but must be a list of functions of a generation's "
+                "metrics"
+            )
+
+
+def _check_together(configs: Sequence[Config]) -> None:
+    """Refuses runs that cannot share a program."""
+    keys = {(Program.of(config), len(config.training_names)) for config in configs}
+    if len(keys) > 1:
+        raise ValueError(
+            "runs have configurations that differ in more than seed, held_out and lengths; only "
+            "those may differ in runs that go together"
+        )
+
+
+def _to_log(run: Run, metrics: PyTree, seconds: float) -> Metrics:
+    """Makes plain numbers of a generation's metrics."""
+    plain = jax.tree.map(lambda leaf: leaf.tolist(), metrics)
+    plain["returns"] = dict(zip(run.config.training_names, plain["returns"], strict=True))
+    return {
+        "generation": len(run.history),
+        **plain,
+        "seconds": seconds,
+        "steps_per_second": plain["steps"] / seconds,
+    }

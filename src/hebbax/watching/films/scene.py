@@ -1,0 +1,51 @@
+"""What a film needs to know of a task: what of a lifetime to keep, and how to draw it."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Float, PyTree, UInt8
+
+from hebbax.evolution.episode import EpisodeState
+
+Picture = UInt8[np.ndarray, "rows columns 3"]
+
+
+class Footage(NamedTuple):
+    """A lifetime as it was filmed.
+
+    kept: `[steps, ...]` what the scene kept of every step, in NumPy.
+    rewards: `[steps]` of every step.
+    shown: the steps of which pictures are made, counted from 0.
+    title: what is seen.
+    damage: what was damaged; empty if nothing.
+    damage_step: the step from which on it was, counted from 0.
+    """
+
+    kept: PyTree
+    rewards: Float[np.ndarray, " steps"]
+    shown: Sequence[int]
+    title: str
+    damage: str = ""
+    damage_step: int = 0
+
+    def damage_at(self, step: int) -> str:
+        """The damage that is to be told of at a step."""
+        return self.damage if step >= self.damage_step else ""
+
+
+class Scene(Protocol):
+    """How lifetimes of a task are filmed."""
+
+    @property
+    def step_duration(self) -> float:
+        """Seconds that one policy step takes."""
+        ...
+
+    def keep(self, state: EpisodeState) -> PyTree:
+        """What of the state is kept after each step."""
+        ...
+
+    def draw(self, footage: Footage) -> Iterator[Picture]:
+        """Draws a picture for each step that is shown, all of one size with even sides."""
+        ...

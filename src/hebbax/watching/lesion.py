@@ -1,0 +1,66 @@
+"""Damage to a network in the middle of an episode: does what it has learnt come back?"""
+
+import dataclasses
+from typing import final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from hebbax.config import Config
+from hebbax.evolution.episode import EpisodeState
+from hebbax.policies.base import Policy
+from hebbax.types import checks, shapes_of
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Lesion:
+    """At one step all weights of one plastic layer become zero.
+
+    From there on they learn as before.
+    """
+
+    layer: int
+    """Which of the policy's plastic layers, counted from 0."""
+    step: int
+    """The policy step, counted from 0, that is the first with the damage."""
+
+    def __post_init__(self) -> None:
+        """Refuses negative numbers."""
+        checks.settle(self, "lesion.", layer=checks.integer(), step=checks.integer())
+
+
+def check_lesion(lesion: Lesion, config: Config) -> None:
+    """Refuses a lesion where there is nothing to damage; nothing is computed.
+
+    Raises:
+        ValueError: if the policy has no plastic layers, or not so many.
+    """
+    memory = jax.eval_shape(
+        config.policy.reset,
+        jax.random.key(0),
+        shapes_of(config.policy.parameters(config.task)),
+    )
+    num_layers = len(config.policy.plastic_weights(memory))
+    if num_layers == 0:
+        raise ValueError(
+            "lesion is given, but the policy has no plastic layers: only weights that are learnt "
+            "within an episode can be damaged"
+        )
+    if lesion.layer >= num_layers:
+        raise ValueError(
+            f"lesion.layer is {lesion.layer}, but must be one of the policy's plastic layers: "
+            f"{', '.join(map(str, range(num_layers)))}"
+        )
+
+
+def damage(lesion: Lesion, policy: Policy, state: EpisodeState) -> EpisodeState:
+    """Sets the lesion's layer to zero, if it is time."""
+    is_now = ~state.is_over & (state.num_steps == lesion.step)
+    layer = policy.plastic_weights(state.memory)[lesion.layer]
+
+    def hurt(leaf: Array) -> Array:
+        return jax.lax.select(is_now, jnp.zeros_like(leaf), leaf) if leaf is layer else leaf
+
+    return state.replace(memory=jax.tree.map(hurt, state.memory))

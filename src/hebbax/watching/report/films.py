@@ -1,0 +1,142 @@
+"""Films on the page: those in the runs' folders, and a few that the report makes itself."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from hebbax.comparison.results import Results, Run, summarise
+from hebbax.comparison.results.methods import sharing_of
+from hebbax.config import Config
+from hebbax.watching.films.film import render
+from hebbax.watching.lesion import Lesion
+from hebbax.watching.report.blocks import Film, data_uri, in_words
+
+SUFFIXES = (".mp4", ".gif")
+LARGEST = 30 * 2**20  # Bytes of all films on a page; more would not open well.
+
+
+class _Take(NamedTuple):
+    """A film to make.
+
+    run: whose genome lives.
+    variation: where.
+    is_lesioned: whether its first plastic layer is set to zero in the middle.
+    """
+
+    run: Run
+    variation: str
+    is_lesioned: bool
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return (
+            self.run.path / "films" / f"{self.variation}{'-lesion' if self.is_lesioned else ''}.mp4"
+        )
+
+
+def make_films(results: Results, number: int) -> list[Path]:
+    """Makes the first of the films worth seeing, unless they are newer than the checkpoints.
+
+    Methods come in the order of their held-out scores, each with the run whose held-out score is in
+    the middle, in the variation that it held out; behind each the same lifetime with a lesion, if
+    it is plastic. Where the methods are fewer than the films, the other variations of the best one
+    follow.
+
+    Args:
+        results: of a sweep, or of a run.
+        number: of films.
+
+    Raises:
+        ValueError: if the task is none that can be drawn, or no run has a checkpoint.
+    """
+    if number < 0:
+        raise ValueError(f"films is {number}, but must be 0 or more")
+    takes = _list_takes(results)[:number]
+    if number > 0 and not takes:
+        raise ValueError(
+            f"films is {number}, but no run has a checkpoint yet, without which none can be filmed"
+        )
+    for take in takes:
+        if not take.file.exists() or take.file.stat().st_mtime < _newest_checkpoint(take.run):
+            lesion = (
+                Lesion(0, Config.load(take.run.path).task.max_steps // 2)
+                if take.is_lesioned
+                else None
+            )
+            render(take.run.path, take.variation, take.file, lesion=lesion)
+    return [take.file for take in takes]
+
+
+def find_films(results: Results) -> tuple[list[Film], list[str]]:
+    """The films in the runs' folders, and words on those that are too large for the page."""
+    films, left_out, size = [], [], 0
+    for run in results.runs:
+        for file in sorted(
+            file for file in (run.path / "films").glob("[!.]*") if file.suffix in SUFFIXES
+        ):
+            caption = _caption(run, file)
+            size += file.stat().st_size
+            if size <= LARGEST:
+                films.append(Film(caption, data_uri(file), file.suffix == ".mp4"))
+            else:
+                left_out.append(
+                    f"{caption}: not on this page, which would be too large; it is in the run's "
+                    f"folder films/{file.name}."
+                )
+    return films, left_out
+
+
+def _list_takes(results: Results) -> list[_Take]:
+    takes = []
+    for run in _runs_by_merit(results):
+        config = Config.load(run.path)
+        variation = (
+            run.fold if run.fold in config.task.variations else next(iter(config.task.variations))
+        )
+        takes.append(_Take(run, variation, is_lesioned=False))
+        if sharing_of(config)[0] != "none":
+            takes.append(_Take(run, variation, is_lesioned=True))
+    if takes:
+        best = takes[0]
+        takes += [
+            _Take(best.run, name, False)
+            for name in Config.load(best.run.path).task.variations
+            if name != best.variation
+        ]
+    return takes
+
+
+def _runs_by_merit(results: Results) -> list[Run]:
+    """A run with a checkpoint for each method that has one: the best method first."""
+    merit = {
+        summary.method: summary.iqm
+        for summary in summarise(results)
+        if summary.is_held_out and math.isfinite(summary.iqm)
+    }
+    scores = {
+        row[:3]: row.mean
+        for row in results.rows
+        if row.kind == "mode" and row.is_held_out and math.isfinite(row.mean)
+    }
+    chosen = []
+    for method in sorted(results.methods, key=lambda method: -merit.get(method, -math.inf)):
+        runs = [run for run in results.runs if run.method == method and _newest_checkpoint(run) > 0]
+        scored = sorted((run for run in runs if run[:3] in scores), key=lambda run: scores[run[:3]])
+        chosen += [scored[len(scored) // 2]] if scored else runs[:1]
+    return chosen
+
+
+def _newest_checkpoint(run: Run) -> float:
+    """When a run's newest checkpoint was written; 0 if it has none."""
+    return max(
+        (path.stat().st_mtime for path in run.path.glob("checkpoints/*") if path.name.isdigit()),
+        default=0.0,
+    )
+
+
+def _caption(run: Run, file: Path) -> str:
+    name, lesion, _ = file.stem.partition("-lesion")
+    where = f"{in_words(name)} ({'held out' if name == run.fold else 'trained on'})"
+    damage = ", with its first plastic layer set to zero half-way" if lesion else ""
+    return f"{run.method}, {in_words(run.fold)} held out, seed {run.seed}: {where}{damage}"

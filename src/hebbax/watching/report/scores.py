@@ -1,0 +1,263 @@
+"""The tables of scores."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hebbax.comparison.results import (
+    Curve,
+    Improvement,
+    Matrix,
+    Method,
+    Results,
+    Row,
+    Summary,
+    improvements,
+)
+from hebbax.watching.report.blocks import ABSENT, Table, count, in_words, interval, number
+from hebbax.watching.report.records import Record
+
+KIND_WORDS = {"mode": "the genome's mode", "samples": "individuals drawn from the genome"}
+SHARING_WORDS = {
+    "individual": "a rule for each synapse",
+    "evolved": "shared, evolved assignment",
+    "fixed": "shared, fixed random assignment",
+    "none": "no rules",
+}
+HELD_OUT, TRAINED_ON = "held out", "trained on"
+INTERVAL = "95% interval"
+
+
+def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
+    """Interquartile means of all methods in variations held out and trained on."""
+    scores = {(summary.method, summary.is_held_out): summary for summary in summaries}
+    rows = []
+    for method in dict.fromkeys(summary.method for summary in summaries):
+        held_out, trained_on = scores[method, True], scores[method, False]
+        wanted = held_out.num_runs + held_out.num_failed + held_out.num_missing
+        cells = [
+            cell
+            for one in (held_out, trained_on)
+            for cell in (number(one.iqm), interval(one.low, one.high))
+        ]
+        failed, lifetimes = (
+            max(held_out.num_failed, trained_on.num_failed),
+            held_out.non_finite + trained_on.non_finite,
+        )
+        rows.append(
+            [method, *cells, f"{held_out.num_runs} of {wanted}", str(failed), str(lifetimes)]
+        )
+    return Table(
+        caption=f"Returns of {KIND_WORDS[kind]} by method",
+        columns=[
+            "method",
+            "mean",
+            INTERVAL,
+            "mean",
+            INTERVAL,
+            "runs",
+            "runs not finite",
+            "lifetimes not finite",
+        ],
+        rows=rows,
+        note="Interquartile means over the runs of all folds and seeds, with stratified bootstrap "
+        "95% intervals. A run's score is its mean return in the "
+        "variation that it held out, or the mean over those that it was trained on. Runs that are "
+        "not finite are left out of the means.",
+        groups=(("", 1), (HELD_OUT, 2), (TRAINED_ON, 2), ("behind them", 3)),
+        marked=frozenset({1, 2}),
+    )
+
+
+def improvement_table(results: Results, reference: str, kind: str = "mode") -> Table:
+    """How probable it is that a run of each method beats one of the reference."""
+    held_out, trained_on = (
+        improvements(results, reference, kind, is_held_out=is_held_out)
+        for is_held_out in (True, False)
+    )
+    rows = [
+        [one.method, *_probability(one), *_probability(other)]
+        for one, other in zip(held_out, trained_on, strict=True)
+    ]
+    return Table(
+        caption=f"Probability of improvement over {reference}",
+        columns=["method", *["probability", INTERVAL, "folds"] * 2],
+        rows=rows,
+        note=f"How probable it is that a run of the method scores higher than a run of {reference} "
+        "in the same fold, averaged over the folds that both have "
+        "runs in, with stratified bootstrap 95% intervals: 0.5 where the two do not differ. It "
+        "says nothing of how much better.",
+        groups=(("", 1), (HELD_OUT, 3), (TRAINED_ON, 3)),
+        marked=frozenset({1, 2, 3}),
+    )
+
+
+def _probability(one: Improvement) -> list[str]:
+    return [number(one.probability, 2), interval(one.low, one.high, 2), str(one.num_folds)]
+
+
+def matrix_table(matrix: Matrix) -> Table:
+    """The generalisation matrix: a pair of columns for each variation."""
+    means = (
+        np.stack([matrix.held_out, matrix.trained_on], axis=-1)
+        .reshape(len(matrix.methods), -1)
+        .tolist()
+    )
+    numbers = (
+        np.stack([matrix.num_held_out, matrix.num_trained_on], axis=-1)
+        .reshape(len(matrix.methods), -1)
+        .tolist()
+    )
+    rows = [
+        [
+            method,
+            *(
+                f"{number(mean)} ({num_runs})" if num_runs else ABSENT
+                for mean, num_runs in zip(*cells, strict=True)
+            ),
+        ]
+        for method, *cells in zip(matrix.methods, means, numbers, strict=True)
+    ]
+    return Table(
+        caption="Generalisation: mean returns of each method in each variation",
+        columns=["method", *[HELD_OUT, TRAINED_ON] * len(matrix.variations)],
+        rows=rows,
+        note="Held out: of runs that were trained without the variation. Trained on: of the "
+        "others. In brackets how many runs.",
+        groups=(("", 1), *((in_words(variation), 2) for variation in matrix.variations)),
+        marked=frozenset(range(1, 2 * len(matrix.variations), 2)),
+    )
+
+
+def run_table(results: Results, records: Sequence[Record]) -> Table:
+    """Every run that is wanted, with its scores, or why it has none."""
+    begun = {record.run: record for record in records}
+    reasons = {missing[:4]: missing.reason for missing in results.missing}
+    scored: dict[tuple[str, str, int, str], list[Row]] = {}
+    for row in results.rows:
+        scored.setdefault(row[:4], []).append(row)
+    rows = []
+    for run in results.runs:
+        record, there = begun.get(run), scored.get((*run[:3], "mode"), [])
+        samples = scored.get((*run[:3], "samples"), [])
+        progress = (
+            [f"{record.generations} of {record.wanted}", str(record.population_size)]
+            if record
+            else [ABSENT, ABSENT]
+        )
+        scores = [
+            _mean(there, True),
+            _held_out_interval(there),
+            _mean(there, False),
+            _mean(samples, True),
+            _mean(samples, False),
+        ]
+        bad = str(sum(row.non_finite for row in [*there, *samples]))
+        minutes = number(record.seconds / 60, 1) if record else ABSENT
+        state = reasons.get((*run[:3], "mode")) or reasons.get((*run[:3], "samples")) or "complete"
+        rows.append(
+            [run.method, in_words(run.fold), str(run.seed), *progress, *scores, bad, minutes, state]
+        )
+    return Table(
+        caption=f"All {count(len(results.runs), 'run')}",
+        columns=[
+            *("method", HELD_OUT, "seed", "generations", "population"),
+            *(HELD_OUT, INTERVAL, TRAINED_ON, HELD_OUT, TRAINED_ON),
+            *("lifetimes not finite", "minutes", "state"),
+        ],
+        rows=rows,
+        note="Mean returns of a run's lifetimes; the interval is the bootstrap interval of its "
+        "mean in the held-out variation. "
+        "Minutes are those of its generations.",
+        groups=(("run", 5), ("genome's mode", 3), ("individuals", 2), ("", 3)),
+        marked=frozenset({5, 6, 8}),
+    )
+
+
+def _mean(rows: Sequence[Row], is_held_out: bool) -> str:
+    means = [row.mean for row in rows if row.is_held_out == is_held_out]
+    return number(float(np.mean(means))) if means else ABSENT
+
+
+def _held_out_interval(rows: Sequence[Row]) -> str:
+    return next((interval(row.low, row.high) for row in rows if row.is_held_out), ABSENT)
+
+
+def score_table(rows: Sequence[Row], kind: str) -> Table:
+    """The scores of a single run in all variations."""
+    here = [row for row in rows if row.kind == kind]
+    episodes = max((row.episodes for row in here), default=0)
+    return Table(
+        caption=f"Returns of {KIND_WORDS[kind]}, {episodes} lifetimes in each variation",
+        columns=[
+            "variation",
+            "",
+            "mean",
+            INTERVAL,
+            "standard deviation",
+            "ended early",
+            "not finite",
+        ],
+        rows=[
+            [
+                in_words(row.variation),
+                HELD_OUT if row.is_held_out else TRAINED_ON,
+                number(row.mean),
+                interval(row.low, row.high),
+                number(row.std),
+                f"{row.ended_early:.0%}",
+                str(row.non_finite),
+            ]
+            for row in here
+        ],
+        note="Lifetimes whose return is not finite are counted, but left out of the other figures.",
+    )
+
+
+def curve_table(curves: Sequence[Curve]) -> Table:
+    """Learning curves at a few generations."""
+    longest = max((curve.iqm.size for curve in curves), default=0)
+    shown = (
+        sorted({round(share * (longest - 1)) for share in (0, 0.25, 0.5, 0.75, 1)})
+        if longest
+        else []
+    )
+    return Table(
+        caption="Mean fitness of the population at some generations",
+        columns=["method", *(f"generation {place + 1}" for place in shown)],
+        rows=[[curve.method, *(_at(curve, place) for place in shown)] for curve in curves],
+        note="Interquartile means over the runs that came so far, with 95% intervals where every "
+        "fold has two runs.",
+    )
+
+
+def _at(curve: Curve, place: int) -> str:
+    if place >= curve.iqm.size or not math.isfinite(curve.iqm[place]):
+        return ABSENT
+    ends = interval(float(curve.low[place]), float(curve.high[place]))
+    return number(float(curve.iqm[place])) + ("" if ends == ABSENT else f" ({ends})")
+
+
+def rho_table(methods: Sequence[Method], summaries: Sequence[Summary]) -> Table:
+    """How each method shares rules, beside what it scores."""
+    scores = {(summary.method, summary.is_held_out): summary for summary in summaries}
+    rows = []
+    for method in methods:
+        pair = [scores[method.name, is_held_out] for is_held_out in (True, False)]
+        cells = [cell for one in pair for cell in (number(one.iqm), interval(one.low, one.high))]
+        rows.append(
+            [
+                method.name,
+                SHARING_WORDS[method.sharing],
+                ABSENT if method.rho is None else f"{method.rho:,.6g}",
+                *cells,
+            ]
+        )
+    return Table(
+        caption="Interquartile mean returns over the synapses per rule",
+        columns=["method", "rules", "synapses per rule", *["mean", INTERVAL] * 2],
+        rows=rows,
+        groups=(("", 3), (HELD_OUT, 2), (TRAINED_ON, 2)),
+        marked=frozenset({3, 4}),
+    )

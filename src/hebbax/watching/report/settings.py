@@ -1,0 +1,66 @@
+"""The settings of all runs: what differs between the methods first, then everything."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hebbax.watching.report.blocks import ABSENT, Listing, Table, count
+from hebbax.watching.report.records import Record
+
+OF_THE_RUN = ("held_out", "seed")  # Settings in which the runs of a method differ by what they are.
+
+
+def difference_table(records: Sequence[Record]) -> Table:
+    """The settings in which the first runs of the methods differ."""
+    settings = {}
+    for record in records:
+        settings.setdefault(record.run.method, _by_path(record.config))
+    names = dict.fromkeys(
+        name for plain in settings.values() for name in plain if name not in OF_THE_RUN
+    )
+    values = {name: [_show(plain, name) for plain in settings.values()] for name in names}
+    rows = [[name, *shown] for name, shown in values.items() if len(set(shown)) > 1]
+    return Table("Settings that differ between the methods", ["setting", *settings], rows)
+
+
+def list_settings(records: Sequence[Record]) -> list[Listing]:
+    """All settings, once for each set of runs that have the same."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        plain = {name: value for name, value in record.config.items() if name not in OF_THE_RUN}
+        groups.setdefault((record.run.method, json.dumps(plain, indent=2)), []).append(record)
+    methods = [method for method, _ in groups]
+    return [
+        Listing(_describe(method, group, methods.count(method) == 1), text)
+        for (method, text), group in groups.items()
+    ]
+
+
+def _describe(method: str, group: Sequence[Record], is_only: bool) -> str:
+    """The runs of a group, one by one where the method has others."""
+    pairs = ", ".join(f"{record.run.fold} {record.run.seed}" for record in group)
+    return f"{method}: {count(len(group), 'run')}" + (
+        "" if is_only else f" (held out and seed: {pairs})"
+    )
+
+
+def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested dictionaries by their dotted names.
+
+    A part's class stands under the part's own name.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            flat |= _by_path(value, f"{prefix}{name}.")
+        elif name == "class" and prefix:
+            flat[prefix[:-1]] = str(value).rpartition(":")[2]
+        elif name != "class":
+            flat[prefix + name] = value
+    return flat
+
+
+def _show(plain: dict[str, Any], name: str) -> str:
+    if name not in plain:
+        return ABSENT
+    return plain[name] if isinstance(plain[name], str) else json.dumps(plain[name])

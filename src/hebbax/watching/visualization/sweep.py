@@ -1,0 +1,123 @@
+"""All pictures of a sweep."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from hebbax.comparison.results import (
+    Results,
+    Run,
+    collect,
+    describe_methods,
+    generalisation_matrix,
+    learning_curves,
+    summarise,
+)
+from hebbax.evolution.generation import count_non_finite
+from hebbax.evolution.result import load_result
+from hebbax.watching.visualization.curves import draw_learning_curves
+from hebbax.watching.visualization.matrix import draw_generalisation_matrix
+from hebbax.watching.visualization.rho import draw_fitness_over_rho
+from hebbax.watching.visualization.rule_use import draw_rule_use
+from hebbax.watching.visualization.rules import Rules, rules_of
+from hebbax.watching.visualization.style import save
+from hebbax.watching.visualization.weight_changes import draw_weight_changes
+
+
+class RulesOfRun(NamedTuple):
+    """The rules that stand for a method.
+
+    title: the method and the run, in words.
+    rules: of the run's newest genome.
+    """
+
+    title: str
+    rules: Rules
+
+
+def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
+    """Draws the pictures of a sweep into its folder `figures`.
+
+    What is there, of runs that need not be complete.
+
+    Of each plastic method two pictures show the rules of one run, the first in the sweep's order
+    that has a checkpoint.
+
+    Args:
+        folder: of the sweep.
+        kind: "mode" or "samples", whose scores are drawn.
+
+    Returns:
+        The files by the names of the pictures: "learning-curves", "fitness-over-rho",
+        "generalisation-matrix", and for each plastic method "rule-use-METHOD" and
+        "weight-changes-METHOD".
+
+    Raises:
+        ValueError: if the folder holds no sweep, or a run that cannot be read.
+    """
+    results = collect(folder)
+    pictures = draw_results(results, find_rules(results), kind)
+    return {name: save(figure, Path(folder) / "figures", name) for name, figure in pictures.items()}
+
+
+def draw_results(
+    results: Results, rules: Mapping[str, RulesOfRun], kind: str = "mode"
+) -> dict[str, Figure]:
+    """Draws the pictures of a sweep.
+
+    Args:
+        results: of the sweep.
+        rules: by method, as `find_rules` returns them.
+        kind: "mode" or "samples", whose scores are drawn.
+
+    Returns:
+        The pictures by their names, which `draw_sweep` lists.
+    """
+    drawn = {
+        "learning-curves": draw_learning_curves(learning_curves(results)),
+        "fitness-over-rho": draw_fitness_over_rho(
+            describe_methods(results), summarise(results, kind)
+        ),
+        "generalisation-matrix": draw_generalisation_matrix(generalisation_matrix(results, kind)),
+    }
+    for method, found in rules.items():
+        drawn[f"rule-use-{method}"] = draw_rule_use(found.rules, found.title)
+        drawn[f"weight-changes-{method}"] = draw_weight_changes(found.rules, found.title)
+    return drawn
+
+
+def find_rules(results: Results) -> dict[str, RulesOfRun]:
+    """The rules of each plastic method that has a run with a checkpoint.
+
+    Of the first of these runs in the sweep's order.
+
+    A genome with numbers that are not finite, with which earlier versions went on, has nothing to
+    draw.
+
+    Raises:
+        ValueError: if a run cannot be read.
+    """
+    found = {}
+    for method in describe_methods(results):
+        run = _run_with_checkpoint(results, method.name)
+        if method.sharing != "none" and run is not None:
+            result = load_result(run.path)
+            if count_non_finite(result.genome) == 0:
+                found[method.name] = RulesOfRun(
+                    f"{method.name}: {run.fold}, seed-{run.seed}", rules_of(result)
+                )
+    return found
+
+
+def _run_with_checkpoint(results: Results, method: str) -> Run | None:
+    runs = (run for run in results.runs if run.method == method)
+    return next(
+        (
+            run
+            for run in runs
+            if any(child.name.isdigit() for child in run.path.glob("checkpoints/*"))
+        ),
+        None,
+    )

@@ -1,0 +1,133 @@
+"""A lifetime whose steps are kept, with and without a lesion."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hebbax.evolution.generation import rollout
+from hebbax.policies.hebbian import Hebbian
+from hebbax.policies.static import Static
+from hebbax.watching.lesion import Lesion
+from small_task import NEVER, Cart, stacked
+
+POLICY = Hebbian(hidden_sizes=(3,))
+TASK = Cart(max_steps=13, last_steps=(NEVER, 7, NEVER), broken_steps=(NEVER, NEVER, 4))
+NAMES = ("light", "medium", "heavy")
+
+
+def genotype() -> Any:
+    return jax.tree.map(
+        lambda leaf: 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape),
+        POLICY.genotype_shape(TASK),
+    )
+
+
+def trace(name: str, **options: Any) -> rollout.Trajectory:
+    key = jax.random.fold_in(jax.random.key(1), NAMES.index(name))
+    function = jax.jit(
+        lambda key, genotype, variation: rollout.trace(
+            TASK, POLICY, key, genotype, variation, **options
+        )
+    )
+    return function(key, genotype(), TASK.variations[name])
+
+
+def weights_of(life: rollout.Life) -> Any:
+    return life.memory
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> rollout.Outcome:
+    alone = jax.tree.map(lambda leaf: leaf[None], genotype())
+    return jax.jit(
+        lambda keys, genotypes: rollout.live(TASK, POLICY, keys, genotypes, stacked(TASK))
+    )(jax.random.key(1)[None], alone)
+
+
+@pytest.fixture(scope="module")
+def intact() -> rollout.Trajectory:
+    return trace("light", keep=weights_of)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trace_is_the_lifetime_of_a_rollout(outcomes: rollout.Outcome, name: str):
+    """Rewards add up to `live`'s fitness, NaN included, and the lifetime ends where it does there.
+
+    Thirteen rewards of at most one; a step's error of 1e-7 grows with the steps by less than
+    tenfold. Mutations: rewards after the end counted; another key.
+    """
+    place = NAMES.index(name)
+    trajectory = trace(name)
+    np.testing.assert_allclose(
+        jnp.sum(trajectory.rewards), outcomes.fitness[0, place], rtol=0, atol=1.3e-5
+    )
+    num_steps = int(outcomes.num_steps[0, place])
+    assert trajectory.num_steps() == num_steps
+    np.testing.assert_array_equal(trajectory.is_over, np.arange(1, 14) >= num_steps)
+    np.testing.assert_array_equal(trajectory.rewards[num_steps:], 0.0)
+    np.testing.assert_array_equal(trajectory.kept.step, np.arange(1, 14))
+
+
+def test_what_is_kept_is_chosen():
+    """A function of the life, which sees the fitness so far; as many steps as asked for.
+
+    Mutation: it sees the step's own reward.
+    """
+    trajectory = trace("light", keep=lambda life: (life.fitness, life.num_steps), num_steps=5)
+    fitness, num_steps = trajectory.kept
+    np.testing.assert_array_equal(num_steps, np.arange(1, 6))
+    np.testing.assert_allclose(fitness, np.cumsum(trajectory.rewards), rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_lesion_empties_its_layer_at_its_step(intact: rollout.Trajectory, layer: int):
+    """Before it nothing differs by a bit.
+
+    With it the layer holds what one update makes of zeros, the other goes on as it was.
+
+    The lifetime in the light variation lasts all steps, so the lesion in step 4 is lived.
+    Mutations: a step earlier or later; the layer's update lost.
+    """
+    step = 4
+    injured = trace("light", keep=weights_of, lesion=Lesion(layer, step))
+    for one, other in zip(intact.kept, injured.kept, strict=True):
+        np.testing.assert_array_equal(one[:step], other[:step])
+    rules = genotype().rules[layer]
+    # One update of an empty layer is at most eta (|A| + |B| + |C| + |D|), for activations and
+    # senses here are at most 1.2.
+    most = jnp.abs(rules[0]) * 1.44 * jnp.sum(jnp.abs(rules[1:]), axis=0)
+    assert jnp.all(jnp.abs(injured.kept[layer][step]) <= most)
+    assert jnp.any(injured.kept[layer][step] != 0.0)
+    assert jnp.any(jnp.abs(intact.kept[layer][step]) > most)
+    assert not np.array_equal(intact.rewards[step:], injured.rewards[step:])
+    np.testing.assert_array_equal(intact.rewards[:step], injured.rewards[:step])
+
+
+def test_nobody_is_injured_after_the_end():
+    """The lifetime in the medium variation ends with step 7; its memory stays.
+
+    Mutation: a lesion in step 7 of a lifetime that is over.
+    """
+    intact, injured = (
+        trace("medium", keep=weights_of, lesion=lesion) for lesion in (None, Lesion(0, 7))
+    )
+    assert int(jnp.sum(~intact.is_over)) == 6
+    for one, other in zip(intact.kept, injured.kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_lesions_without_a_layer_are_refused():
+    with pytest.raises(ValueError, match=r"lesion\.layer is 2, .*: 0, 1"):
+        trace("light", lesion=Lesion(2, 0))
+    with pytest.raises(ValueError, match="no plastic layers"):
+        rollout.trace(
+            TASK,
+            Static(hidden_sizes=()),
+            jax.random.key(0),
+            (jnp.zeros((2, 1)),),
+            TASK.variations["light"],
+            lesion=Lesion(0, 0),
+        )
