@@ -453,7 +453,7 @@ def test_other_runs_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_pa
 QUADRUPED = """
 import sys
 from hebbax import cli, presets
-from hebbax.evolution.generation import training
+from hebbax.evolution import training
 def train(config, run_dir, callbacks):
     print(len(__import__("jax").devices()), config.held_out)
     sys.exit(0)

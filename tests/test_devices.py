@@ -7,8 +7,9 @@ import pytest
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution.generation import generation as evolution
-from hebbax.evolution.generation import rollout, training
+from hebbax.evolution import generation as evolution
+from hebbax.evolution import limits, rollout, training
+from hebbax.evolution.keys import random_keys
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import SharedRules
 from hebbax.policies.hebbian import Hebbian
@@ -33,7 +34,7 @@ class TracedCart:
         return self.cart.step(state, action, variation)
 
 
-def config(task, **strategy):
+def config(task, common_random_numbers="nobody", **strategy):
     return Config(
         task=task,
         policy=Hebbian(hidden_sizes=(3,)),
@@ -41,6 +42,7 @@ def config(task, **strategy):
         strategy=ScoreFunction(optimizer=Sgd(Schedule(0.05)), **strategy),
         generations=3,
         penalty=0.01,
+        common_random_numbers=common_random_numbers,
         seed=4,
         chunk_size=2,
     )
@@ -49,15 +51,15 @@ def config(task, **strategy):
 def evolve(config, mesh, generations=3):
     """The state and the metrics after a few generations on a mesh."""
     data = (
-        evolution.random_keys(config)[1],
+        random_keys(config.seed).generations,
         rollout.stack(config.training_variations),
         evolution.initial_state(config),
     )
     key, variations, state = devices.put_everywhere(data, mesh)
     run_generation = evolution.compile_generation(config, mesh)
-    for number in range(generations):
+    for i in range(generations):
         state, metrics = run_generation(
-            key, variations, state, devices.put_everywhere(jnp.asarray(number, jnp.int32), mesh)
+            key, variations, state, devices.put_everywhere(jnp.asarray(i, jnp.int32), mesh)
         )
     return state, metrics
 
@@ -94,20 +96,20 @@ def test_chunks_fit_the_cache(num_bytes: int, count: int):
 
     Mutation: without the least of them large individuals divide by zero.
     """
-    assert devices.chunk_size(num_bytes) == count
+    assert limits._suitable_chunk(num_bytes) == count
 
 
 @pytest.mark.parametrize(
     ("num_individuals", "sizes"),
     [(1, [1]), (3, [1, 1, 1]), (4, [1, 1, 1, 1]), (5, [2, 2, 1]), (100, [25, 25, 25, 25])],
 )
-def test_groups_are_few_and_leave_nobody_out(num_individuals: int, sizes: list[int]):
+def test_slices_are_few_and_leave_nobody_out(num_individuals: int, sizes: list[int]):
     """Each alone if there are at most 4; in their order.
 
-    Mutation: round the size of a group down.
+    Mutation: round the size of a slice down.
     """
     individuals = np.arange(num_individuals)
-    groups = [individuals[group] for group in devices.groups(num_individuals)]
+    groups = [individuals[group] for group in rollout._slices(num_individuals)]
     assert [len(group) for group in groups] == sizes
     np.testing.assert_array_equal(np.concatenate(groups), individuals)
 
@@ -158,10 +160,10 @@ def test_two_devices_give_the_numbers_of_one(who):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_two_devices_share_the_work_on_shared_rules():
-    """Each of two devices works out its two lanes alone; the numbers are those of one.
+def test_two_devices_share_the_work_of_the_gradient():
+    """Each of two devices works on its half of the population; the numbers are those of one.
 
-    Mutation: `devices.split` returns the array as it is.
+    Mutation: the gradient of the whole population on either device.
     """
     shared = dataclasses.replace(
         config(Cart(), population_size=8, is_mirrored=False),
@@ -170,17 +172,17 @@ def test_two_devices_share_the_work_on_shared_rules():
         penalty=0.0,
     )
     results = []
-    for mesh, num_lanes in ((one_device(), 4), (devices.population_mesh(8), 2)):
+    for mesh, size in ((one_device(), 8), (devices.population_mesh(8), 4)):
         data = (
-            evolution.random_keys(shared)[1],
+            random_keys(shared.seed).generations,
             rollout.stack(shared.training_variations),
             evolution.initial_state(shared),
             jnp.zeros((), jnp.int32),
         )
         program = evolution.compile_generation(shared, mesh)
-        # 2 x 4 + 4 x 1 = 12 synapses are four lanes of three, and one block.
-        assert f"f32[{num_lanes},3,7]" in program.as_text()
-        assert f"f32[{6 - num_lanes},3,7]" not in program.as_text()
+        # 2 x 4 + 4 x 1 = 12 synapses of five coefficients.
+        assert f"f32[{size},5,12]" in program.as_text()
+        assert f"f32[{12 - size},5,12]" not in program.as_text()
         results.append(program(*devices.put_everywhere(data, mesh))[0].search.genome)
     for one, other in zip(*map(jax.tree.leaves, results), strict=True):
         # A gradient is a sum over twelve synapses of eight individuals, divided by sigma = 0.1, and
@@ -234,15 +236,14 @@ def test_the_number_of_the_generation_decides_its_random_numbers():
     """
     small = dataclasses.replace(config(Cart(), population_size=2), chunk_size=None)
     data = (
-        evolution.random_keys(small)[1],
+        random_keys(small.seed).generations,
         rollout.stack(small.training_variations),
         evolution.initial_state(small),
     )
     run_generation = evolution.compile_generation(small, one_device())
     data = devices.put_everywhere(data, one_device())
     first, again, second = (
-        run_generation(*data, jnp.asarray(number, jnp.int32))[1]["fitness_mean"]
-        for number in (0, 0, 1)
+        run_generation(*data, jnp.asarray(i, jnp.int32))[1]["fitness_mean"] for i in (0, 0, 1)
     )
     assert float(first) == float(again)
     assert float(first) != float(second)

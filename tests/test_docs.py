@@ -23,7 +23,7 @@ import hebbax
 from fake_sweep import make_sweep
 from hebbax import cli
 from hebbax.comparison import sweeps
-from hebbax.evolution.generation import evaluation, training
+from hebbax.evolution import evaluation, training
 from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.policies.base import Policy
 from hebbax.strategies.base import Strategy
@@ -180,7 +180,9 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, An
         "hebbax.evolution.training.load_result",
         lambda run_dir: train(small_config(task=LongCart(), generations=1)),
     )
-    stand_in(monkeypatch, "hebbax.evolution.evaluation.evaluate", lambda run, episodes: evaluate(run, 2))
+    stand_in(
+        monkeypatch, "hebbax.evolution.evaluation.evaluate", lambda run, episodes: evaluate(run, 2)
+    )
     stand_in(
         monkeypatch,
         "hebbax.comparison.sweeps.sweep",

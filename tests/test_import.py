@@ -54,7 +54,17 @@ def test_public_names_load_nothing_heavy():
     assert not loaded_by(imports) & HEAVY
 
 
-NAMESPACES = ("genomes", "policies", "results", "strategies", "tasks")
+NAMESPACES = (
+    "comparison",
+    "encodings",
+    "evolution",
+    "genomes",
+    "policies",
+    "rules",
+    "strategies",
+    "tasks",
+    "watching",
+)
 
 
 @pytest.mark.parametrize("module", [hebbax, *(getattr(hebbax, name) for name in NAMESPACES)])

@@ -276,9 +276,7 @@ def _evaluate(arguments: list[str]) -> None:
 
     trust(options.trust)
     result = load_result(options.run)
-    scores = evaluate(
-        result, options.episodes, is_sampled=options.sample, is_best=options.best
-    )
+    scores = evaluate(result, options.episodes, is_sampled=options.sample, is_best=options.best)
     # Before they are written, which may fail.
     Console().print(score_table(scores))
     save_scores(options.run, result, scores, is_sampled=options.sample, is_best=options.best)

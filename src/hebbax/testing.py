@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from hebbax.evolution.generation import interfaces
+from hebbax.evolution import interfaces
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, with_learned
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.strategies.base import Strategy

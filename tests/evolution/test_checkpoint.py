@@ -13,7 +13,7 @@ from orbax.checkpoint.args import StandardSave
 
 import hebbax
 from hebbax.evolution.checkpoint import KEPT, Checkpoints
-from hebbax.evolution.training import Result
+from hebbax.evolution.result import Result
 from small_run import contents, is_equal, newest_checkpoint, small_config, without_clock
 
 

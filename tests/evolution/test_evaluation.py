@@ -11,7 +11,7 @@ import pytest
 
 import hebbax
 from hebbax.evolution.evaluation import _score
-from hebbax.evolution.training import Result
+from hebbax.evolution.result import Result
 from hebbax.statistics import bootstrap_interval
 from small_run import contents, small_config
 

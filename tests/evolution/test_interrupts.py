@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import hebbax
+from hebbax.evolution import interrupts
 from hebbax.evolution.checkpoint import Checkpoints
-from hebbax.evolution.generation import interrupts
+from hebbax.evolution.result import load_result
 from hebbax.evolution.run_dir import read_metrics
-from hebbax.evolution.training import load_result, train_together
+from hebbax.evolution.training import train_together
 from small_run import contents, newest_checkpoint, small_config, start_python, without_clock
 
 LIMIT = 120  # s, for one process; it takes a few.
@@ -65,7 +66,7 @@ import sys
 import hebbax
 hebbax.use_cpu_cores(2)
 import jax
-from hebbax.evolution.generation import training
+from hebbax.evolution import training
 from small_run import small_config
 
 compile_generation = training.compile_generation
@@ -96,7 +97,7 @@ import os
 import hebbax
 hebbax.use_cpu_cores(2)
 import jax
-from hebbax.evolution.generation import evaluation
+from hebbax.evolution import evaluation
 from small_run import small_config
 
 def forever(keys, genotypes, variations):

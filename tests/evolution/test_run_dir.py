@@ -10,7 +10,7 @@ import pytest
 
 import hebbax
 import hebbax.comparison.results
-from hebbax.evolution.generation import run_dir as folders
+from hebbax.evolution import run_dir as folders
 from hebbax.evolution.run_dir import MetricsFile, read_metrics
 from small_run import contents, read_strictly, small_config, without_clock
 from small_task import Cart

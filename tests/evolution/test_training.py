@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 
 import hebbax
+from hebbax.evolution.result import Result, load_result
+from hebbax.evolution.run import Handle
 from hebbax.evolution.run_dir import read_metrics
-from hebbax.evolution.training import DivergedError, Handle, Result, load_result, train_together
+from hebbax.evolution.training import DivergedError, train_together
 from hebbax.strategies import Schedule, ScoreFunction, Sgd
 from small_run import (
     DIVERGING,

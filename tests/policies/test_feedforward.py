@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hebbax.policies import feedforward
-from hebbax.policies.hebbian import Hebbian, HebbianGenotype
+from hebbax.policies.hebbian import Hebbian, HebbianMemory, HebbianPhenotype
 from hebbax.policies.static import Static
 
 
@@ -17,6 +17,7 @@ class Shape:
     action_size: int
 
 
+NO_REWARD = jnp.asarray(0.0)
 QUADRUPED = Shape(observation_shape=(28,), action_size=8)
 
 
@@ -25,12 +26,12 @@ def test_the_papers_network_has_the_papers_numbers():
 
     Mutation: biases, or four coefficients.
     """
-    static = Static().genotype_shape(QUADRUPED)
+    static = Static().parameters(QUADRUPED)
     assert [leaf.shape for leaf in static] == [(28, 128), (128, 64), (64, 8)]
     assert sum(math.prod(leaf.shape) for leaf in static) == 12_288
-    hebbian = Hebbian().genotype_shape(QUADRUPED)
+    hebbian = Hebbian().parameters(QUADRUPED)
     assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(hebbian)) == 61_440
-    evolved = Hebbian(has_evolved_weights=True).genotype_shape(QUADRUPED)
+    evolved = Hebbian(has_evolved_weights=True).parameters(QUADRUPED)
     assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(evolved)) == 61_440 + 12_288
 
 
@@ -40,9 +41,9 @@ def test_images_are_flattened():
     No hidden layer is a network too.
     """
     policy, shape = Static(hidden_sizes=()), Shape(observation_shape=(2, 3), action_size=2)
-    assert [leaf.shape for leaf in policy.genotype_shape(shape)] == [(6, 2)]
+    assert [leaf.shape for leaf in policy.parameters(shape)] == [(6, 2)]
     weights = jnp.arange(12.0).reshape(6, 2) / 100
-    action, _ = policy.act((weights,), (), jnp.arange(6.0).reshape(2, 3))
+    action, _ = policy.act((weights,), (), jnp.arange(6.0).reshape(2, 3), NO_REWARD)
     np.testing.assert_allclose(action, np.tanh(np.arange(6.0) @ np.asarray(weights)), rtol=1e-6)
 
 
@@ -61,8 +62,8 @@ def test_static_policy_remembers_nothing():
     genotype = (jnp.full((2, 3), 0.4), jnp.full((3, 1), 0.3))
     memory = policy.reset(jax.random.key(0), genotype)
     assert jax.tree.leaves(memory) == []
-    first, memory = policy.act(genotype, memory, jnp.ones(2))
-    second, _ = policy.act(genotype, memory, jnp.ones(2))
+    first, memory = policy.act(genotype, memory, jnp.ones(2), NO_REWARD)
+    second, _ = policy.act(genotype, memory, jnp.ones(2), NO_REWARD)
     np.testing.assert_array_equal(first, second)
 
 
@@ -81,16 +82,19 @@ def test_all_layers_learn_from_the_same_step_after_acting():
         jnp.asarray(rule).reshape(5, 1, 1)
         for rule in ([0.5, 1.0, 2.0, 3.0, 4.0], [0.1, -1.0, 1.0, 2.0, -3.0])
     )
-    genotype = HebbianGenotype(rules=rules, weights=())
-    action, learnt = policy.act(
-        genotype, (jnp.asarray([[0.3]]), jnp.asarray([[-0.7]])), jnp.asarray([0.9])
-    )
+    genotype = HebbianPhenotype(rules=rules, weights=())
+    weights = (jnp.asarray([[0.3]]), jnp.asarray([[-0.7]]))
+    memory = HebbianMemory(weights, traces=((), ()))
+    action, memory = policy.act(genotype, memory, jnp.asarray([0.9]), NO_REWARD)
+    new_weights = policy.plastic_weights(memory)
 
     x, h = 0.9, np.tanh(0.27)
     y = np.tanh(-0.7 * h)
     np.testing.assert_allclose(action, [y], rtol=1e-6)
-    np.testing.assert_allclose(learnt[0], [[0.3 + 0.5 * (x * h + 2 * x + 3 * h + 4)]], rtol=1e-6)
-    np.testing.assert_allclose(learnt[1], [[-0.7 + 0.1 * (-h * y + h + 2 * y - 3)]], rtol=1e-6)
+    np.testing.assert_allclose(
+        new_weights[0], [[0.3 + 0.5 * (x * h + 2 * x + 3 * h + 4)]], rtol=1e-6
+    )
+    np.testing.assert_allclose(new_weights[1], [[-0.7 + 0.1 * (-h * y + h + 2 * y - 3)]], rtol=1e-6)
 
 
 def test_what_is_learnt_acts_in_the_next_step():
@@ -100,11 +104,11 @@ def test_what_is_learnt_acts_in_the_next_step():
     """
     policy = Hebbian(hidden_sizes=(), has_evolved_weights=True)
     rules = jnp.asarray([0.5, 0.0, 0.0, 0.0, 0.2]).reshape(5, 1, 1)
-    genotype = HebbianGenotype(rules=(rules,), weights=(jnp.asarray([[0.1]]),))
+    genotype = HebbianPhenotype(rules=(rules,), weights=(jnp.asarray([[0.1]]),))
     memory = policy.reset(jax.random.key(0), genotype)
     actions = []
     for _ in range(3):
-        action, memory = policy.act(genotype, memory, jnp.ones(1))
+        action, memory = policy.act(genotype, memory, jnp.ones(1), NO_REWARD)
         actions.append(float(action[0]))
     np.testing.assert_allclose(actions, np.tanh([0.1, 0.2, 0.3]), rtol=1e-6)
 
@@ -114,15 +118,15 @@ def test_bounded_weights_stay_within_one():
 
     Mutation: bound all layers by the largest of all.
     """
-    policy = Hebbian(hidden_sizes=(3,), is_bounded=True)
+    policy = Hebbian(hidden_sizes=(3,), bound="largest")
     shape = Shape(observation_shape=(2,), action_size=2)
-    genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 2.0), policy.genotype_shape(shape))
+    genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 2.0), policy.parameters(shape))
     memory = policy.reset(jax.random.key(1), genotype)
     for _ in range(3):
-        _, memory = policy.act(genotype, memory, jnp.asarray([0.5, -1.0]))
+        _, memory = policy.act(genotype, memory, jnp.asarray([0.5, -1.0]), NO_REWARD)
         # A quotient is known to one rounding.
         np.testing.assert_allclose(
-            [jnp.max(jnp.abs(weights)) for weights in memory], [1.0, 1.0], rtol=1.2e-7
+            [jnp.max(jnp.abs(weights)) for weights in memory.weights], [1.0, 1.0], rtol=1.2e-7
         )
 
 
@@ -134,14 +138,12 @@ def test_weights_at_birth_are_uniform_and_new_in_every_lifetime():
     Mutations: a normal of deviation 0.1; the genotype's key; one key for all layers.
     """
     policy = Hebbian(hidden_sizes=(60, 60))
-    genotype = jax.tree.map(
-        lambda leaf: jnp.zeros(leaf.shape), policy.genotype_shape(Shape((60,), 60))
-    )
+    genotype = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), policy.parameters(Shape((60,), 60)))
     first, second = (
         policy.reset(jax.random.key(2), genotype),
         policy.reset(jax.random.key(3), genotype),
     )
-    weights = np.concatenate([np.ravel(layer) for layer in first])
+    weights = np.concatenate([np.ravel(layer) for layer in first.weights])
     assert weights.min() >= -0.1
     assert weights.max() <= 0.1
     # Of 10,800 uniform numbers none is in the outermost hundredth with probability exp(-54).
@@ -151,8 +153,8 @@ def test_weights_at_birth_are_uniform_and_new_in_every_lifetime():
     assert abs(weights.mean()) / deviation * np.sqrt(weights.size) < 5
     # The variance of (x^2 / var) is 4 / 5 for a uniform x.
     assert abs(np.mean(weights**2) / deviation**2 - 1) * np.sqrt(weights.size / 0.8) < 5
-    assert not np.any(np.equal(first[0], second[0]))
-    assert not np.any(np.equal(first[0], first[1]))
+    assert not np.any(np.equal(first.weights[0], second.weights[0]))
+    assert not np.any(np.equal(first.weights[0], first.weights[1]))
 
 
 def test_evolved_weights_are_inherited():
@@ -161,12 +163,12 @@ def test_evolved_weights_are_inherited():
     Mutation: draw them nevertheless.
     """
     policy = Hebbian(hidden_sizes=(2,), has_evolved_weights=True)
-    shape = policy.genotype_shape(Shape((2,), 1))
+    shape = policy.parameters(Shape((2,), 1))
     genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.7), shape)
     for seed in range(2):
         memory = policy.reset(jax.random.key(seed), genotype)
-        assert jax.tree.structure(memory) == jax.tree.structure(genotype.weights)
-        assert all(np.all(np.asarray(layer) == np.float32(0.7)) for layer in memory)
+        assert jax.tree.structure(memory.weights) == jax.tree.structure(genotype.weights)
+        assert all(np.all(np.asarray(layer) == np.float32(0.7)) for layer in memory.weights)
 
 
 @pytest.mark.parametrize("policy", [Static, Hebbian])

@@ -14,10 +14,12 @@ import hebbax
 from hebbax import testing
 from hebbax.config import Config
 from hebbax.policies.flax import Flax
-from hebbax.policies.lstm import LSTM, LSTMGenotype
+from hebbax.policies.lstm import LSTM, LSTMPhenotype
 from hebbax.policies.static import Static
 from small_run import small_config
 from small_task import Cart
+
+NO_REWARD = jnp.asarray(0.0)
 
 
 class Network(linen.Module):
@@ -67,20 +69,22 @@ def numbers(shape: Any) -> Any:
 def test_it_is_the_static_network():
     """To the roundings of a few sums. Mutation: layers in another order."""
     policy, static = Flax(Network()), Static(hidden_sizes=(3,))
-    genotype = numbers(policy.genotype_shape(Cart()))
+    genotype = numbers(policy.parameters(Cart()))
     layers = tuple(genotype[f"Dense_{number}"]["kernel"] for number in range(2))
     observation = jnp.array([0.3, -1.2])
-    action, memory = policy.act(genotype, policy.reset(jax.random.key(0), genotype), observation)
+    action, memory = policy.act(
+        genotype, policy.reset(jax.random.key(0), genotype), observation, NO_REWARD
+    )
     assert memory == ()
-    np.testing.assert_allclose(action, static.act(layers, (), observation)[0], rtol=1e-6)
+    np.testing.assert_allclose(action, static.act(layers, (), observation, NO_REWARD)[0], rtol=1e-6)
 
 
 def test_it_is_the_lstm():
     """Over five steps, to the roundings of some sums. Mutation: the carry is not kept."""
     policy, lstm = Flax(Recurrent()), LSTM(hidden_sizes=(4,))
-    genotype = numbers(policy.genotype_shape(Cart()))
+    genotype = numbers(policy.parameters(Cart()))
     cell = genotype["OptimizedLSTMCell_0"]
-    ours = LSTMGenotype(
+    ours = LSTMPhenotype(
         from_input=jnp.concatenate([cell[f"i{gate}"]["kernel"] for gate in "ifgo"], axis=1),
         from_hidden=jnp.concatenate([cell[f"h{gate}"]["kernel"] for gate in "ifgo"], axis=1),
         input_bias=jnp.zeros(16),
@@ -93,8 +97,8 @@ def test_it_is_the_lstm():
     )
     for step in range(5):
         observation = jnp.array([0.3 * step, -1.2])
-        action, memory = policy.act(genotype, memory, observation)
-        expected, our_memory = lstm.act(ours, our_memory, observation)
+        action, memory = policy.act(genotype, memory, observation, NO_REWARD)
+        expected, our_memory = lstm.act(ours, our_memory, observation, NO_REWARD)
         np.testing.assert_allclose(action, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -115,7 +119,7 @@ def test_it_evolves_and_is_read_back(module: linen.Module, tmp_path: Any):
     [
         (lambda: Flax(3), "policy.module is 3, but must be a module of flax.linen"),
         (lambda: Flax(Network), "but must be a module of flax.linen"),
-        (lambda: Flax(Normalised()).genotype_shape(Cart()), "variables of batch_stats"),
+        (lambda: Flax(Normalised()).parameters(Cart()), "variables of batch_stats"),
         (
             lambda: dataclasses.replace(small_config(), policy=Flax(Network((3, 2)))),
             r"the action that policy.act returns has shape \(2,\)",

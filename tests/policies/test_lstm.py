@@ -7,14 +7,16 @@ import pytest
 from flax import linen
 
 from hebbax.genomes.normal import Normal
-from hebbax.policies.lstm import LSTM, LSTMGenotype, LSTMMemory, remember
+from hebbax.policies.lstm import LSTM, LSTMMemory, LSTMPhenotype, remember
 from small_task import Cart
+
+NO_REWARD = jnp.asarray(0.0)
 
 PRE, HIDDEN = 3, 5
 
 
-def genotype(policy: LSTM, seed: int = 0) -> LSTMGenotype:
-    return Normal().init(jax.random.key(seed), policy.genotype_shape(Cart())).mean
+def genotype(policy: LSTM, seed: int = 0) -> LSTMPhenotype:
+    return Normal().init(jax.random.key(seed), policy.parameters(Cart())).mean
 
 
 def test_recurrence_is_that_of_flax():
@@ -24,7 +26,7 @@ def test_recurrence_is_that_of_flax():
     """
     shapes = [(PRE, 4 * HIDDEN), (HIDDEN, 4 * HIDDEN), (4 * HIDDEN,), (4 * HIDDEN,)]
     keys = jax.random.split(jax.random.key(0), len(shapes))
-    ours = LSTMGenotype(
+    ours = LSTMPhenotype(
         *(jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)), layers=()
     )
     cell = linen.LSTMCell(features=HIDDEN)
@@ -54,9 +56,9 @@ def test_actions_depend_on_the_past():
     weights = genotype(policy)
     observation = jnp.asarray([0.5, -0.2])
     birth = policy.reset(jax.random.key(1), weights)
-    first, memory = policy.act(weights, birth, observation)
-    second, _ = policy.act(weights, memory, observation)
-    again, _ = policy.act(weights, policy.reset(jax.random.key(2), weights), observation)
+    first, memory = policy.act(weights, birth, observation, NO_REWARD)
+    second, _ = policy.act(weights, memory, observation, NO_REWARD)
+    again, _ = policy.act(weights, policy.reset(jax.random.key(2), weights), observation, NO_REWARD)
     assert np.max(np.abs(first - second)) > 1e-3
     np.testing.assert_array_equal(first, again)
 
@@ -71,7 +73,7 @@ def test_the_papers_size():
         observation_shape = (28,)
         action_size = 8
 
-    sizes = [leaf.size for leaf in jax.tree.leaves(LSTM().genotype_shape(Shape()))]
+    sizes = [leaf.size for leaf in jax.tree.leaves(LSTM().parameters(Shape()))]
     assert sum(sizes) == 4 * (28 + 128) * 128 + 2 * 512 + 128 * 64 + 64 * 8
 
 

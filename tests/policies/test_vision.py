@@ -17,6 +17,8 @@ from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from hebbax.policies.vision import FIRST, SECOND, Features, Vision, look
 
+NO_REWARD = jnp.asarray(0.0)
+
 
 class Picture:
     """A task of pictures."""
@@ -63,7 +65,7 @@ def test_features_are_those_of_flax_on_accelerators(shape):
 
 def test_the_papers_size():
     """648 features, 91,328 plastic synapses, and 162 + 1,200 numbers of filters."""
-    shape = Vision().genotype_shape(Picture())
+    shape = Vision().parameters(Picture())
     assert shape.head.rules[0].shape == (5, 648, 128)
     assert sum(rules.size // 5 for rules in shape.head.rules) == 91_328
     assert [leaf.size for leaf in shape.filters] == [162, 1200]
@@ -85,14 +87,14 @@ def test_what_the_head_says_is_squashed(head):
     Mutation: a head that squashes too gives other controls.
     """
     policy, task = Vision(head), Picture((20, 20, 3))
-    genotype = Normal(init_scale=0.5).init(jax.random.key(0), policy.genotype_shape(task)).mean
+    genotype = Normal(init_scale=0.5).init(jax.random.key(0), policy.parameters(task)).mean
     picture = jax.random.uniform(jax.random.key(1), task.observation_shape)
     memory = policy.reset(jax.random.key(2), genotype)
-    action, after = policy.act(genotype, memory, picture)
-    said, expected = head.act(genotype.head, memory, look(genotype.filters, picture))
+    action, after = policy.act(genotype, memory, picture, NO_REWARD)
+    outputs, expected = head.act(genotype.head, memory, look(genotype.filters, picture), NO_REWARD)
     np.testing.assert_allclose(
         action,
-        [np.tanh(said[0]), 1 / (1 + np.exp(-said[1])), 1 / (1 + np.exp(-said[2]))],
+        [np.tanh(outputs[0]), 1 / (1 + np.exp(-outputs[1])), 1 / (1 + np.exp(-outputs[2]))],
         rtol=1e-5,
     )
     for one, other in zip(jax.tree.leaves(after), jax.tree.leaves(expected), strict=True):
@@ -103,7 +105,7 @@ def test_filters_and_rules_have_genomes_of_their_own():
     """A joint genome gives filters as plain weights and shared rules for the synapses."""
     policy = Vision(Hebbian((4,), is_output_linear=True))
     genome = Joint((("filters", Normal()), ("head", hebbax.SharedRules(num_rules=2)))).init(
-        jax.random.key(0), policy.genotype_shape(Picture((20, 20, 3)))
+        jax.random.key(0), policy.parameters(Picture((20, 20, 3)))
     )
     genotype = genome.with_std(jnp.asarray(0.0)).sample(jax.random.key(1))
     rules = np.concatenate([np.reshape(layer, (5, -1)) for layer in genotype.head.rules], axis=1)
@@ -115,11 +117,11 @@ def test_what_does_not_fit_is_refused():
     """No picture, too small a picture, other controls, and a head that squashes."""
     for task in (Picture((28,)), Picture((84, 84, 1)), Picture((15, 84, 3))):
         with pytest.raises(ValueError, match="allowed are pictures of 16 x 16 x 3 or more"):
-            Vision().genotype_shape(task)
+            Vision().parameters(task)
     with pytest.raises(
         ValueError, match="action has 8 numbers; allowed are steering, gas and brake"
     ):
-        Vision().genotype_shape(Picture(action_size=8))
+        Vision().parameters(Picture(action_size=8))
     with pytest.raises(
         ValueError, match=r"policy.head.is_output_linear is False, but must be True"
     ):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hebbax
-from hebbax.evolution.training import load_result
+from hebbax.evolution.result import load_result
 from hebbax.policies.static import Static
 from hebbax.strategies.evosax import Evosax, known_algorithms
 from hebbax.strategies.optimizers import Adam

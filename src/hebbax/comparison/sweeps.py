@@ -23,8 +23,8 @@ import numpy as np
 from hebbax import devices
 from hebbax.comparison.results.rows import FORMAT, read_plain_sweep
 from hebbax.config import Config
+from hebbax.evolution import programs
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
-from hebbax.evolution.generation import programs
 from hebbax.evolution.run_dir import check_same_run
 from hebbax.evolution.training import DivergedError, train_together
 from hebbax.files import local_path, read_json, write_json

@@ -32,9 +32,7 @@ def check(config: Config, num_runs: int = 1) -> None:
     _check_memory(config, setup, state, population, num_runs)
 
 
-def _check_memory(
-    config: Config, setup: Setup, state: int, population: int, num_runs: int
-) -> None:
+def _check_memory(config: Config, setup: Setup, state: int, population: int, num_runs: int) -> None:
     """Refuses runs whose search, population and episodes no device here could hold."""
     num_variations = len(config.training_variations)
     at_a_time = limits.chunk_size(setup, num_variations) or config.strategy.population_size

@@ -103,9 +103,7 @@ def reset(
 ) -> EpisodeState:
     """Starts an episode. The key is consumed."""
     task_key, policy_key = jax.random.split(key)
-    state, observation = interfaces.check_reset(
-        setup.task, setup.task.reset(task_key, variation)
-    )
+    state, observation = interfaces.check_reset(setup.task, setup.task.reset(task_key, variation))
     return EpisodeState(
         state=state,
         # All numbers of ours are float32, whatever a task or JAX's default is.

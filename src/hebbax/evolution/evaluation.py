@@ -119,9 +119,7 @@ def compile_scores(config: Config) -> Callable[[Config, TrainingState], dict[str
     rollout = _compile(config, mesh, is_shared=True)
 
     def score(config: Config, state: TrainingState) -> dict[str, float]:
-        keys = jax.random.split(
-            random_keys(config.seed).learning_curve, config.evaluation_episodes
-        )
+        keys = jax.random.split(random_keys(config.seed).learning_curve, config.evaluation_episodes)
         data = (keys, state.search.genome.mode(), state.wiring, stack(config.task.variations))
         outcome = interrupts.in_thread(rollout, *devices.put_everywhere(data, mesh))
         returns = np.asarray(outcome.returns, np.float64)

@@ -121,9 +121,7 @@ def compile_generation(
         A function of key, variations, state and index, which must be on every device of the mesh.
     """
     program_key = (Program.of(config), len(config.training_variations), mesh, num_runs)
-    return programs.compiled(
-        "generation", program_key, lambda: _compile(config, mesh, num_runs)
-    )
+    return programs.compiled("generation", program_key, lambda: _compile(config, mesh, num_runs))
 
 
 def _compile(

@@ -129,26 +129,28 @@ def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
 
 def _check_plastic_weights(policy: Policy, memory: PyTree) -> None:
     """Refuses plastic weights that are no leaves of the memory."""
-    weights = policy.plastic_weights(memory)
-    require(
-        isinstance(weights, tuple | list),
-        f"policy.plastic_weights returns a {type(weights).__name__}, but must return a tuple",
-    )
-    leaves = {id(leaf) for leaf in jax.tree.leaves(memory)}
-    require(
-        all(id(weight) in leaves for weight in weights),
-        "policy.plastic_weights returns what is no leaf of the memory, but must return leaves of "
-        "it, or () where no weights change",
-    )
+
+    def check(memory: PyTree) -> None:
+        weights = policy.plastic_weights(memory)
+        require(
+            isinstance(weights, tuple | list),
+            f"policy.plastic_weights returns a {type(weights).__name__}, but must return a tuple",
+        )
+        leaves = jax.tree.leaves(memory)
+        require(
+            all(any(weight is leaf for leaf in leaves) for weight in weights),
+            "policy.plastic_weights returns what is no leaf of the memory, but must return leaves "
+            "of it, or () where no weights change",
+        )
+
+    trace("policy.plastic_weights", check, memory)
 
 
 def fit_encoding(encoding: Encoding, parameters: PyTree) -> PyTree:
     """Checks an encoding on a network's parameters; returns what a genome must produce."""
     check_members(encoding, "encoding", ENCODING)
     check_hashable(encoding, "encoding")
-    wiring = trace(
-        "encoding.wire", lambda key: encoding.wire(key, parameters), jax.random.key(0)
-    )
+    wiring = trace("encoding.wire", lambda key: encoding.wire(key, parameters), jax.random.key(0))
     genotype_shape = encoding.genotype_shape(parameters)
     _check_parameters(genotype_shape, "what encoding.genotype_shape returns")
     kept = trace(

@@ -199,9 +199,7 @@ def _start(
     def reset(key: Array, kept: Any, variation: Variation) -> EpisodeState:
         return episode.reset(setup, wiring, key, kept, variation)
 
-    kept, mean_square = (
-        express(genotypes) if each is None else jax.vmap(express)(genotypes)
-    )
+    kept, mean_square = express(genotypes) if each is None else jax.vmap(express)(genotypes)
     reset_all = jax.vmap(jax.vmap(reset, in_axes=(0, None, 0)), in_axes=(0, each, None))
     states = reset_all(episode_keys, kept, variations)
     return kept, states, jnp.broadcast_to(mean_square, keys.shape)

@@ -57,9 +57,7 @@ def log_densities(
             of_individual, jax.lax.dynamic_slice_in_dim(individuals, start, size, axis=2)
         )
 
-    sums = jax.lax.fori_loop(
-        0, num_blocks, add_block, jnp.zeros(synapses.shape[0], logits.dtype)
-    )
+    sums = jax.lax.fori_loop(0, num_blocks, add_block, jnp.zeros(synapses.shape[0], logits.dtype))
     num_synapses, num_coefficients = synapses.shape[1:]
     # What all components have in common.
     return sums - num_synapses * num_coefficients * (jnp.log(std) + 0.5 * jnp.log(2 * jnp.pi))
@@ -106,7 +104,7 @@ def _backward(
             scale = weight / sums
             # A one beside the coefficients: its moment is the sum of the responsibilities.
             coefficients = jnp.concatenate([synapses, jnp.ones_like(synapses[:1])])
-            added = (coefficients * jnp.where(is_new, scale, 0.0)) @ joint
+            added = (coefficients * jnp.where(is_new, scale, 0.0)[None]) @ joint
             found = (
                 responsibilities + joint * scale[:, None],
                 moments + added,

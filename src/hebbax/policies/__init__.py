@@ -1,22 +1,18 @@
 """Networks, and what they remember within a lifetime."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hebbax.policies.base import Policy
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from hebbax.policies.vision import Vision
+from hebbax.types.namespaces import lazily
 
 if TYPE_CHECKING:
     from hebbax.policies.flax import Flax
 
 __all__ = ["LSTM", "Flax", "Hebbian", "Policy", "Static", "Vision"]
 
-
-def __getattr__(name: str) -> Any:
-    """Loads what stands on a large library when it is first asked for."""
-    if name != "Flax":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module("hebbax.policies.flax").Flax
+# It stands on a large library.
+__getattr__ = lazily(__name__, {"Flax": "flax"})

@@ -24,9 +24,7 @@ def layers(task: TaskShape, hidden_sizes: Sequence[int]) -> tuple[Parameter, ...
     groups = ["observation", *(f"hidden{i}" for i in range(len(hidden_sizes))), "action"]
     return tuple(
         Parameter(shape, axes, "weight")
-        for shape, axes in zip(
-            itertools.pairwise(sizes), itertools.pairwise(groups), strict=True
-        )
+        for shape, axes in zip(itertools.pairwise(sizes), itertools.pairwise(groups), strict=True)
     )
 
 

@@ -1,12 +1,12 @@
 """How a genome evolves: strategies, optimisers and schedules."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hebbax.strategies.base import Strategy
 from hebbax.strategies.optimizers import Adam, EvenSteps, Natural, Optimizer, PerPart, Sgd
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
+from hebbax.types.namespaces import lazily
 
 if TYPE_CHECKING:
     from hebbax.strategies.evosax import Evosax
@@ -24,9 +24,5 @@ __all__ = [
     "Strategy",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Loads what stands on a large library when it is first asked for."""
-    if name != "Evosax":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module("hebbax.strategies.evosax").Evosax
+# It stands on a large library.
+__getattr__ = lazily(__name__, {"Evosax": "evosax"})

@@ -37,12 +37,13 @@ def check_lesion(lesion: Lesion, config: Config) -> None:
     Raises:
         ValueError: if the policy has no plastic layers, or not so many.
     """
-    memory = jax.eval_shape(
-        config.policy.reset,
+    policy = config.policy
+    weights = jax.eval_shape(
+        lambda key, phenotype: policy.plastic_weights(policy.reset(key, phenotype)),
         jax.random.key(0),
-        shapes_of(config.policy.parameters(config.task)),
+        shapes_of(policy.parameters(config.task)),
     )
-    num_layers = len(config.policy.plastic_weights(memory))
+    num_layers = len(weights)
     if num_layers == 0:
         raise ValueError(
             "lesion is given, but the policy has no plastic layers: only weights that are learnt "

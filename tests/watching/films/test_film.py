@@ -13,7 +13,7 @@ import pytest
 
 import hebbax
 from film_files import decode
-from hebbax.evolution.generation import training
+from hebbax.evolution import training
 from hebbax.watching.films import film as module
 from hebbax.watching.films.film import render, scene_of
 from hebbax.watching.films.quadruped import QuadrupedScene

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax.evolution.generation import rollout
+from hebbax.evolution import rollout
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.watching.films import captions
 from hebbax.watching.films.racer import GAP, WORDS, RacerScene

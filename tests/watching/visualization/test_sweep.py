@@ -11,7 +11,7 @@ import pytest
 import hebbax
 from fake_sweep import make_sweep
 from hebbax.comparison.results import collect
-from hebbax.evolution.training import Result, load_result
+from hebbax.evolution.result import Result, load_result
 from hebbax.watching.visualization import sweep
 from hebbax.watching.visualization.sweep import draw_sweep, find_rules
 from small_run import small_config

@@ -1,15 +1,6 @@
 """What a sweep has found: rows of scores, comparisons of its methods, learning curves."""
 
-from hebbax.comparison.results.comparison import (
-    Improvement,
-    Matrix,
-    Summary,
-    generalisation_matrix,
-    improvements,
-    scores_by_fold,
-    summarise,
-)
-from hebbax.comparison.results.curves import Curve, learning_curves
+from hebbax.comparison.results.curves import Curve, held_out_curves, learning_curves
 from hebbax.comparison.results.methods import Method, describe_methods
 from hebbax.comparison.results.rows import (
     KINDS,
@@ -20,6 +11,15 @@ from hebbax.comparison.results.rows import (
     collect,
     collect_run,
     read_runs,
+)
+from hebbax.comparison.results.summaries import (
+    Improvement,
+    Matrix,
+    Summary,
+    generalisation_matrix,
+    improvements,
+    scores_by_fold,
+    summarise,
 )
 from hebbax.comparison.results.tables import write
 
@@ -38,6 +38,7 @@ __all__ = [
     "collect_run",
     "describe_methods",
     "generalisation_matrix",
+    "held_out_curves",
     "improvements",
     "learning_curves",
     "read_runs",

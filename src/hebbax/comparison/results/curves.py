@@ -1,6 +1,6 @@
 """How fitness rose over the generations, for each method."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,14 +43,41 @@ def learning_curves(results: Results, metric: str = "fitness_mean") -> list[Curv
     Raises:
         ValueError: if a run's metrics are damaged.
     """
-    return [_curve(results, method, metric) for method in results.methods]
+    return [
+        _curve(results, method, lambda metrics, fold: metrics.get(metric))
+        for method in results.methods
+    ]
 
 
-def _curve(results: Results, method: str, metric: str) -> Curve:
+def held_out_curves(results: Results) -> list[Curve]:
+    """The scores of the genomes' modes in the held-out variations while they evolved.
+
+    There are figures where `Config.evaluate_every` asked for an evaluation, and NaN between them.
+
+    Args:
+        results: of the sweep, whose runs need not be evaluated, nor complete.
+
+    Raises:
+        ValueError: if a run's metrics are damaged.
+    """
+    return [
+        _curve(results, method, lambda metrics, fold: metrics.get("scores", {}).get(fold))
+        for method in results.methods
+    ]
+
+
+def _curve(
+    results: Results, method: str, read: Callable[[dict[str, Any], str], float | None]
+) -> Curve:
+    """The curve of what is read from a generation's metrics and the run's fold."""
     runs = [run for run in results.runs if run.method == method]
     folds: dict[str, list[list[float]]] = {}
     for run in runs:
-        folds.setdefault(run.fold, []).append(_values(read_metrics(run.path), metric))
+        values = [read(metrics, run.fold) for metrics in read_metrics(run.path)]
+        # What is missing, or null in the file because it was not finite, is no number.
+        folds.setdefault(run.fold, []).append(
+            [float("nan") if value is None else float(value) for value in values]
+        )
     length = max((len(values) for fold in folds.values() for values in fold), default=0)
     figures = [_at(folds.values(), generation) for generation in range(length)]
     iqm, low, high, num_runs = (
@@ -59,15 +86,6 @@ def _curve(results: Results, method: str, metric: str) -> Curve:
         else [np.zeros(0)] * 4
     )
     return Curve(method, iqm, low, high, num_runs, num_wanted=len(runs))
-
-
-def _values(history: list[dict[str, Any]], metric: str) -> list[float]:
-    """A metric of each generation.
-
-    NaN where it is missing, or null in the file because it was not finite.
-    """
-    values = [metrics.get(metric) for metrics in history]
-    return [float("nan") if value is None else float(value) for value in values]
 
 
 def _at(folds: Iterable[list[list[float]]], generation: int) -> tuple[float, float, float, int]:

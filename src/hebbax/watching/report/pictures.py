@@ -68,7 +68,8 @@ def _describe_results(results: Results) -> dict[str, Figure]:
         "learning-curves": Figure(
             caption="Learning curves: the mean fitness of the population in the training "
             "variations, interquartile mean over runs with its 95% interval. "
-            "Dotted where some runs have ended or have no finite fitness.",
+            "Dotted where some runs have ended or have no finite fitness. Points are scores of the "
+            "genomes' modes in the held-out variations, where runs were told to evaluate them.",
             alt=f"A panel with a learning curve for each of {count(len(curves), 'method')}. At "
             f"the last generation: {last or 'nothing yet'}.",
             **UNDRAWN,

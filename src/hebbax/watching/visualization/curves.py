@@ -15,15 +15,20 @@ COLUMNS = 3
 
 @styled
 def draw_learning_curves(
-    curves: Sequence[Curve], label: str = "mean fitness of the population"
+    curves: Sequence[Curve],
+    held_out: Sequence[Curve] = (),
+    label: str = "mean fitness of the population",
 ) -> Figure:
     """Draws the learning curves of all methods.
 
     A line is an interquartile mean over runs, the band its 95% interval. Where some runs have ended
-    or have no finite value, the line is of those that are left, and dotted.
+    or have no finite value, the line is of those that are left, and dotted. Held-out scores, where
+    there are any, are points on a line of another colour.
 
     Args:
         curves: of the methods, as `hebbax.comparison.results.learning_curves` returns them.
+        held_out: of the same methods, as `hebbax.comparison.results.held_out_curves` returns them;
+            none if empty.
         label: what the curves show.
     """
     figure, grid = panels(len(curves), COLUMNS, size=(3.1, 2.4))
@@ -31,6 +36,8 @@ def draw_learning_curves(
         for other in (other for other in curves if other is not curve):
             axes.plot(_generations(other), other.iqm, color=PALE, linewidth=0.8, zorder=1)
         _draw_curve(axes, curve)
+        for scores in (scores for scores in held_out if scores.method == curve.method):
+            _draw_held_out(axes, scores)
         num_runs = int(np.max(curve.num_runs, initial=0))
         axes.set_title(f"{curve.method}  ({num_runs} of {curve.num_wanted} runs)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -53,6 +60,25 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         linestyle=":",
         zorder=3,
     )
+
+
+def _draw_held_out(axes: Axes, scores: Curve) -> None:
+    is_there = np.isfinite(scores.iqm)
+    if not np.any(is_there):
+        return
+    generations = _generations(scores)[is_there]
+    low, high = scores.low[is_there], scores.high[is_there]
+    axes.fill_between(generations, low, high, color=COLOURS[1], alpha=0.25, linewidth=0, zorder=2)
+    axes.plot(
+        generations,
+        scores.iqm[is_there],
+        marker="o",
+        markersize=3,
+        color=COLOURS[1],
+        label="held out, mode",
+        zorder=3,
+    )
+    axes.legend(loc="best", fontsize="small")
 
 
 def _generations(curve: Curve) -> np.ndarray:

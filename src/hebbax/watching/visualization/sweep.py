@@ -12,6 +12,7 @@ from hebbax.comparison.results import (
     collect,
     describe_methods,
     generalisation_matrix,
+    held_out_curves,
     learning_curves,
     summarise,
 )
@@ -76,7 +77,7 @@ def draw_results(
         The pictures by their names, which `draw_sweep` lists.
     """
     drawn = {
-        "learning-curves": draw_learning_curves(learning_curves(results)),
+        "learning-curves": draw_learning_curves(learning_curves(results), held_out_curves(results)),
         "fitness-over-rho": draw_fitness_over_rho(
             describe_methods(results), summarise(results, kind)
         ),

@@ -7,64 +7,69 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax.evolution.generation import rollout
+from hebbax.evolution.episode import EpisodeState, Setup, Trajectory, rollout_trajectory
+from hebbax.evolution.rollout import Outcome, rollout_population
 from hebbax.policies.hebbian import Hebbian
-from hebbax.policies.static import Static
-from hebbax.watching.lesion import Lesion
+from hebbax.watching.lesion import Lesion, damage
 from small_task import NEVER, Cart, stacked
 
 POLICY = Hebbian(hidden_sizes=(3,))
 TASK = Cart(max_steps=13, last_steps=(NEVER, 7, NEVER), broken_steps=(NEVER, NEVER, 4))
+SETUP = Setup(TASK, POLICY)
 NAMES = ("light", "medium", "heavy")
 
 
 def genotype() -> Any:
     return jax.tree.map(
         lambda leaf: 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape),
-        POLICY.genotype_shape(TASK),
+        SETUP.genotype_shape,
     )
 
 
-def trace(name: str, **options: Any) -> rollout.Trajectory:
+def trajectory_of(name: str, lesion: Lesion | None = None, **options: Any) -> Trajectory:
     key = jax.random.fold_in(jax.random.key(1), NAMES.index(name))
+
+    def hurt(state: EpisodeState) -> EpisodeState:
+        return state if lesion is None else damage(lesion, POLICY, state)
+
     function = jax.jit(
-        lambda key, genotype, variation: rollout.trace(
-            TASK, POLICY, key, genotype, variation, **options
+        lambda key, genotype, variation: rollout_trajectory(
+            SETUP, (), key, genotype, variation, before_step=hurt, **options
         )
     )
     return function(key, genotype(), TASK.variations[name])
 
 
-def weights_of(life: rollout.Life) -> Any:
-    return life.memory
+def weights_of(state: EpisodeState) -> Any:
+    return state.memory.weights
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> rollout.Outcome:
+def outcome() -> Outcome:
     alone = jax.tree.map(lambda leaf: leaf[None], genotype())
     return jax.jit(
-        lambda keys, genotypes: rollout.live(TASK, POLICY, keys, genotypes, stacked(TASK))
+        lambda keys, genotypes: rollout_population(SETUP, (), keys, genotypes, stacked(TASK))
     )(jax.random.key(1)[None], alone)
 
 
 @pytest.fixture(scope="module")
-def intact() -> rollout.Trajectory:
-    return trace("light", keep=weights_of)
+def intact() -> Trajectory:
+    return trajectory_of("light", keep=weights_of)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_trace_is_the_lifetime_of_a_rollout(outcomes: rollout.Outcome, name: str):
-    """Rewards add up to `live`'s fitness, NaN included, and the lifetime ends where it does there.
+def test_a_trajectory_is_the_episode_of_a_rollout(outcome: Outcome, name: str):
+    """Rewards add up to `rollout_population`'s returns, NaN included, and the lifetime ends where it does there.
 
     Thirteen rewards of at most one; a step's error of 1e-7 grows with the steps by less than
     tenfold. Mutations: rewards after the end counted; another key.
     """
-    place = NAMES.index(name)
-    trajectory = trace(name)
+    i = NAMES.index(name)
+    trajectory = trajectory_of(name)
     np.testing.assert_allclose(
-        jnp.sum(trajectory.rewards), outcomes.fitness[0, place], rtol=0, atol=1.3e-5
+        jnp.sum(trajectory.rewards), outcome.returns[0, i], rtol=0, atol=1.3e-5
     )
-    num_steps = int(outcomes.num_steps[0, place])
+    num_steps = int(outcome.num_steps[0, i])
     assert trajectory.num_steps() == num_steps
     np.testing.assert_array_equal(trajectory.is_over, np.arange(1, 14) >= num_steps)
     np.testing.assert_array_equal(trajectory.rewards[num_steps:], 0.0)
@@ -76,14 +81,16 @@ def test_what_is_kept_is_chosen():
 
     Mutation: it sees the step's own reward.
     """
-    trajectory = trace("light", keep=lambda life: (life.fitness, life.num_steps), num_steps=5)
-    fitness, num_steps = trajectory.kept
+    trajectory = trajectory_of(
+        "light", keep=lambda state: (state.returns, state.num_steps), num_steps=5
+    )
+    returns, num_steps = trajectory.kept
     np.testing.assert_array_equal(num_steps, np.arange(1, 6))
-    np.testing.assert_allclose(fitness, np.cumsum(trajectory.rewards), rtol=0, atol=5e-6)
+    np.testing.assert_allclose(returns, np.cumsum(trajectory.rewards), rtol=0, atol=5e-6)
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-def test_a_lesion_empties_its_layer_at_its_step(intact: rollout.Trajectory, layer: int):
+def test_a_lesion_empties_its_layer_at_its_step(intact: Trajectory, layer: int):
     """Before it nothing differs by a bit.
 
     With it the layer holds what one update makes of zeros, the other goes on as it was.
@@ -92,7 +99,7 @@ def test_a_lesion_empties_its_layer_at_its_step(intact: rollout.Trajectory, laye
     Mutations: a step earlier or later; the layer's update lost.
     """
     step = 4
-    injured = trace("light", keep=weights_of, lesion=Lesion(layer, step))
+    injured = trajectory_of("light", keep=weights_of, lesion=Lesion(layer, step))
     for one, other in zip(intact.kept, injured.kept, strict=True):
         np.testing.assert_array_equal(one[:step], other[:step])
     rules = genotype().rules[layer]
@@ -112,22 +119,8 @@ def test_nobody_is_injured_after_the_end():
     Mutation: a lesion in step 7 of a lifetime that is over.
     """
     intact, injured = (
-        trace("medium", keep=weights_of, lesion=lesion) for lesion in (None, Lesion(0, 7))
+        trajectory_of("medium", keep=weights_of, lesion=lesion) for lesion in (None, Lesion(0, 7))
     )
     assert int(jnp.sum(~intact.is_over)) == 6
     for one, other in zip(intact.kept, injured.kept, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_lesions_without_a_layer_are_refused():
-    with pytest.raises(ValueError, match=r"lesion\.layer is 2, .*: 0, 1"):
-        trace("light", lesion=Lesion(2, 0))
-    with pytest.raises(ValueError, match="no plastic layers"):
-        rollout.trace(
-            TASK,
-            Static(hidden_sizes=()),
-            jax.random.key(0),
-            (jnp.zeros((2, 1)),),
-            TASK.variations["light"],
-            lesion=Lesion(0, 0),
-        )

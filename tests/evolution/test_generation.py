@@ -17,16 +17,16 @@ import pytest
 import hebbax
 from hebbax import devices
 from hebbax.evolution.generation import (
-    alike,
+    Program,
     compile_generation,
     count_non_finite,
     generation,
     initial_state,
     is_fit_to_be_best,
-    random_keys,
-    rollout,
 )
+from hebbax.evolution.keys import random_keys
 from hebbax.evolution.programs import shared
+from hebbax.evolution.rollout import stack
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import train_together
 from hebbax.genomes.joint import Joint
@@ -34,7 +34,7 @@ from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.shared import FixedRules, SharedRules
 from hebbax.policies.lstm import LSTM
 from hebbax.strategies.evosax import Evosax
-from hebbax.strategies.optimizers import Natural, Sgd
+from hebbax.strategies.optimizers import EvenSteps, Natural, Sgd
 from small_run import is_equal, newest_checkpoint, small_config, without_clock
 from small_task import Cart
 
@@ -64,12 +64,12 @@ def test_seeds_and_folds_share_a_program():
     mesh = devices.population_mesh(first.strategy.population_size)
     for config in (first, second):
         data = (
-            random_keys(config)[1],
-            rollout.stack(config.training_variations),
+            random_keys(config.seed).generations,
+            stack(config.training_variations),
             initial_state(config),
             jnp.zeros((), jnp.int32),
         )
-        programs.add(jax.jit(partial(generation, config, mesh)).lower(*data).as_text())
+        programs.add(jax.jit(partial(generation, Program.of(config), mesh)).lower(*data).as_text())
     assert len(programs) == 1
     with shared():
         assert compile_generation(first, mesh) is compile_generation(second, mesh)
@@ -111,7 +111,7 @@ def test_keys_of_all_purposes_differ():
     Mutation: films that take their keys from the evaluation's have those of its individuals and
     lifetimes.
     """
-    keys = random_keys(small_config())
+    keys = random_keys(0)
     made = [jax.random.clone(key) for key in keys]
     for key in keys:
         made += [jax.random.fold_in(jax.random.clone(key), number) for number in range(5)]
@@ -121,11 +121,52 @@ def test_keys_of_all_purposes_differ():
 
 def test_runs_without_a_fold_are_others():
     """A run on all variations shares no program with one that holds a variation out."""
-    assert (
-        alike(small_config(held_out="light"))
-        == alike(small_config())
-        != alike(small_config(held_out=None))
+    all_variations, first, second = (
+        small_config(held_out=name) for name in (None, "light", "heavy")
     )
+    mesh = devices.population_mesh(8)
+    with shared():
+        program = compile_generation(first, mesh)
+        assert compile_generation(second, mesh) is program
+        assert compile_generation(all_variations, mesh) is not program
+
+
+def test_penalty_counts_rules_alone():
+    """Of rules and evolved weights at birth the rules are penalised; of static weights all.
+
+    Mutations: the weights at birth too; the genotype's mean square over all leaves.
+    """
+    for policy, leaves in (
+        (PLASTIC, lambda genotype: genotype.rules),
+        (hebbax.Static((3,)), lambda genotype: genotype),
+    ):
+        config = small_config(policy=policy, penalty=10.0, generations=1)
+        state = initial_state(config)
+        key = jax.random.split(jax.random.fold_in(random_keys(config.seed).generations, 0))[0]
+        genotypes = config.strategy.ask(key, state.search)
+        counted = jnp.concatenate(
+            [leaf.reshape(8, -1) for leaf in jax.tree.leaves(leaves(genotypes))], axis=1
+        )
+        with_penalty, without = (
+            hebbax.train(dataclasses.replace(config, penalty=penalty)).history[0]["fitness_mean"]
+            for penalty in (10.0, 0.0)
+        )
+        np.testing.assert_allclose(
+            without - with_penalty, 10 * jnp.mean(jnp.square(counted)), rtol=1e-3
+        )
+
+
+@pytest.mark.parametrize(("who", "groups"), [("nobody", 8), ("pairs", 4), ("population", 1)])
+def test_who_shares_random_numbers(who: str, groups: int):
+    """With equal genotypes there are as many different returns as groups that share numbers.
+
+    Mutations: pairs of individuals that do not stand side by side; a key for each.
+    """
+    strategy = hebbax.ScoreFunction(population_size=8, std=hebbax.Schedule(1e-30))
+    config = small_config(strategy=strategy, common_random_numbers=who, generations=1)
+    history = hebbax.train(config).history
+    assert (history[0]["fitness_std"] == 0) == (groups == 1)
+    assert history[0]["fitness_best"] >= history[0]["fitness_mean"]
 
 
 @pytest.mark.parametrize("chunk_size", [None, 3])
@@ -184,15 +225,16 @@ def test_single_run_is_bit_exact():
 
 def test_unequal_runs_do_not_go_together():
     """Runs that differ in more, or do not fit into the memory, are refused."""
-    with pytest.raises(ValueError, match="differ in more than seed and held_out"):
+    with pytest.raises(ValueError, match="differ in more than seed, held_out and lengths"):
         train_together([(small_config(), None), (small_config(penalty=1.0), None)])
 
 
 def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
     """Each run fits, all together do not."""
     config = small_config()
-    monkeypatch.setattr(devices, "memory_bytes", lambda: int(1.5 * sum(config.search_bytes())))
-    with pytest.raises(ValueError, match=r"2 runs together take .* let fewer go together"):
+    monkeypatch.setattr(devices, "memory_bytes", lambda: 5_500)
+    hebbax.check(config)
+    with pytest.raises(ValueError, match=r"2 runs would take .* or fewer runs together"):
         train_together([(config, None), (small_config(seed=1), None)])
 
 
@@ -211,13 +253,11 @@ def test_generation_that_failed_is_never_the_best():
     """
     config = small_config(penalty=1000.0)
     mesh = devices.population_mesh(config.strategy.population_size)
-    run_generation, key = compile_generation(config, mesh), random_keys(config)[1]
-    variations = rollout.stack(config.training_variations)
+    run_generation, key = compile_generation(config, mesh), random_keys(config.seed).generations
+    variations = stack(config.training_variations)
     states, history = [initial_state(config)], []
-    for number, lived in enumerate((variations, broken(variations, 1), variations)):
-        data = devices.put_everywhere(
-            (key, lived, states[-1], jnp.asarray(number, jnp.int32)), mesh
-        )
+    for i, given in enumerate((variations, broken(variations, 1), variations)):
+        data = devices.put_everywhere((key, given, states[-1], jnp.asarray(i, jnp.int32)), mesh)
         state, metrics = run_generation(*data)
         states.append(state)
         history.append(jax.device_get(metrics))
@@ -241,9 +281,14 @@ def test_returns_are_of_what_was_finite():
     """
     config = small_config()
     mesh = devices.population_mesh(config.strategy.population_size)
-    variations = rollout.stack(config.training_variations)
+    variations = stack(config.training_variations)
     variations = variations.replace(mass=variations.mass.at[0].set(0.0))
-    data = (random_keys(config)[1], variations, initial_state(config), jnp.zeros((), jnp.int32))
+    data = (
+        random_keys(config.seed).generations,
+        variations,
+        initial_state(config),
+        jnp.zeros((), jnp.int32),
+    )
     _, metrics = compile_generation(config, mesh)(*devices.put_everywhere(data, mesh))
     assert np.isfinite(np.asarray(metrics["returns"])).tolist() == [False, True]
     assert np.isnan(metrics["returns"][0])
@@ -276,7 +321,10 @@ PLASTIC = hebbax.Hebbian((3,), has_evolved_weights=True)
     "changes",
     [
         {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=hebbax.Adam())},
-        {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=Natural(Sgd(momentum=0.9)))},
+        *(
+            {"strategy": hebbax.ScoreFunction(population_size=4, optimizer=optimizer)}
+            for optimizer in (Natural(Sgd(momentum=0.9)), EvenSteps(Sgd(momentum=0.9)))
+        ),
         {
             "genome": SharedRules(num_rules=2, sharpness=1.0),
             "strategy": hebbax.ScoreFunction(population_size=4, is_mirrored=False),
@@ -304,12 +352,14 @@ def test_types_stay_with_x64(lenient_promotion: None, changes: dict[str, Any]):
     with jax.enable_x64(True):
         state = initial_state(config)
         data = (
-            random_keys(config).generations,
-            rollout.stack(config.training_variations),
+            random_keys(config.seed).generations,
+            stack(config.training_variations),
             state,
             jnp.zeros((), jnp.int32),
         )
-        after, _ = jax.eval_shape(partial(generation, config, devices.population_mesh(4)), *data)
+        after, _ = jax.eval_shape(
+            partial(generation, Program.of(config), devices.population_mesh(4)), *data
+        )
     assert [leaf.dtype for leaf in jax.tree.leaves(after)] == [
         leaf.dtype for leaf in jax.tree.leaves(state)
     ]

@@ -1,0 +1,60 @@
+"""How a run evolves: episodes, rollouts, generations, training, evaluation."""
+
+from typing import TYPE_CHECKING
+
+from hebbax.types.namespaces import lazily
+
+if TYPE_CHECKING:
+    from hebbax.evolution.check import check
+    from hebbax.evolution.episode import EpisodeState, Setup, Trajectory, rollout_trajectory
+    from hebbax.evolution.evaluation import Score, evaluate
+    from hebbax.evolution.keys import random_keys
+    from hebbax.evolution.result import Metrics, Result, load_result
+    from hebbax.evolution.rollout import Outcome, rollout_population, stack
+    from hebbax.evolution.run import Handle
+    from hebbax.evolution.training import DivergedError, train, train_together
+
+__all__ = [
+    "DivergedError",
+    "EpisodeState",
+    "Handle",
+    "Metrics",
+    "Outcome",
+    "Result",
+    "Score",
+    "Setup",
+    "Trajectory",
+    "check",
+    "evaluate",
+    "load_result",
+    "random_keys",
+    "rollout_population",
+    "rollout_trajectory",
+    "stack",
+    "train",
+    "train_together",
+]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "DivergedError": "training",
+        "EpisodeState": "episode",
+        "Handle": "run",
+        "Metrics": "result",
+        "Outcome": "rollout",
+        "Result": "result",
+        "Score": "evaluation",
+        "Setup": "episode",
+        "Trajectory": "episode",
+        "check": "check",
+        "evaluate": "evaluation",
+        "load_result": "result",
+        "random_keys": "keys",
+        "rollout_population": "rollout",
+        "rollout_trajectory": "episode",
+        "stack": "rollout",
+        "train": "training",
+        "train_together": "training",
+    },
+)
