@@ -1,6 +1,6 @@
 """The genomic bottleneck on the quadruped, at the paper's size.
 
-Hypothesis: networks whose synapses share a few rules are forced to learn within their lifetime and
+Hypothesis: networks whose synapses share a few rules are forced to learn within their episode and
     do better in a body that they were not evolved in than
 networks with a rule for each synapse, as few genes do in animals. The paper finds no such gain. Its
 mixture was trained on one body and its assignment barely moved, so the question stands open; fixed
@@ -11,7 +11,7 @@ Command: python experiments/genomic_bottleneck_quadruped.py [METHOD...] [--folds
     more methods, folds and seeds can be added later.
 Hardware: an accelerator, or a SLURM cluster of them.
 Time: a run is 500 generations of 500 individuals in four bodies for 960 steps, 960 million steps if
-    no lifetime ends early. All 14 methods in five folds with two seeds are 140 runs. On two CPU
+    no episode ends early. All 14 methods in five folds with two seeds are 140 runs. On two CPU
     cores, at the 27,750 steps per second of docs/benchmarks.md, one run takes about ten hours.
 Expected: in the paper's figures the static network reaches 1545 in its training bodies and shared
     rules about 0 in every configuration.

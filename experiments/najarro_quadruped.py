@@ -8,7 +8,7 @@ Command: python experiments/najarro_quadruped.py [METHOD...] [--seeds N] [--toge
     PARTITION] The same command goes on where it was stopped, and more seeds can be added later.
 Hardware: an accelerator; or two CPU cores and patience.
 Time: a run is 500 generations of 500 individuals in two bodies for 960 steps, 480 million steps if
-    no lifetime ends early. Two methods with two seeds are four runs. On two CPU cores, at the
+    no episode ends early. Two methods with two seeds are four runs. On two CPU cores, at the
     27,750 steps per second of docs/benchmarks.md, one run takes about five hours.
 Expected: Najarro and Risi report 1051 +- 113 (plastic) and 1604 +- 171 (static) for the whole body,
     452 and 68 for the unseen damage.

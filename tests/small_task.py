@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from hebbax.types import PRNGKey, Struct
 
-TRACK = 1.2  # m, half the length of the track; beyond it the lifetime ends.
+TRACK = 1.2  # m, half the length of the track; beyond it the episode ends.
 TIME_STEP = 0.2  # s
 NEVER = 10_000
 
@@ -18,7 +18,7 @@ class Variation(Struct):
     """What differs between two carts.
 
     mass: `[]` kg.
-    last_step: `[]` the lifetime ends with this step, wherever the cart is.
+    last_step: `[]` the episode ends with this step, wherever the cart is.
     broken_step: `[]` the reward of this step is NaN.
     """
 
@@ -43,10 +43,10 @@ class State(Struct):
 @final
 @dataclasses.dataclass(frozen=True)
 class Cart:
-    """A reward of 1 in the middle of the track, 0 at its ends, where a lifetime is over.
+    """A reward of 1 in the middle of the track, 0 at its ends, where an episode is over.
 
-    max_steps: the most steps of a lifetime.
-    last_steps: of each variation, the step that ends a lifetime.
+    max_steps: the most steps of an episode.
+    last_steps: of each variation, the step that ends an episode.
     broken_steps: of each variation, the step whose reward is NaN.
     """
 

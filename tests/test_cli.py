@@ -225,7 +225,7 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
         ),
         (
             ["evaluate", "--help"],
-            ["Folder of the run.", "--episodes INT", "Lifetimes in each variation. (default: 100)"],
+            ["Folder of the run.", "--episodes INT", "Episodes in each variation. (default: 100)"],
         ),
         (
             ["train", "small", "--help"],

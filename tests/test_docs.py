@@ -128,7 +128,7 @@ def test_own_task_learns(files: dict[str, str], tmp_path: Path):
 
 @dataclasses.dataclass(frozen=True)
 class LongCart:
-    """A cart whose lifetimes and variation are those of the page about films."""
+    """A cart whose episodes and variation are those of the page about films."""
 
     max_steps: int = 302
 

@@ -99,6 +99,6 @@ def test_table_marks_the_held_out_variation():
     title, *rows = [
         " ".join(line.replace("│", " ").split()) for line in out.getvalue().splitlines()
     ]
-    assert title == "2 lifetimes in each variation"
+    assert title == "2 episodes in each variation"
     assert "light trained on 2.0 1.0 to 3.0 1.4 50%" in rows
     assert "heavy held out -4.0 0.0 to 0.0 0.0 0%" in rows

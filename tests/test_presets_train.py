@@ -71,7 +71,7 @@ class StandIn:
 
 
 def shrink(config: hebbax.Config) -> hebbax.Config:
-    """The same with small networks, four individuals and two steps in a lifetime.
+    """The same with small networks, four individuals and two steps in an episode.
 
     Never more synapses per rule than there are.
     """

@@ -160,7 +160,7 @@ def untidy_jit():
         ),
         (
             changed_step(3, lambda is_end: is_end.astype(jnp.float32)),
-            "the end of the lifetime has dtype float32, but must be bool",
+            "the end of the episode has dtype float32, but must be bool",
         ),
         (
             Changed(

@@ -29,7 +29,7 @@ Evolves plastic neural networks.
 commands:
   hebbax train PRESET [OPTIONS]    evolve a genome, or resume the run in the folder
   hebbax evaluate RUN [OPTIONS]    score a run's genome in every variation of its task
-  hebbax render RUN [OPTIONS]      film a lifetime of a run's genome in one variation
+  hebbax render RUN [OPTIONS]      film an episode of a run's genome in one variation
   hebbax sweep PRESET... --folder FOLDER [OPTIONS]
                                    compare presets: every held-out variation, several seeds
   hebbax report FOLDER [OPTIONS]   write a page about a run or a sweep
@@ -65,7 +65,7 @@ class EvaluateOptions:
     run: tyro.conf.Positional[Path]
     """Folder of the run."""
     episodes: int = 100
-    """Lifetimes in each variation."""
+    """Episodes in each variation."""
     sample: Flag = False
     """Draw an individual from the genome for every episode, instead of taking its mode."""
     best: Flag = False
@@ -81,19 +81,19 @@ class EvaluateOptions:
 
 @dataclasses.dataclass(frozen=True)
 class RenderOptions:
-    """Films a lifetime of a run's genome in one variation, in real time, until it ends."""
+    """Films an episode of a run's genome in one variation, in real time, until it ends."""
 
     run: tyro.conf.Positional[Path]
     """Folder of the run."""
     variation: str
-    """The variation to live in."""
+    """The variation to film."""
     format: Literal["mp4", "gif", "html"] = "mp4"
     """A film, or for the quadruped a page with Brax's viewer.
 
     The viewer loads its program from the network.
     """
     steps: int | None = None
-    """The most policy steps to film; the whole lifetime if None."""
+    """The most policy steps to film; the whole episode if None."""
     lesion_layer: int | None = None
     """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step.
 
@@ -106,7 +106,7 @@ class RenderOptions:
     sample: Flag = False
     """Draw the individual from the genome, instead of taking its mode."""
     seed: int = 0
-    """Which lifetime; the same one gives the same film."""
+    """Which episode; the same one gives the same film."""
     trust: tuple[str, ...] = ()
     """Modules, or files that end in .py, whose classes the run may be of: their code runs.
 
@@ -133,7 +133,7 @@ class SweepOptions:
     seeds: int = 2
     """Runs of each method in each fold."""
     episodes: int = 100
-    """Lifetimes in each variation that score a run's genome."""
+    """Episodes in each variation that score a run's genome."""
     generations: int | None = None
     """Generations of each run; as many as the method says if None."""
     population_size: int | None = None

@@ -89,7 +89,7 @@ def describe(metrics: Metrics) -> str:
 
 def score_table(scores: list[Score]) -> Table:
     """A table of the scores of all variations, the held-out one marked."""
-    table = Table(title=f"{len(scores[0].returns)} lifetimes in each variation")
+    table = Table(title=f"{len(scores[0].returns)} episodes in each variation")
     table.add_column("variation", overflow="fold")
     table.add_column("")
     for heading in ("mean", "95% interval", "std", "ended early"):
@@ -98,7 +98,7 @@ def score_table(scores: list[Score]) -> Table:
     if has_failures:
         table.add_column("not finite", justify="right")
         table.caption = (
-            "Lifetimes whose return is not finite are counted, but left out of the other figures."
+            "Episodes whose return is not finite are counted, but left out of the other figures."
         )
     for score in scores:
         table.add_row(

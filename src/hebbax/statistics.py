@@ -40,8 +40,8 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
     num_runs = scores.shape[-1]
     if num_runs == 0:
         return np.full(scores.shape[:-1], np.nan)
-    cut = num_runs // 4
-    middle = np.mean(np.sort(scores, axis=-1)[..., cut : num_runs - cut], axis=-1)
+    trimmed = num_runs // 4
+    middle = np.mean(np.sort(scores, axis=-1)[..., trimmed : num_runs - trimmed], axis=-1)
     return np.where(np.any(np.isnan(scores), axis=-1), np.nan, middle)
 
 

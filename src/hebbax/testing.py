@@ -43,13 +43,13 @@ def check_task(task: Task) -> None:
 
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
     # Shapes are all that is asked for, and they are there without compiling anything.
-    states, _ = interfaces.trace(
+    states, _ = interfaces.shapes_returned(
         "task.reset mapped over the variations",
         jax.vmap(task.reset, (None, 0)),
         jax.random.key(SEED),
         stacked,
     )
-    interfaces.trace(
+    interfaces.shapes_returned(
         "task.step mapped over the variations",
         jax.vmap(task.step, (0, None, 0)),
         states,

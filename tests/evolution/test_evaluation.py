@@ -49,7 +49,7 @@ def test_figures_are_those_of_the_returns(run: tuple[Result, Path]):
     ]
     for score in scores:
         returns = np.asarray(score.returns)
-        assert len(set(score.returns)) == 6, "every lifetime begins elsewhere"
+        assert len(set(score.returns)) == 6, "every episode begins elsewhere"
         assert score.mean == pytest.approx(returns.mean())
         assert score.std == pytest.approx(np.sqrt(np.sum((returns - returns.mean()) ** 2) / 5))
         assert (score.low, score.high) == bootstrap_interval(returns)
@@ -75,7 +75,7 @@ def test_genome_can_be_the_last_the_best_or_sampled(run: tuple[Result, Path]):
 
 
 def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
-    """An odd number of lifetimes runs on one device and an even one on two, with the same genome.
+    """An odd number of episodes runs on one device and an even one on two, with the same genome.
 
     Chunks change nothing.
 
@@ -100,7 +100,7 @@ def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
 
 @pytest.mark.parametrize("episodes", [1, 0, -3])
 def test_too_few_episodes_are_refused(run: tuple[Result, Path], episodes: int):
-    """One lifetime has no spread."""
+    """One episode has no spread."""
     with pytest.raises(ValueError, match=f"episodes is {episodes}, but must be 2 or more"):
         hebbax.evaluate(run[0], episodes)
 
@@ -114,7 +114,7 @@ def test_run_without_checkpoint_is_refused(run: tuple[Result, Path], tmp_path: P
     assert contents(tmp_path) == before
 
 
-def test_failed_lifetimes_are_counted_and_left_out():
+def test_failed_episodes_are_counted_and_left_out():
     """Returns that are not finite do not hide the others.
 
     Where fewer than two are left, the spread is unknown.

@@ -109,7 +109,7 @@ def test_keys_of_all_purposes_differ():
     Their keys differ, and so do the first that each makes by `split` and `fold_in`.
 
     Mutation: films that take their keys from the evaluation's have those of its individuals and
-    lifetimes.
+    episodes.
     """
     keys = random_keys(0)
     made = [jax.random.clone(key) for key in keys]

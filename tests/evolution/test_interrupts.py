@@ -262,7 +262,7 @@ def test_termination_keeps_the_last_whole_generation(tmp_path: Path, num_runs: i
 
 
 def test_evaluation_can_be_interrupted():
-    """Ctrl-C is heard while lifetimes are lived for a score.
+    """Ctrl-C is heard while episodes are lived for a score.
 
     Mutation: calling the program in the main thread hears nothing.
     """

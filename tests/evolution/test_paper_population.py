@@ -24,7 +24,7 @@ LIMIT = 300
 
 @pytest.mark.slow
 def test_one_generation_of_the_papers_population_ends():
-    """A generation of 500 x 4 lifetimes on two devices of the CPU ends.
+    """A generation of 500 x 4 episodes on two devices of the CPU ends.
 
     Their programs do not wait for each other for ever.
 

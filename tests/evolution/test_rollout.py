@@ -107,7 +107,7 @@ def test_individuals_who_inherit_the_same_need_one_copy(outcome):
         np.testing.assert_allclose(shared.returns, copied.returns, rtol=0, atol=1.3e-5)
 
 
-def test_a_lifetime_in_a_batch_equals_the_same_alone(outcome, alone):
+def test_a_episode_in_a_batch_equals_the_same_alone(outcome, alone):
     """Every individual in every variation has the fitness and the steps that it has by itself.
 
     Mutations: one key for all variations; axes of vmap swapped.
@@ -124,7 +124,7 @@ def test_a_lifetime_in_a_batch_equals_the_same_alone(outcome, alone):
             )
 
 
-def test_lifetimes_end_when_they_should(outcome):
+def test_episodes_end_when_they_should(outcome):
     """All 13 steps, step 7, step 4, or before that where the cart leaves the track.
 
     Mutations: whole segments; `>` max_steps; the last step not counted.
@@ -136,10 +136,10 @@ def test_lifetimes_end_when_they_should(outcome):
     np.testing.assert_array_equal(num_steps.max(axis=0), limits)
 
 
-def test_a_reward_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcome):
+def test_a_reward_that_is_not_finite_ends_a_episode_and_stays_visible(outcome):
     """The broken variation's fitness is NaN from step 4 on, the others' is finite.
 
-    Mutations: nansum; the NaN not ending the lifetime.
+    Mutations: nansum; the NaN not ending the episode.
     """
     is_broken = np.asarray(outcome.num_steps[:, 2]) == 4
     assert np.any(is_broken)
@@ -167,7 +167,7 @@ def test_what_has_ended_stays_as_it_is(alone):
 
 
 def test_memory_learns_until_the_last_step(alone):
-    """While a lifetime lasts the weights change in every step. Mutation: the old memory kept."""
+    """While an episode lasts the weights change in every step. Mutation: the old memory kept."""
     states = alone(0, 0, 3)
     for before, after in itertools.pairwise(states):
         assert not np.array_equal(before.memory.weights[0], after.memory.weights[0])
@@ -209,7 +209,7 @@ class StubbornCart:
         return TASK.step(state, jnp.where(jnp.isfinite(action), action, 0.0), variation)
 
 
-def test_an_action_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcome):
+def test_an_action_that_is_not_finite_ends_a_episode_and_stays_visible(outcome):
     """Whose rules are not numbers acts not finitely from the second step on, and fails there.
 
     The others live as always.
@@ -227,7 +227,7 @@ def test_an_action_that_is_not_finite_ends_a_lifetime_and_stays_visible(outcome)
 
 
 class CountingCart:
-    """A cart that counts the steps its program really takes, all lifetimes together."""
+    """A cart that counts the steps its program really takes, all episodes together."""
 
     def __init__(self, cart):
         self.cart = cart
@@ -244,8 +244,8 @@ class CountingCart:
         self.num_steps += np.size(step)
 
 
-def test_a_batch_ends_with_its_last_lifetime():
-    """Lifetimes of at most three of 10,000 steps take one segment, those of twelve take two.
+def test_a_batch_ends_with_its_last_episode():
+    """Episodes of at most three of 10,000 steps take one segment, those of twelve take two.
 
     Mutation: a scan of max_steps.
     """

@@ -177,7 +177,7 @@ def test_metrics_file_goes_on_after_a_generation(tmp_path: Path):
 
 
 def test_everything_written_is_json(tmp_path: Path):
-    """A run of broken lifetimes has files that a strict parser reads.
+    """A run of broken episodes has files that a strict parser reads.
 
     Metrics, scores and results; hebbax reads them again.
 

@@ -242,7 +242,7 @@ def test_non_finite_lives_are_counted_and_poison_nothing():
 
 
 def test_generation_without_a_finite_life_teaches_nothing():
-    """Where every lifetime is broken the means stay where they are."""
+    """Where every episode is broken the means stay where they are."""
     broken = small_config(
         task=Cart(broken_steps=(1, 1, 1)),
         strategy=hebbax.ScoreFunction(population_size=8),
@@ -320,7 +320,7 @@ def test_task_that_does_not_fit_leaves_no_folder(tmp_path: Path):
 
     Mutation: the refusal by the rollout alone.
     """
-    with pytest.raises(ValueError, match="the end of the lifetime has dtype float32"):
+    with pytest.raises(ValueError, match="the end of the episode has dtype float32"):
         hebbax.train(dataclasses.replace(small_config(), task=Misfit()), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,4 @@
-"""A lifetime whose steps are kept, with and without a lesion."""
+"""An episode whose steps are kept, with and without a lesion."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def intact() -> Trajectory:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_trajectory_is_the_episode_of_a_rollout(outcome: Outcome, name: str):
-    """Rewards add up to `rollout_population`'s returns, NaN included, and the lifetime ends where it does there.
+    """Rewards add up to `rollout_population`'s returns, NaN included, and it ends where that does.
 
     Thirteen rewards of at most one; a step's error of 1e-7 grows with the steps by less than
     tenfold. Mutations: rewards after the end counted; another key.
@@ -95,7 +95,7 @@ def test_a_lesion_empties_its_layer_at_its_step(intact: Trajectory, layer: int):
 
     With it the layer holds what one update makes of zeros, the other goes on as it was.
 
-    The lifetime in the light variation lasts all steps, so the lesion in step 4 is lived.
+    The episode in the light variation lasts all steps, so the lesion in step 4 is lived.
     Mutations: a step earlier or later; the layer's update lost.
     """
     step = 4
@@ -114,9 +114,9 @@ def test_a_lesion_empties_its_layer_at_its_step(intact: Trajectory, layer: int):
 
 
 def test_nobody_is_injured_after_the_end():
-    """The lifetime in the medium variation ends with step 7; its memory stays.
+    """The episode in the medium variation ends with step 7; its memory stays.
 
-    Mutation: a lesion in step 7 of a lifetime that is over.
+    Mutation: a lesion in step 7 of an episode that is over.
     """
     intact, injured = (
         trajectory_of("medium", keep=weights_of, lesion=lesion) for lesion in (None, Lesion(0, 7))

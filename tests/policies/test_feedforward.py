@@ -130,8 +130,8 @@ def test_bounded_weights_stay_within_one():
         )
 
 
-def test_weights_at_birth_are_uniform_and_new_in_every_lifetime():
-    """They fill [-0.1, 0.1] uniformly; no two lifetimes or layers share them.
+def test_weights_at_birth_are_uniform_and_new_in_every_episode():
+    """They fill [-0.1, 0.1] uniformly; no two episodes or layers share them.
 
     Mean and deviation within five standard errors.
 
@@ -158,7 +158,7 @@ def test_weights_at_birth_are_uniform_and_new_in_every_lifetime():
 
 
 def test_evolved_weights_are_inherited():
-    """With has_evolved_weights a lifetime begins with the genotype's weights, whatever the key.
+    """With has_evolved_weights an episode begins with the genotype's weights, whatever the key.
 
     Mutation: draw them nevertheless.
     """

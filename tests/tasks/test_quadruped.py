@@ -1,6 +1,6 @@
 """The quadruped as a task.
 
-What it promises to a rollout, how lifetimes start and end, and which configurations it refuses.
+What it promises to a rollout, how episodes start and end, and which configurations it refuses.
 """
 
 import functools
@@ -57,7 +57,7 @@ def alone(reset: Callable[..., Any], step: Callable[..., Any]) -> Callable[..., 
 
 
 @pytest.mark.slow
-def test_lifetimes_in_a_batch_are_those_alone(
+def test_episodes_in_a_batch_are_those_alone(
     task: Quadruped, reset: Callable[..., Any], step: Callable[..., Any], alone: Callable[..., Any]
 ):
     """Two individuals in all five bodies at once, under two nested maps, against each by itself.
@@ -88,7 +88,7 @@ def test_lifetimes_in_a_batch_are_those_alone(
             )
 
 
-def test_lifetimes_follow_from_their_key(task: Quadruped, alone: Callable[..., Any]):
+def test_episodes_follow_from_their_key(task: Quadruped, alone: Callable[..., Any]):
     """The same key gives the same bits, another key another start."""
     body = task.variations["default"]
     first, again, other = (alone(jax.random.key(seed), body)[1] for seed in (1, 1, 2))
@@ -168,7 +168,7 @@ def test_steps_backwards_count_in_a_row(
         assert after.num_backwards == expected
 
 
-def test_the_last_step_ends_a_lifetime(
+def test_the_last_step_ends_a_episode(
     task: Quadruped, step: Callable[..., Any], alone: Callable[..., Any]
 ):
     body = task.variations["default"]

@@ -49,7 +49,7 @@ def test_progress_is_the_recorded_one(name: str, gait: str):
     """All rows; wrong without the floor among the parts or without the legs' lag.
 
     The first row alone takes the recorded place of the parts: after a reset Bullet still holds the
-    legs of the lifetime before.
+    legs of the episode before.
     """
     poses, data = load_run("quadruped_trajectories.npz", f"{name}/{gait}")
     centers = place_all(name, poses).center.at[0].set(data["parts_mean_xy"][0])

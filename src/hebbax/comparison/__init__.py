@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from hebbax.comparison.sweeps import SweepRun, read_sweep, sweep
 
 __all__ = [
+    "KINDS",
     "Curve",
     "Improvement",
-    "KINDS",
     "Matrix",
     "Method",
     "Missing",

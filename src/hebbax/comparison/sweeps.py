@@ -76,7 +76,7 @@ class SweepRun:
 @final
 @dataclasses.dataclass(frozen=True)
 class _Wanted:
-    """A run that is wanted: what it is, where it is, and how many lifetimes score it."""
+    """A run that is wanted: what it is, where it is, and how many episodes score it."""
 
     run: SweepRun
     config: Config
@@ -131,7 +131,7 @@ def sweep(
         folds: names of the variations to hold out, each in turn; "all" for every variation of the
             methods' tasks.
         seeds: how many seeds, from 0 on, or which.
-        episodes: lifetimes in each variation that score the genome's mode, and as many individuals
+        episodes: episodes in each variation that score the genome's mode, and as many individuals
             drawn from it.
         together: whether all folds and seeds of a method run as one program, which fills an
             accelerator.
@@ -294,13 +294,13 @@ def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
     One that diverges would diverge again, so that the others must not wait for it.
     """
     divergences = []
-    for number, group in enumerate(groups, 1):
-        _say(f"[{number}/{len(groups)}] {_describe(group)}")
+    for i, group in enumerate(groups, 1):
+        _say(f"[{i}/{len(groups)}] {_describe(group)}")
         try:
             _work(group)
         except DivergedError as error:
             divergences.append(str(error))
-            _say(f"[{number}/{len(groups)}] {_describe(group)}: {error}")
+            _say(f"[{i}/{len(groups)}] {_describe(group)}: {error}")
     if divergences:
         raise DivergedError("; ".join(divergences))
 
@@ -309,13 +309,13 @@ def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
     """Has jobs do the work, and waits for them."""
     jobs = [(group, executor.submit(_work_elsewhere, group)) for group in groups]
     failures = []
-    for number, (group, job) in enumerate(jobs, 1):
+    for i, (group, job) in enumerate(jobs, 1):
         try:
             job.result()
-            _say(f"[{number}/{len(jobs)}] {_describe(group)}: done")
+            _say(f"[{i}/{len(jobs)}] {_describe(group)}: done")
         except Exception as error:  # Whatever ended a job, the others go on.
             failures.append(f"{_describe(group)}: {error}")
-            _say(f"[{number}/{len(jobs)}] {_describe(group)}: failed")
+            _say(f"[{i}/{len(jobs)}] {_describe(group)}: failed")
     if failures:
         raise ChildProcessError(
             f"{len(failures)} of {len(jobs)} jobs failed; the same call tries them again. The "

@@ -27,18 +27,18 @@ from hebbax.types import Genotype, Variation, Wiring, checks
 @final
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Returns of one variation's lifetimes.
+    """Returns of one variation's episodes.
 
     variation: its name.
     is_held_out: whether the genome was trained without it.
-    returns: the return of every lifetime.
+    returns: the return of every episode.
     non_finite: how many of the returns are not finite, because physics or policy failed. The
         following four are of the others, and NaN where they are too few.
     mean: mean return.
     std: standard deviation of the returns.
     low: lower end of the mean's bootstrap 95% interval.
     high: upper end.
-    ended_early: share of all lifetimes that ended before the last step.
+    ended_early: share of all episodes that ended before the last step.
     """
 
     variation: str
@@ -64,12 +64,12 @@ def evaluate(
     is_best: bool = False,
     trust: Sequence[str] = (),
 ) -> list[Score]:
-    """Lives lifetimes in every variation of the task.
+    """Lives episodes in every variation of the task.
 
     Args:
         run: a result of `train`, or the folder of a run, of which the newest checkpoint is taken.
-        episodes: lifetimes in each variation, 2 or more.
-        is_sampled: whether each lifetime belongs to an individual of its own, drawn from the
+        episodes: episodes in each variation, 2 or more.
+        is_sampled: whether each episode belongs to an individual of its own, drawn from the
             genome, instead of the genome's mode.
         is_best: whether to take the genome of the best generation instead of the last.
         trust: modules, or files that end in `.py`, whose classes the run may be of; see

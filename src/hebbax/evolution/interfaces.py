@@ -29,9 +29,11 @@ def fit_task(task: Task) -> None:
     """Checks a task: what it says of itself, and what its functions return."""
     fit_variations(task)
     variation = next(iter(task.variations.values()))
-    state, _ = check_reset(task, trace("task.reset", task.reset, jax.random.key(0), variation))
+    state, _ = check_reset(
+        task, shapes_returned("task.reset", task.reset, jax.random.key(0), variation)
+    )
     action = jax.ShapeDtypeStruct((task.action_size,), jnp.float32)
-    check_step(task, state, trace("task.step", task.step, state, action, variation))
+    check_step(task, state, shapes_returned("task.step", task.step, state, action, variation))
 
 
 def check_reset(task: Task, results: Any) -> tuple[Any, Any]:
@@ -110,10 +112,10 @@ def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
     parameters = policy.parameters(task)
     _check_parameters(parameters, "what policy.parameters returns")
     phenotype = shapes_of(parameters)
-    memory = trace("policy.reset", policy.reset, jax.random.key(0), phenotype)
+    memory = shapes_returned("policy.reset", policy.reset, jax.random.key(0), phenotype)
     observation = jax.ShapeDtypeStruct(tuple(task.observation_shape), jnp.float32)
     reward = jax.ShapeDtypeStruct((), jnp.float32)
-    results = trace("policy.act", policy.act, phenotype, memory, observation, reward)
+    results = shapes_returned("policy.act", policy.act, phenotype, memory, observation, reward)
     action, next_memory = _results(results, 2, "policy.act", "action, memory")
     check_array(action, (task.action_size,), jnp.floating, "the action that policy.act returns")
     check_same_shapes(
@@ -143,23 +145,25 @@ def _check_plastic_weights(policy: Policy, memory: PyTree) -> None:
             "of it, or () where no weights change",
         )
 
-    trace("policy.plastic_weights", check, memory)
+    shapes_returned("policy.plastic_weights", check, memory)
 
 
 def fit_encoding(encoding: Encoding, parameters: PyTree) -> PyTree:
     """Checks an encoding on a network's parameters; returns what a genome must produce."""
     check_members(encoding, "encoding", ENCODING)
     check_hashable(encoding, "encoding")
-    wiring = trace("encoding.wire", lambda key: encoding.wire(key, parameters), jax.random.key(0))
+    wiring = shapes_returned(
+        "encoding.wire", lambda key: encoding.wire(key, parameters), jax.random.key(0)
+    )
     genotype_shape = encoding.genotype_shape(parameters)
     _check_parameters(genotype_shape, "what encoding.genotype_shape returns")
-    kept = trace(
+    kept = shapes_returned(
         "encoding.express",
         lambda wiring, genotype: encoding.express(parameters, wiring, genotype),
         wiring,
         shapes_of(genotype_shape),
     )
-    phenotype = trace(
+    phenotype = shapes_returned(
         "encoding.read",
         lambda wiring, kept: encoding.read(parameters, wiring, kept),
         wiring,
@@ -199,12 +203,12 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
     """Checks a genome on the genotypes of a policy; returns the shapes of its first one."""
     check_members(specification, "genome", GENOME_SPEC)
     check_hashable(specification, "genome")
-    genome = trace(
+    genome = shapes_returned(
         "genome.init", lambda key: specification.init(key, genotype_shape), jax.random.key(0)
     )
     check_members(genome, "genome", GENOME)
     std = jax.ShapeDtypeStruct((), jnp.float32)
-    same = trace("genome.with_std", lambda genome, std: genome.with_std(std), genome, std)
+    same = shapes_returned("genome.with_std", lambda genome, std: genome.with_std(std), genome, std)
     check_same_shapes(
         same,
         genome,
@@ -212,10 +216,10 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
         "the one before",
         "so that generations can follow",
     )
-    genotype = trace(
+    genotype = shapes_returned(
         "genome.sample", lambda genome, key: genome.sample(key), genome, jax.random.key(0)
     )
-    mode = trace("genome.mode", lambda genome: genome.mode(), genome)
+    mode = shapes_returned("genome.mode", lambda genome: genome.mode(), genome)
     for name, drawn in (("sample", genotype), ("mode", mode)):
         check_same_shapes(
             drawn,
@@ -224,7 +228,7 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
             "the genotype_shape it was given",
             "as the policy expects",
         )
-    log_prob = trace(
+    log_prob = shapes_returned(
         "genome.log_prob", lambda genome, genotype: genome.log_prob(genotype), genome, genotype
     )
     check_array(log_prob, (), jnp.floating, "the log-density that genome.log_prob returns")
@@ -240,15 +244,15 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
     population = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype), genotype
     )
-    log_probs = trace("genome.log_probs", log_probs_of, genome, population)
+    log_probs = shapes_returned("genome.log_probs", log_probs_of, genome, population)
     check_array(log_probs, (3,), jnp.floating, "what genome.log_probs returns for three genotypes")
-    learned = trace("genome.learned", learned_of, genome)
-    trace("genome.learned", with_learned, genome, learned)
+    learned = shapes_returned("genome.learned", learned_of, genome)
+    shapes_returned("genome.learned", with_learned, genome, learned)
     for leaf in jax.tree.leaves(learned):
         check_array(leaf, leaf.shape, jnp.floating, "a learned leaf of the genome")
     for name in ("natural_gradient", "even_gradient"):
         if hasattr(genome, name):
-            scaled = trace(
+            scaled = shapes_returned(
                 f"genome.{name}",
                 lambda genome, gradient, name=name: getattr(genome, name)(gradient),
                 genome,
@@ -263,7 +267,8 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
             )
     if hasattr(genome, "describe"):
         _check_figures(
-            trace("genome.describe", lambda genome: genome.describe(), genome), "genome.describe"
+            shapes_returned("genome.describe", lambda genome: genome.describe(), genome),
+            "genome.describe",
         )
 
 
@@ -272,10 +277,10 @@ def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
     check_members(strategy, "strategy", STRATEGY)
     check_hashable(strategy, "strategy")
     size = checks.integer(at_least=2)("strategy.population_size", strategy.population_size)
-    state = trace("strategy.init", strategy.init, jax.random.key(0), genome)
+    state = shapes_returned("strategy.init", strategy.init, jax.random.key(0), genome)
     check_members(state, "the state that strategy.init returns", ("genome",))
-    genotypes = trace("strategy.ask", strategy.ask, jax.random.key(0), state)
-    mode = trace("genome.mode", lambda genome: genome.mode(), genome)
+    genotypes = shapes_returned("strategy.ask", strategy.ask, jax.random.key(0), state)
+    mode = shapes_returned("genome.mode", lambda genome: genome.mode(), genome)
     expected = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), mode
     )
@@ -284,9 +289,9 @@ def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
         expected,
         "what strategy.ask returns",
         "the population",
-        "an individual in each place of the leading axis",
+        "an individual in each index of the leading axis",
     )
-    results = trace(
+    results = shapes_returned(
         "strategy.tell", strategy.tell, state, genotypes, jax.ShapeDtypeStruct((size,), jnp.float32)
     )
     next_state, info = _results(results, 2, "strategy.tell", "state, info")
@@ -301,7 +306,7 @@ def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
     return state, genotypes
 
 
-def trace(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def shapes_returned(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """The shapes of what a function returns; a refusal names the function and what it met."""
     try:
         return jax.eval_shape(lambda *arguments: function(*arguments), *arguments)
@@ -366,10 +371,10 @@ def check_same_shapes(tree: PyTree, other: PyTree, name: str, other_name: str, w
     ):
         shape, other_shape = jnp.shape(leaf), jnp.shape(other_leaf)
         dtype, other_dtype = jnp.result_type(leaf), jnp.result_type(other_leaf)
-        place = jax.tree_util.keystr(path)
+        path_name = jax.tree_util.keystr(path)
         require(
             shape == other_shape and dtype == other_dtype,
-            f"{name} has {dtype}{list(shape)} at {place or 'its root'}, but {other_name} has "
+            f"{name} has {dtype}{list(shape)} at {path_name or 'its root'}, but {other_name} has "
             f"{other_dtype}{list(other_shape)}; they must be equal, {why}",
         )
 
@@ -379,12 +384,14 @@ def _check_data(tree: PyTree, name: str, needed: str) -> None:
     leaves = jax.tree.leaves_with_path(tree)
     require(len(leaves) > 0, f"{name} is {tree!r}, but must have {needed}")
     for path, leaf in leaves:
-        place = jax.tree_util.keystr(path) or "its root"
+        path_name = jax.tree_util.keystr(path) or "its root"
         is_array = hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)
-        require(is_array, f"{name} has {leaf!r} at {place}, but must have arrays and numbers alone")
+        require(
+            is_array, f"{name} has {leaf!r} at {path_name}, but must have arrays and numbers alone"
+        )
         require(
             0 not in jnp.shape(leaf),
-            f"{name} has shape {jnp.shape(leaf)} at {place}, but no size may be zero",
+            f"{name} has shape {jnp.shape(leaf)} at {path_name}, but no size may be zero",
         )
 
 

@@ -84,21 +84,21 @@ def listen() -> Iterator[Interrupts]:
         heard.note_termination()
 
     handlers = {signal.SIGINT: on_interrupt, signal.SIGTERM: on_termination}
-    before = {number: signal.getsignal(number) for number in handlers}
+    before = {kind: signal.getsignal(kind) for kind in handlers}
     # Only the main thread may handle signals; elsewhere the caller does.
     is_main = threading.current_thread() is threading.main_thread()
     ours = [
-        number
-        for number, handler in before.items()
+        kind
+        for kind, handler in before.items()
         if is_main and handler in (signal.SIG_DFL, signal.default_int_handler)
     ]
     try:
-        for number in ours:
-            signal.signal(number, handlers[number])
+        for kind in ours:
+            signal.signal(kind, handlers[kind])
         yield heard
     finally:
-        for number in ours:
-            signal.signal(number, before[number])
+        for kind in ours:
+            signal.signal(kind, before[kind])
     heard.raise_if_terminated()
 
 

@@ -1,4 +1,4 @@
-"""Networks, and what they remember within a lifetime."""
+"""Networks, and what they remember within an episode."""
 
 from typing import TYPE_CHECKING
 

@@ -105,8 +105,8 @@ class Natural:
 class EvenSteps:
     """Scales the gradient so that noise moves all parameters equally far, before another optimiser.
 
-    The genome's `even_gradient` divides by what the gradient's deviation grows with. Of shared rules
-    it is not the natural gradient, whose steps shrink where a rule has many synapses.
+    The genome's `even_gradient` divides by what the gradient's deviation grows with. For shared
+    rules it is not the natural gradient, whose steps shrink where a rule has many synapses.
     """
 
     # An `Optimizer`; the command line reads its options off the object that is there.

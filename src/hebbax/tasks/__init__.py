@@ -2,6 +2,7 @@
 
 from hebbax.tasks.base import Task
 from hebbax.tasks.car_racing import CarRacing
+from hebbax.tasks.point import Point
 from hebbax.tasks.quadruped import Quadruped
 
-__all__ = ["CarRacing", "Quadruped", "Task"]
+__all__ = ["CarRacing", "Point", "Quadruped", "Task"]

@@ -11,14 +11,14 @@ from hebbax.types import PRNGKey, Variation
 class Task(Protocol):
     """An environment as a frozen specification with pure functions.
 
-    A task is written for one lifetime in one variation; the rollout maps it over populations and
+    A task is written for one episode in one variation; the rollout maps it over populations and
     variations. Specifications are hashable: compare and hash by their configuration.
 
     variations: named data that make one version of the task differ from another. All have the same
         tree structure and shapes, so that they stack.
     observation_shape: shape of one observation.
     action_size: number of components of an action, each meant to be in [-1, 1] or as the task says.
-    max_steps: the most policy steps that a lifetime has.
+    max_steps: the most policy steps that an episode has.
     """
 
     @property
@@ -34,7 +34,7 @@ class Task(Protocol):
     def max_steps(self) -> int: ...
 
     def reset(self, key: PRNGKey, variation: Variation) -> tuple[Any, Float[Array, "..."]]:
-        """Starts a lifetime. The key is consumed.
+        """Starts an episode. The key is consumed.
 
         Returns:
             The state, a pytree, and the first observation.
@@ -44,12 +44,12 @@ class Task(Protocol):
     def step(
         self, state: Any, action: Float[Array, " action"], variation: Variation
     ) -> tuple[Any, Float[Array, "..."], Float[Array, ""], Bool[Array, ""]]:
-        """Advances a lifetime by one policy step, without ever resetting it.
+        """Advances an episode by one policy step, without ever resetting it.
 
-        An action or a reward that is not finite ends the lifetime, whatever the task says.
+        An action or a reward that is not finite ends the episode, whatever the task says.
 
         Returns:
-            The next state, its observation, the reward of this step, and whether the lifetime ends
+            The next state, its observation, the reward of this step, and whether the episode ends
             with it.
         """
         ...

@@ -1,4 +1,4 @@
-"""Damage to a network in the middle of an episode: does what it has learnt come back?"""
+"""Damage to a network in the middle of an episode: does what it has learned come back?"""
 
 import dataclasses
 from typing import final
@@ -46,7 +46,7 @@ def check_lesion(lesion: Lesion, config: Config) -> None:
     num_layers = len(weights)
     if num_layers == 0:
         raise ValueError(
-            "lesion is given, but the policy has no plastic layers: only weights that are learnt "
+            "lesion is given, but the policy has no plastic layers: only weights that are learned "
             "within an episode can be damaged"
         )
     if lesion.layer >= num_layers:

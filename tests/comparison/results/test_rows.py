@@ -116,7 +116,7 @@ def test_damaged_file_is_named(folder: Path, name: str, words: str):
 
 
 def test_scores_that_are_no_numbers_stay(folder: Path):
-    """A run all of whose lifetimes failed in one variation has its row, with the count."""
+    """A run all of whose episodes failed in one variation has its row, with the count."""
     file = folder / RUN / "evaluation.json"
     scores = json.loads(file.read_text())["scores"]
     scores[0] |= {"mean": math.nan, "low": math.nan, "non_finite": EPISODES}

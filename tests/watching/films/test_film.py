@@ -1,4 +1,4 @@
-"""A film from a run: which lifetime, which steps, and what is refused.
+"""A film from a run: which episode, which steps, and what is refused.
 
 The scene is a cart's, drawn as its step in grey.
 """
@@ -57,7 +57,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> CartScene:
     return scene
 
 
-def test_a_film_shows_the_lifetime_to_its_end(run: Path, scene: CartScene):
+def test_a_film_shows_the_episode_to_its_end(run: Path, scene: CartScene):
     """Every second of its steps, in the run's folder, marked if held out.
 
     Mutations: max_steps for all; the last step lost; every step shown.
@@ -66,7 +66,7 @@ def test_a_film_shows_the_lifetime_to_its_end(run: Path, scene: CartScene):
     [footage] = scene.footage
     position, _ = footage.kept
     assert len(position) == len(footage.rewards) <= 13
-    # 1 - |position| / 1.2 is the cart's reward; beyond 1.2 its lifetime ends, else all 13 steps are
+    # 1 - |position| / 1.2 is the cart's reward; beyond 1.2 its episode ends, else all 13 steps are
     # lived.
     np.testing.assert_allclose(footage.rewards, 1 - np.abs(position) / 1.2, rtol=0, atol=1e-5)
     assert np.all(np.abs(position[:-1]) <= 1.2)
@@ -80,7 +80,7 @@ def test_a_film_shows_the_lifetime_to_its_end(run: Path, scene: CartScene):
 
 
 def test_the_seed_and_the_genome_decide_who_lives(run: Path, scene: CartScene, tmp_path: Path):
-    """The same seed is the same lifetime, another one another, and a sample is not the mode."""
+    """The same seed is the same episode, another one another, and a sample is not the mode."""
     for options in ({}, {}, {"seed": 1}, {"is_sampled": True}):
         render(run, "light", tmp_path / "a.gif", format="gif", num_steps=4, **options)
     one, again, other, sampled = (footage.kept for footage in scene.footage)
@@ -114,7 +114,7 @@ def test_what_is_not_finite_is_not_drawn(
     broken = dataclasses.replace(result, config=config)
     if broken_step == 1:
         with pytest.raises(
-            ValueError, match="the lifetime in light has no step whose reward is finite"
+            ValueError, match="the episode in light has no step whose reward is finite"
         ):
             render(broken, "light", tmp_path / "a.gif", format="gif")
     else:
@@ -130,8 +130,8 @@ def test_what_is_not_finite_is_not_drawn(
             "variation is 'feather', but must be one of the task's: light, medium, heavy",
         ),
         ({"format": "html"}, "format is 'html', but must be mp4 or gif, or for Quadruped html"),
-        ({"num_steps": 0}, "steps is 0, but must be from 1 to the 13 of a lifetime"),
-        ({"num_steps": 14}, "steps is 14, but must be from 1 to the 13 of a lifetime"),
+        ({"num_steps": 0}, "steps is 0, but must be from 1 to the 13 of an episode"),
+        ({"num_steps": 14}, "steps is 14, but must be from 1 to the 13 of an episode"),
         (
             {"lesion": Lesion(2, 0)},
             "lesion.layer is 2, but must be one of the policy's plastic layers: 0, 1",

@@ -156,7 +156,7 @@ def test_what_is_weak_is_said(html: str):
         "2 runs of 12 have no scores",
         "Only 2 seeds in each fold",
         "4 generations of 8 individuals; the paper's quadruped has 500 of 500",
-        "20 lifetimes that scored runs gave a return that is not finite",
+        "20 episodes that scored runs gave a return that is not finite",
         "1 run has a variation without any finite return",
         "17 individuals had a fitness that is not finite in training, and counted as the worst.",
         "In 2 generations nobody's fitness was finite",
@@ -228,8 +228,8 @@ def test_run_by_itself_has_a_page(folder: Path, tmp_path: Path):
     assert faults_of(html) == []
     assert [caption.words for caption in page.all("caption")] == [
         "Where 1 run ran, 1 start",
-        "Returns of the genome's mode, 20 lifetimes in each variation",
-        "Returns of individuals drawn from the genome, 20 lifetimes in each variation",
+        "Returns of the genome's mode, 20 episodes in each variation",
+        "Returns of individuals drawn from the genome, 20 episodes in each variation",
         "Mean fitness of the population at some generations",
         *["Coefficients of 9 rules, alone: medium, seed-0"] * 2,
     ]

@@ -40,13 +40,13 @@ class Row(NamedTuple):
 
     method, fold, seed: the run.
     kind: "mode" for the genome's mode, "samples" for individuals drawn from it.
-    variation: where the lifetimes were.
+    variation: where the episodes were.
     is_held_out: whether the run was trained without it.
-    episodes: lifetimes.
+    episodes: episodes.
     mean, std, low, high: of the finite returns, with the mean's 95% interval; NaN where they are
         too few.
     non_finite: how many returns are not finite.
-    ended_early: share of the lifetimes that ended before the last step.
+    ended_early: share of the episodes that ended before the last step.
     generations: how many the run has behind it.
     population_size: individuals in each of them.
     """

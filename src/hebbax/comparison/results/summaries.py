@@ -42,7 +42,7 @@ class Summary(NamedTuple):
     num_runs: runs behind the figures.
     num_failed: runs that are left out because a score of theirs is not finite.
     num_missing: runs that are wanted and have no score yet.
-    non_finite: lifetimes whose return is not finite, in all runs.
+    non_finite: episodes whose return is not finite, in all runs.
     """
 
     method: str
@@ -90,7 +90,7 @@ def generalisation_matrix(results: Results, kind: str = "mode") -> Matrix:
         [_cell(results.rows, kind, method, variation) for variation in variations]
         for method in methods
     ]
-    columns = [np.asarray([[cell[place] for cell in row] for row in cells]) for place in range(5)]
+    columns = [np.asarray([[cell[i] for cell in row] for row in cells]) for i in range(5)]
     return Matrix(methods, variations, *columns)
 
 

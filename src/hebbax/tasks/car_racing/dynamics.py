@@ -113,7 +113,7 @@ class Car(Struct):
     is_skidding: Bool[Array, "4"]
 
 
-def place(point: Float[Array, "2"], angle: Float[Array, ""]) -> Car:
+def place_car(point: Float[Array, "2"], angle: Float[Array, ""]) -> Car:
     """Sets a car on a point of the road.
 
     As in the original the wheels are turned, but not put around the turned hull: the first step
@@ -282,9 +282,9 @@ def _move(
     def sweep(
         sweeps: tuple[Array, Array, Int[Array, ""], Bool[Array, ""]],
     ) -> tuple[Array, Array, Int[Array, ""], Bool[Array, ""]]:
-        center, angle, number, _ = sweeps
+        center, angle, count, _ = sweeps
         center, angle, is_good = _pull_together(center, angle, limit)
-        return center, angle, number + 1, is_good
+        return center, angle, count + 1, is_good
 
     moved = sweep(
         (car.center + STEP * velocity, car.angle + STEP * spin, jnp.int32(0), jnp.zeros((), bool))
@@ -305,24 +305,24 @@ def _pull_together(
     hull, hull_angle = center[0], angle[0]
     wheels, wheel_angles = list(center[1:]), list(angle[1:])
     is_good = jnp.ones((), bool)
-    for number in (3, 2, 1, 0):
+    for i in (3, 2, 1, 0):
         # A joint beyond its limit is turned back, all but a slop.
-        excess = limit[number] * (wheel_angles[number] - hull_angle) - STEERING_LIMIT
+        excess = limit[i] * (wheel_angles[i] - hull_angle) - STEERING_LIMIT
         turn = (
-            limit[number]
+            limit[i]
             * jnp.clip(excess - ANGULAR_SLOP, 0.0, MAX_ANGULAR_CORRECTION)
             / (1 / HULL_INERTIA + 1 / WHEEL_INERTIA)
         )
         hull_angle = hull_angle + turn / HULL_INERTIA
-        wheel_angles[number] = wheel_angles[number] - turn / WHEEL_INERTIA
+        wheel_angles[i] = wheel_angles[i] - turn / WHEEL_INERTIA
 
-        arm = rotate(jnp.asarray(ARMS[number]), hull_angle)
-        gap = wheels[number] - hull - arm
+        arm = rotate(jnp.asarray(ARMS[i]), hull_angle)
+        gap = wheels[i] - hull - arm
         impulse = _impulse(arm, gap)
         hull = hull - impulse / HULL_MASS
         hull_angle = hull_angle - _cross(arm, impulse) / HULL_INERTIA
-        wheels[number] = wheels[number] + impulse / WHEEL_MASS
-        is_excess_good = (limit[number] == 0.0) | (excess <= ANGULAR_SLOP)
+        wheels[i] = wheels[i] + impulse / WHEEL_MASS
+        is_excess_good = (limit[i] == 0.0) | (excess <= ANGULAR_SLOP)
         is_good = is_good & is_excess_good & (jnp.sum(gap**2) <= LINEAR_SLOP**2)
     return jnp.stack([hull, *wheels]), jnp.stack([hull_angle, *wheel_angles]), is_good
 

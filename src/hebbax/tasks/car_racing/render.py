@@ -179,10 +179,7 @@ def _draw_road(
         covered = _cover(*_to_screen(camera, corners[chosen]))
         paint = jnp.where(is_there > 0, bits[chosen], 0)
         planes = tuple(
-            plane
-            | _any_bits(
-                [covered[number] & -((paint[number] >> bit) & 1) for number in range(CHUNK)]
-            )
+            plane | _any_bits([covered[i] & -((paint[i] >> bit) & 1) for i in range(CHUNK)])
             for bit, plane in enumerate(planes)
         )
         return left.at[chosen].set(0.0), planes
@@ -279,12 +276,12 @@ def _draw_car(field: Int[Array, "rows 96"], car: Car, camera: Camera) -> Int[Arr
     x, y = _from_screen(camera, jnp.asarray(screen_x), jnp.asarray(screen_y))
 
     is_wheel, is_spoke = jnp.zeros(x.shape, bool), jnp.zeros(x.shape, bool)
-    for number in range(4):
-        offset = camera.position - car.center[1 + number]
-        right, ahead = _turned(x + offset[0], y + offset[1], -car.angle[1 + number])
+    for i in range(4):
+        offset = camera.position - car.center[1 + i]
+        right, ahead = _turned(x + offset[0], y + offset[1], -car.angle[1 + i])
         is_here = (jnp.abs(right) < WHEEL_HALF_WIDTH) & (jnp.abs(ahead) < WHEEL_RADIUS)
         is_wheel = is_wheel | is_here
-        is_spoke = is_spoke | (is_here & _is_spoke(ahead, car.phase[number]))
+        is_spoke = is_spoke | (is_here & _is_spoke(ahead, car.phase[i]))
     right, ahead = _turned(x, y, -car.angle[0])
     is_hull = jnp.zeros(x.shape, bool)
     for polygon in HULL_POLYGONS:
@@ -308,14 +305,14 @@ def _turned(
     return cosine * x - sine * y, sine * x + cosine * y
 
 
-def _is_spoke(place: Float[Array, " places"], phase: Float[Array, ""]) -> Bool[Array, " places"]:
-    """Whether a place along a wheel shows the white part of its rim, unless it is below."""
+def _is_spoke(point: Float[Array, " points"], phase: Float[Array, ""]) -> Bool[Array, " points"]:
+    """Whether a point along a wheel shows the white part of its rim, unless it is below."""
     sines, cosines = (
         jnp.sin(jnp.stack([phase, phase + SPOKE])),
         jnp.cos(jnp.stack([phase, phase + SPOKE])),
     )
     ends = WHEEL_RADIUS * jnp.where(sines > 0, jnp.sign(cosines), cosines)
-    return jnp.any(sines <= 0) & (place > jnp.min(ends)) & (place < jnp.max(ends))
+    return jnp.any(sines <= 0) & (point > jnp.min(ends)) & (point < jnp.max(ends))
 
 
 def _is_inside(
@@ -336,10 +333,8 @@ def _draw_panel(car: Car) -> Int[Array, "panel 96"]:
     """Draws the instruments: speed, rolling of the wheels, steering and spin."""
     panel = jnp.full((PANEL, FRAME), BLACK)
     panel = _draw_bar(panel, (5, 6), (1, 1 + 0.02 * jnp.linalg.norm(car.velocity[0])), WHITE)
-    for number, colour in enumerate([FRONT_WHEELS, FRONT_WHEELS, REAR_WHEELS, REAR_WHEELS]):
-        panel = _draw_bar(
-            panel, (7 + number, 8 + number), (1, 1 + 0.01 * car.rolling[number]), colour
-        )
+    for i, colour in enumerate([FRONT_WHEELS, FRONT_WHEELS, REAR_WHEELS, REAR_WHEELS]):
+        panel = _draw_bar(panel, (7 + i, 8 + i), (1, 1 + 0.01 * car.rolling[i]), colour)
     panel = _draw_bar(panel, (20, 20 - 10.0 * joint_angles(car)[0]), (2, 4), GREEN)
     return _draw_bar(panel, (30, 30 - 0.8 * car.spin[0]), (2, 4), RED)
 
@@ -372,14 +367,8 @@ def resize_by_slices(frame: Int[Array, "96 96"], size: int) -> Float[Array, "3 s
     weights = _overlaps(before, after)
     for axis in (1, 2):
         grouped = image.reshape(*image.shape[:axis], repeats, before, *image.shape[axis + 1 :])
-        parts = [
-            jax.lax.index_in_dim(grouped, number, axis + 1, keepdims=False)
-            for number in range(before)
-        ]
-        places = [
-            sum(float(row[number]) * parts[number] for number in np.flatnonzero(row))
-            for row in weights
-        ]
+        parts = [jax.lax.index_in_dim(grouped, i, axis + 1, keepdims=False) for i in range(before)]
+        places = [sum(float(row[i]) * parts[i] for i in np.flatnonzero(row)) for row in weights]
         image = jnp.stack(places, axis=axis + 1).reshape(
             *image.shape[:axis], size, *image.shape[axis + 1 :]
         )

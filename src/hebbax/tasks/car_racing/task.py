@@ -22,7 +22,7 @@ from hebbax.tasks.car_racing.dynamics import (
     Variation,
     drive,
     hull_position,
-    place,
+    place_car,
 )
 from hebbax.tasks.car_racing.track import MAX_TILES, PLAYFIELD, Track, draw_track
 from hebbax.types import Lazy, PRNGKey, Struct, checks
@@ -54,7 +54,7 @@ OFF_FIELD_REWARD = -100.0
 
 
 class Race(Struct):
-    """The state of a lifetime.
+    """The state of an episode.
 
     car: hull and wheels.
     track: the road, which stays as it is.
@@ -82,7 +82,7 @@ class CarRacing:
     """A car that shall visit every tile of a random closed road, quickly.
 
     An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is
-    beyond is cut. What is not finite moves the car as zero would, and ends the lifetime in a
+    beyond is clipped. What is not finite moves the car as zero would, and ends the episode in a
     rollout.
 
     Source: OpenAI Gym's CarRacing-v0; variations of Palm et al. 2020,
@@ -176,7 +176,7 @@ class CarRacing:
             race ends when all tiles are visited, beyond the playfield, after the last step, or
             after `patience` consecutive steps of negative reward.
         """
-        # The race of a lifetime that is over runs on unseen: a car without a place would have no
+        # The race of an episode that is over runs on unseen: a car without a place would have no
         # contacts and no picture.
         race = _advance(state, jnp.where(jnp.isfinite(action), action, 0.0), variation)
         num_visited = jnp.sum(race.is_visited, dtype=jnp.int32)
@@ -226,7 +226,7 @@ def start_race(track: Track, variation: Variation) -> Race:
     """
     zero = jnp.int32(0)
     race = Race(
-        car=place(track.point[0], track.heading[0]),
+        car=place_car(track.point[0], track.heading[0]),
         track=track,
         is_visited=jnp.zeros(MAX_TILES, bool),
         is_on_road=jnp.zeros(4, bool),

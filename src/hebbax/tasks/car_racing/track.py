@@ -104,8 +104,8 @@ class _Pen(Struct):
 def draw_track(key: PRNGKey) -> Track:
     """Draws tracks until one closes. The key is consumed."""
 
-    def attempt(number: Int[Array, ""]) -> Lap:
-        angle_key, radius_key = jax.random.split(jax.random.fold_in(key, number))
+    def attempt(i: Int[Array, ""]) -> Lap:
+        angle_key, radius_key = jax.random.split(jax.random.fold_in(key, i))
         noise = jax.random.uniform(angle_key, (NUM_CHECKPOINTS,), maxval=SECTOR)
         radius = jax.random.uniform(
             radius_key, (NUM_CHECKPOINTS,), minval=TRACK_RADIUS / 3, maxval=TRACK_RADIUS
@@ -113,10 +113,10 @@ def draw_track(key: PRNGKey) -> Track:
         return draw_lap(noise, radius)
 
     def attempt_some(attempts: tuple[Array, Lap]) -> tuple[Array, Lap]:
-        number, _ = attempts
-        laps = jax.vmap(attempt)(number + jnp.arange(num_candidates, dtype=jnp.int32))
+        start, _ = attempts
+        laps = jax.vmap(attempt)(start + jnp.arange(num_candidates, dtype=jnp.int32))
         first = jnp.argmax(laps.is_closed)
-        return number + num_candidates, jax.tree.map(lambda leaf: leaf[first], laps)
+        return start + num_candidates, jax.tree.map(lambda leaf: leaf[first], laps)
 
     # The pen takes as long for many tracks as for one where a batch does not fill the device.
     num_candidates = platforms.sizes().tracks
@@ -144,9 +144,9 @@ def draw_lap(noise: Float[Array, "12"], radius: Float[Array, "12"]) -> Lap:
     Returns:
         The last complete lap.
     """
-    number = jnp.arange(NUM_CHECKPOINTS)
-    is_fixed = (number == 0) | (number == NUM_CHECKPOINTS - 1)
-    angle = SECTOR * number.astype(noise.dtype) + jnp.where(is_fixed, 0.0, noise)
+    index = jnp.arange(NUM_CHECKPOINTS)
+    is_fixed = (index == 0) | (index == NUM_CHECKPOINTS - 1)
+    angle = SECTOR * index.astype(noise.dtype) + jnp.where(is_fixed, 0.0, noise)
     radius = jnp.where(is_fixed, 1.5 * TRACK_RADIUS, radius)
     checkpoint = radius[:, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
 
@@ -267,13 +267,11 @@ def _find_borders(lap: Lap) -> Bool[Array, " tiles"]:
     is_sharp = jnp.abs(turn) > SHARP_TURN
 
     def in_a_row(is_so: Bool[Array, " tiles"]) -> Bool[Array, " tiles"]:
-        return jnp.all(
-            jnp.stack([_shift(is_so, lap.length, number) for number in range(BORDER_RUN)]), axis=0
-        )
+        return jnp.all(jnp.stack([_shift(is_so, lap.length, i) for i in range(BORDER_RUN)]), axis=0)
 
     def spread_back(is_so: Bool[Array, " tiles"]) -> Bool[Array, " tiles"]:
         return jnp.any(
-            jnp.stack([_shift(is_so, lap.length, -number) for number in range(BORDER_RUN)]), axis=0
+            jnp.stack([_shift(is_so, lap.length, -i) for i in range(BORDER_RUN)]), axis=0
         )
 
     index = jnp.arange(MAX_TILES)

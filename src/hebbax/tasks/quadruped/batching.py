@@ -3,7 +3,7 @@
 A population lives in several bodies under two nested `vmap`s, of which one leaves the bodies'
 arrays unbatched. XLA then compiles every small matrix product of the physics for operands of
 unequal batches, with transpositions around it: on a CPU that takes half as long again to run, and
-twice as long to compile, as the same lifetimes along one axis.
+twice as long to compile, as the same episodes along one axis.
 """
 
 from collections.abc import Callable

@@ -26,7 +26,7 @@ DENSITY = 1000.0  # kg/m^3, Bullet's own: it does not read the XML's.
 # m, added to a capsule's bounding box, whose inertia Bullet takes for the capsule's.
 BULLET_MARGIN = 0.04
 TORQUE = 250.0  # N m at an action of one.
-ANKLE_TORQUE = TORQUE / math.sqrt(2)  # N m; `motion.MANNERS` tells why.
+ANKLE_TORQUE = TORQUE / math.sqrt(2)  # N m; `motion.QUIRKS` tells why.
 HIP_LIMIT = 40.0  # degrees
 ANKLE_LIMITS = (30.0, 100.0)  # degrees
 

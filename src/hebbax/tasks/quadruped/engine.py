@@ -23,7 +23,7 @@ from mujoco import mjx
 from hebbax.tasks.quadruped.anatomy import LOWER_LEGS, Pose
 from hebbax.tasks.quadruped.batching import flat_vmap
 from hebbax.tasks.quadruped.bodies import LowerLegs, brax_xml, bullet_xml
-from hebbax.tasks.quadruped.motion import MANNERS, Manners, Motion, move
+from hebbax.tasks.quadruped.motion import QUIRKS, EngineQuirks, Motion, move
 from hebbax.types import Struct
 
 BodyName = Literal["bullet", "brax"]
@@ -34,7 +34,7 @@ BULLET_STEP = 0.0165  # s, of one policy step.
 BRAX_STEP = 0.05  # s
 
 # How many substeps a policy step has. Brax's body has as many as in Brax. The paper's: 120
-# lifetimes of 300 steps, full torque in random directions, in all five bodies, no lifetime left the
+# episodes of 300 steps, full torque in random directions, in all five bodies, no episode left the
 # finite numbers, and the fastest joint (99% of steps below 85 rad/s with 2 substeps, 74 with 3, 71
 # with 12 of 20 solver iterations), the torso's height (0.51 m on average with 2 and with 3) and the
 # distance covered (0.47 +- 0.03 and 0.52 +- 0.05 m) do not tell 2 substeps from more. A second
@@ -89,7 +89,7 @@ class Engine:
     pipeline: Any
     num_substeps: int
     step_duration: float
-    manners: Manners
+    quirks: EngineQuirks
     base: tuple[np.ndarray, ...]
     treedef: Any
     differs: tuple[bool, ...]
@@ -109,7 +109,7 @@ class Engine:
         """Places a body in a pose."""
         return flat_vmap(self._start)(pose, body)
 
-    def advance(self, physics: Physics, action: Float[Array, "8"], body: Body) -> Physics:
+    def step(self, physics: Physics, action: Float[Array, "8"], body: Body) -> Physics:
         """Moves a body by one policy step; actions beyond +-1 are as good as +-1."""
         return flat_vmap(self._advance)(physics, action, body)
 
@@ -126,7 +126,7 @@ class Engine:
 
         def substep(physics: Physics, _: None) -> tuple[Physics, None]:
             if self.template is not None:
-                return move(system, self.template, self.manners, physics, action), None
+                return move(system, self.template, self.quirks, physics, action), None
             return self.pipeline.step(system, physics, action), None
 
         return jax.lax.scan(substep, physics, None, length=self.num_substeps)[0]
@@ -167,7 +167,7 @@ def build_engine(
         pipeline=importlib.import_module(f"brax.{pipeline}.pipeline"),
         num_substeps=num_substeps,
         step_duration=BULLET_STEP if body == "bullet" else BRAX_STEP,
-        manners=MANNERS[body],
+        quirks=QUIRKS[body],
         base=tuple(flat[0]),
         treedef=jax.tree.structure(systems[0]),
         differs=differs,

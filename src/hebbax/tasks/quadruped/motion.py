@@ -31,7 +31,7 @@ class Motion(Struct):
     warmstart: Float[Array, "14"]
 
 
-class Manners(NamedTuple):
+class EngineQuirks(NamedTuple):
     """How an engine departs from plain mechanics.
 
     drag: 1/s, and s/m times the speed, by which all motion slows down.
@@ -45,10 +45,10 @@ class Manners(NamedTuple):
 # Bullet reads the axis of an ankle, (1, 1, 0), without scaling it to length one. Its mechanics
 # therefore take an ankle to turn sqrt(2) times as fast as the angle changes, and a torque to act on
 # it by as much less.
-MANNERS = MappingProxyType(
+QUIRKS = MappingProxyType(
     {
-        "bullet": Manners(drag=0.04, ankle_rate=math.sqrt(2)),
-        "brax": Manners(drag=0.0, ankle_rate=1.0),
+        "bullet": EngineQuirks(drag=0.04, ankle_rate=math.sqrt(2)),
+        "brax": EngineQuirks(drag=0.0, ankle_rate=1.0),
     }
 )
 
@@ -61,21 +61,25 @@ MAX_TURN = 0.5  # rad, by which the torso turns in a substep.
 
 
 def move(
-    system: System, template: mjx.Data, manners: Manners, motion: Motion, action: Float[Array, "8"]
+    system: System,
+    template: mjx.Data,
+    quirks: EngineQuirks,
+    motion: Motion,
+    action: Float[Array, "8"],
 ) -> Motion:
     """Makes one substep.
 
-    For plain manners and a torso that turns slowly it is that of `brax.mjx.pipeline.step`.
+    For plain quirks and a torso that turns slowly it is that of `brax.mjx.pipeline.step`.
 
     Args:
         system: the body.
         template: any data of such a body: all of it is overwritten or derived anew.
-        manners: the engine's own.
+        quirks: the engine's own.
         motion: the state before the substep.
         action: `[8]` torques in parts of the strongest.
     """
-    rates = np.array([1.0] * 6 + [1.0, manners.ankle_rate] * NUM_LEGS, np.float32)
-    qd = rates * _brake(motion.qd, manners.drag * system.opt.timestep)
+    rates = np.array([1.0] * 6 + [1.0, quirks.ankle_rate] * NUM_LEGS, np.float32)
+    qd = rates * _brake(motion.qd, quirks.drag * system.opt.timestep)
     data: Any = jax.tree.map(jnp.asarray, template)
     data = mjx.step(
         system, data.replace(qpos=motion.q, qvel=qd, qacc_warmstart=motion.warmstart, ctrl=action)

@@ -28,7 +28,7 @@ def observe(
         pose: where the quadruped is and how it moves.
         center: `[2]` m, mean place of its parts, from which the target's direction is seen.
         has_contact: `[4]` whether a lower leg touches the ground.
-        initial_height: `[]` m, height of the torso when the lifetime started.
+        initial_height: `[]` m, height of the torso when the episode started.
         joint_range: `[8, 2]` rad, lower and upper limits of the joints.
 
     Returns:

@@ -33,21 +33,21 @@ INITIAL_SPREAD = 0.1  # rad, joints start within +- this.
 INITIAL_ANKLE = float(np.deg2rad(30.0)) + INITIAL_SPREAD
 CONTACT_GAP = 0.01  # m, a lower leg this near to the ground touches it.
 
-GRACE_STEPS = 200  # Policy steps before a lifetime may end early.
+GRACE_STEPS = 200  # Policy steps before an episode may end early.
 MIN_HEIGHT = 0.26  # m, of the torso.
 MAX_STEPS_BACKWARDS = 30
 
 LOADING = threading.Lock()
 
 
-class Life(Struct):
-    """The state of a lifetime.
+class QuadrupedState(Struct):
+    """The state of an episode.
 
     physics: what the pipeline carries.
     center: `[2]` m, mean place of the body's parts.
     has_contact: `[4]` whether a lower leg touched the ground after this step; sensed one step
         later, as in the original.
-    num_steps: `[]` policy steps lived.
+    num_steps: `[]` policy steps so far.
     num_backwards: `[]` consecutive steps of negative progress after the grace.
     """
 
@@ -64,7 +64,7 @@ class Quadruped:
     """A four-legged body, AntBullet, that shall walk towards +x.
 
     A policy step of the paper's body is 0.0165 s in two substeps of `mjx`, of Brax's 0.05 s in
-    five. Over 120 lifetimes of 300 steps under full torque in random directions two substeps were
+    five. Over 120 episodes of 300 steps under full torque in random directions two substeps were
     as stable as twelve, and height and distance did not tell them apart; with one, the torso sank
     0.02 m deeper into the floor and the fastest joints were an eighth faster.
 
@@ -82,9 +82,9 @@ class Quadruped:
     pipeline: Literal["mjx", "spring"] = "mjx"
     """Which of Brax's physics moves the body; the paper's numbers are those of `mjx`."""
     episode_steps: int = 1000
-    """Steps of a lifetime, the burn-in's included."""
+    """Steps of an episode, the burn-in's included."""
     burn_in_steps: int = 40
-    """Steps without action at the start, neither scored nor learnt from."""
+    """Steps without action at the start, neither scored nor learned from."""
 
     def __post_init__(self) -> None:
         """Checks the configuration."""
@@ -117,13 +117,13 @@ class Quadruped:
     def action_size(self) -> int:
         """One torque per joint, hip and ankle of each leg in turn.
 
-        1 is full strength, more is cut.
+        1 is full strength, more is clipped.
         """
         return NUM_JOINTS
 
     @property
     def max_steps(self) -> int:
-        """The most policy steps of a lifetime: the burn-in does not count."""
+        """The most policy steps of an episode: the burn-in does not count."""
         return self.episode_steps - self.burn_in_steps
 
     @property
@@ -131,7 +131,7 @@ class Quadruped:
         """Seconds that one policy step takes."""
         return self._engine.step_duration
 
-    def reset(self, key: PRNGKey, variation: "Body") -> tuple[Life, Float[Array, "28"]]:
+    def reset(self, key: PRNGKey, variation: "Body") -> tuple[QuadrupedState, Float[Array, "28"]]:
         """Drops a body and lets it come to rest. The key is consumed.
 
         The torso starts 0.75 m high. As in the original joints are drawn from +-0.1 rad, but ankles
@@ -145,7 +145,7 @@ class Quadruped:
         torso = jnp.array([0.0, 0.0, INITIAL_HEIGHT, 1.0, 0.0, 0.0, 0.0])
         pose = Pose(q=jnp.concatenate([torso, angles]), qd=jnp.zeros(6 + NUM_JOINTS))
         limbs = place_limbs(pose, variation.lower_legs)
-        start = Life(
+        start = QuadrupedState(
             physics=self._engine.start(pose, variation),
             center=limbs.center,
             has_contact=limbs.clearance < CONTACT_GAP,
@@ -153,27 +153,29 @@ class Quadruped:
             num_backwards=jnp.int32(0),
         )
 
-        def rest(senses: tuple[Life, Array], step: None) -> tuple[tuple[Life, Array], None]:
+        def rest(
+            senses: tuple[QuadrupedState, Array], step: None
+        ) -> tuple[tuple[QuadrupedState, Array], None]:
             del step
-            life, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
-            return (life, observation), None
+            state, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
+            return (state, observation), None
 
         senses = (start, self._sense(pose, start))
-        life, observation = jax.lax.scan(rest, senses, None, length=self.burn_in_steps)[0]
-        return life.replace(num_steps=jnp.int32(0), num_backwards=jnp.int32(0)), observation
+        state, observation = jax.lax.scan(rest, senses, None, length=self.burn_in_steps)[0]
+        return state.replace(num_steps=jnp.int32(0), num_backwards=jnp.int32(0)), observation
 
     def step(
-        self, state: Life, action: Float[Array, "8"], variation: "Body"
-    ) -> tuple[Life, Float[Array, "28"], Float[Array, ""], Bool[Array, ""]]:
-        """Advances a lifetime by one policy step.
+        self, state: QuadrupedState, action: Float[Array, "8"], variation: "Body"
+    ) -> tuple[QuadrupedState, Float[Array, "28"], Float[Array, ""], Bool[Array, ""]]:
+        """Advances an episode by one policy step.
 
         Returns:
             The next state, what is sensed in it, the progress towards the target in m/s, and
-            whether the lifetime ends: after the last step, or, once 200 policy steps are over, when
+            whether the episode ends: after the last step, or, once 200 policy steps are over, when
             the torso is at 0.26 m or lower or progress was negative for more than 30 steps in a
             row.
         """
-        physics = self._engine.advance(state.physics, action, variation)
+        physics = self._engine.step(state.physics, action, variation)
         pose = Pose(q=physics.q, qd=physics.qd)
         limbs = place_limbs(pose, variation.lower_legs)
         reward = progress(state.center, limbs.center) / self.step_duration
@@ -185,20 +187,20 @@ class Quadruped:
         done = is_down | (num_backwards > MAX_STEPS_BACKWARDS) | (num_steps >= self.max_steps)
 
         observation = self._sense(pose, state.replace(center=limbs.center))
-        life = Life(
+        state = QuadrupedState(
             physics=physics,
             center=limbs.center,
             has_contact=limbs.clearance < CONTACT_GAP,
             num_steps=num_steps,
             num_backwards=num_backwards,
         )
-        return life, observation, reward, done
+        return state, observation, reward, done
 
-    def _sense(self, pose: Pose, life: Life) -> Float[Array, "28"]:
+    def _sense(self, pose: Pose, state: QuadrupedState) -> Float[Array, "28"]:
         return observe(
             pose,
-            life.center,
-            life.has_contact,
+            state.center,
+            state.has_contact,
             INITIAL_HEIGHT,
             jnp.asarray(self._engine.joint_range),
         )
@@ -210,7 +212,7 @@ class Quadruped:
 
 @functools.cache
 def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
-    # Loads Brax and MuJoCo, which takes seconds: not before a quadruped lives. They print that they
+    # Loads Brax and MuJoCo, which takes seconds: not before an episode runs. They print that they
     # did without warp, which nobody needs here. One thread at a time: of two that redirect, the
     # later would put back what the earlier had put there, and nothing would be seen any more.
     with LOADING:

@@ -20,7 +20,7 @@ def show_in_browser(
     step_duration: float,
     title: str,
 ) -> str:
-    """Returns a page that shows a lifetime.
+    """Returns a page that shows an episode.
 
     Brax's viewer itself, and what it stands on, the page loads from the network.
 

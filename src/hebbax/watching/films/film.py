@@ -1,4 +1,4 @@
-"""A film of a lifetime.
+"""A film of an episode.
 
 `render` reads a run, lets an individual live once, and draws what happened.
 """
@@ -32,7 +32,7 @@ PICTURES_PER_SECOND = {
     "mp4": 30,
     "gif": 20,
     # About; a film shows every first, second or third step, so that it takes as long as the
-    # lifetime.
+    # episode.
 }
 
 
@@ -48,7 +48,7 @@ def render(
     seed: int = 0,
     trust: Sequence[str] = (),
 ) -> Path:
-    """Films one lifetime, in real time, until it ends.
+    """Films one episode, in real time, until it ends.
 
     Args:
         run: a result of `train`, or the folder of a run, of which the newest checkpoint is taken.
@@ -56,10 +56,10 @@ def render(
         output: the file to write; `films/VARIATION.FORMAT` in the run's folder if None.
         format: `mp4`, `gif`, or for the quadruped `html`: Brax's viewer, whose program the page
             loads from the network.
-        num_steps: the most policy steps to film; the whole lifetime if None.
-        lesion: damage to the policy in the middle of the lifetime; none if None.
+        num_steps: the most policy steps to film; the whole episode if None.
+        lesion: damage to the policy in the middle of the episode; none if None.
         is_sampled: whether the individual is drawn from the genome, instead of the genome's mode.
-        seed: which lifetime; the same one gives the same film.
+        seed: which episode; the same one gives the same film.
         trust: modules, or files that end in `.py`, whose classes the run may be of; see
             `Config.from_dict`.
 
@@ -131,7 +131,7 @@ def film(
     is_sampled: bool,
     seed: int,
 ) -> Footage:
-    """Lives the lifetime that is filmed, until it ends; the arguments are those of `render`."""
+    """Lives the episode that is filmed, until it ends; the arguments are those of `render`."""
     config = result.config
 
     setup = Setup.of(config)
@@ -163,18 +163,18 @@ def film(
             config.task.variations[variation],
         )
     )
-    lived = int(trajectory.num_steps())
-    if not np.isfinite(trajectory.rewards[lived - 1]):
-        lived -= 1  # What led to a reward that is not finite cannot be drawn.
-    if lived == 0:
+    num_steps_made = int(trajectory.num_steps())
+    if not np.isfinite(trajectory.rewards[num_steps_made - 1]):
+        num_steps_made -= 1  # What led to a reward that is not finite cannot be drawn.
+    if num_steps_made == 0:
         raise ValueError(
-            f"the lifetime in {variation} has no step whose reward is finite; film another one by "
+            f"the episode in {variation} has no step whose reward is finite; film another one by "
             "seed"
         )
     return Footage(
-        kept=jax.tree.map(lambda leaf: leaf[:lived], trajectory.kept),
-        rewards=trajectory.rewards[:lived],
-        shown=range(lived),
+        kept=jax.tree.map(lambda leaf: leaf[:num_steps_made], trajectory.kept),
+        rewards=trajectory.rewards[:num_steps_made],
+        shown=range(num_steps_made),
         title=f"{variation} (held out)" if variation == config.held_out else variation,
         damage=f"layer {lesion.layer} set to zero at step {lesion.step}" if lesion else "",
         damage_step=lesion.step if lesion else 0,
@@ -196,7 +196,7 @@ def _check(
         raise ValueError(f"format is {format!r}, but must be mp4 or gif, or for Quadruped html")
     if num_steps is not None and not 1 <= num_steps <= task.max_steps:
         raise ValueError(
-            f"steps is {num_steps}, but must be from 1 to the {task.max_steps} of a lifetime"
+            f"steps is {num_steps}, but must be from 1 to the {task.max_steps} of an episode"
         )
     if lesion is not None and not isinstance(lesion, Lesion):
         raise ValueError(f"lesion is {lesion!r}, but must be a Lesion or None")

@@ -37,7 +37,7 @@ class RacerScene:
     def keep(self, state: EpisodeState) -> tuple[UInt8[Array, "rows columns 3"], ...]:
         """The frame, and the policy's view if it has one.
 
-        Drawn within the lifetime, for they are smaller than what they are drawn from.
+        Drawn within the episode, for they are smaller than what they are drawn from.
         """
         frame = self.task.frame(state.state)
         if self.task.view == "state":

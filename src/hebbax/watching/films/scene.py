@@ -1,4 +1,4 @@
-"""What a film needs to know of a task: what of a lifetime to keep, and how to draw it."""
+"""What a film needs to know of a task: what of an episode to keep, and how to draw it."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -12,7 +12,7 @@ Picture = UInt8[np.ndarray, "rows columns 3"]
 
 
 class Footage(NamedTuple):
-    """A lifetime as it was filmed.
+    """An episode as it was filmed.
 
     kept: `[steps, ...]` what the scene kept of every step, in NumPy.
     rewards: `[steps]` of every step.
@@ -35,7 +35,7 @@ class Footage(NamedTuple):
 
 
 class Scene(Protocol):
-    """How lifetimes of a task are filmed."""
+    """How episodes of a task are filmed."""
 
     @property
     def step_duration(self) -> float:

@@ -18,7 +18,7 @@ LARGEST = 30 * 2**20  # Bytes of all films on a page; more would not open well.
 class _Take(NamedTuple):
     """A film to make.
 
-    run: whose genome lives.
+    run: whose genome is filmed.
     variation: where.
     is_lesioned: whether its first plastic layer is set to zero in the middle.
     """
@@ -35,27 +35,27 @@ class _Take(NamedTuple):
         )
 
 
-def make_films(results: Results, number: int) -> list[Path]:
+def make_films(results: Results, count: int) -> list[Path]:
     """Makes the first of the films worth seeing, unless they are newer than the checkpoints.
 
     Methods come in the order of their held-out scores, each with the run whose held-out score is in
-    the middle, in the variation that it held out; behind each the same lifetime with a lesion, if
+    the middle, in the variation that it held out; behind each the same episode with a lesion, if
     it is plastic. Where the methods are fewer than the films, the other variations of the best one
     follow.
 
     Args:
         results: of a sweep, or of a run.
-        number: of films.
+        count: of films.
 
     Raises:
         ValueError: if the task is none that can be drawn, or no run has a checkpoint.
     """
-    if number < 0:
-        raise ValueError(f"films is {number}, but must be 0 or more")
-    takes = _list_takes(results)[:number]
-    if number > 0 and not takes:
+    if count < 0:
+        raise ValueError(f"films is {count}, but must be 0 or more")
+    takes = _list_takes(results)[:count]
+    if count > 0 and not takes:
         raise ValueError(
-            f"films is {number}, but no run has a checkpoint yet, without which none can be filmed"
+            f"films is {count}, but no run has a checkpoint yet, without which none can be filmed"
         )
     for take in takes:
         if not take.file.exists() or take.file.stat().st_mtime < _newest_checkpoint(take.run):

@@ -56,7 +56,7 @@ def _missing(results: Results, records: Sequence[Record]) -> list[str]:
             "scored: the scores are of an earlier genome."
         ): stale,
     }
-    return [sentence if number else "" for sentence, number in sentences.items()]
+    return [sentence if count else "" for sentence, count in sentences.items()]
 
 
 def _small(results: Results, records: Sequence[Record]) -> list[str]:
@@ -91,7 +91,7 @@ def _small(results: Results, records: Sequence[Record]) -> list[str]:
 
 
 def _failed(results: Results, records: Sequence[Record]) -> list[str]:
-    lifetimes = sum(row.non_finite for row in results.rows)
+    episodes = sum(row.non_finite for row in results.rows)
     runs = {row[:3] for row in results.rows if not math.isfinite(row.mean)}
     history = [metrics for record in records for metrics in record.history]
     individuals = sum(metrics.get("non_finite", 0) for metrics in history)
@@ -100,9 +100,9 @@ def _failed(results: Results, records: Sequence[Record]) -> list[str]:
         record.history[-1].get("non_finite_genome", 0) > 0 for record in records if record.history
     )
     return [
-        f"{count(lifetimes, 'lifetime')} that scored runs gave a return that is not finite; means "
+        f"{count(episodes, 'episode')} that scored runs gave a return that is not finite; means "
         "are of the others."
-        if lifetimes
+        if episodes
         else "",
         f"{count(len(runs), 'run')} {_have(len(runs))} a variation without any finite return, and "
         f"{_is(len(runs))} left out of the means."

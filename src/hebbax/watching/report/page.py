@@ -163,7 +163,7 @@ def _what_sweep(results: Results, records: Sequence[Record]) -> Section:
         f"{count(len(seeds), 'seed')}: {', '.join(map(str, seeds))}; "
         f"{count(len(results.runs), 'run')} in all.",
         f"{_size(records)}.",
-        f"{' or '.join(map(str, episodes))} lifetimes in each variation score a run."
+        f"{' or '.join(map(str, episodes))} episodes in each variation score a run."
         if episodes
         else "No run is scored yet.",
     ]

@@ -132,13 +132,11 @@ def rules_table(rules: Rules, title: str) -> Table:
     if len(rules.use) <= FEW:
         rows = [
             [
-                f"rule {place + 1}",
+                f"rule {i + 1}",
                 f"{use:.1%}",
                 *(number(float(value), 4) for value in coefficients),
             ]
-            for place, (use, coefficients) in enumerate(
-                zip(rules.use, rules.coefficients, strict=True)
-            )
+            for i, (use, coefficients) in enumerate(zip(rules.use, rules.coefficients, strict=True))
         ]
     else:
         quantiles = np.quantile(

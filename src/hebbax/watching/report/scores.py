@@ -41,12 +41,12 @@ def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
             for one in (held_out, trained_on)
             for cell in (number(one.iqm), interval(one.low, one.high))
         ]
-        failed, lifetimes = (
+        failed, episodes = (
             max(held_out.num_failed, trained_on.num_failed),
             held_out.non_finite + trained_on.non_finite,
         )
         rows.append(
-            [method, *cells, f"{held_out.num_runs} of {wanted}", str(failed), str(lifetimes)]
+            [method, *cells, f"{held_out.num_runs} of {wanted}", str(failed), str(episodes)]
         )
     return Table(
         caption=f"Returns of {KIND_WORDS[kind]} by method",
@@ -58,7 +58,7 @@ def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
             INTERVAL,
             "runs",
             "runs not finite",
-            "lifetimes not finite",
+            "episodes not finite",
         ],
         rows=rows,
         note="Interquartile means over the runs of all folds and seeds, with stratified bootstrap "
@@ -164,10 +164,10 @@ def run_table(results: Results, records: Sequence[Record]) -> Table:
         columns=[
             *("method", HELD_OUT, "seed", "generations", "population"),
             *(HELD_OUT, INTERVAL, TRAINED_ON, HELD_OUT, TRAINED_ON),
-            *("lifetimes not finite", "minutes", "state"),
+            *("episodes not finite", "minutes", "state"),
         ],
         rows=rows,
-        note="Mean returns of a run's lifetimes; the interval is the bootstrap interval of its "
+        note="Mean returns of a run's episodes; the interval is the bootstrap interval of its "
         "mean in the held-out variation. "
         "Minutes are those of its generations.",
         groups=(("run", 5), ("genome's mode", 3), ("individuals", 2), ("", 3)),
@@ -189,7 +189,7 @@ def score_table(rows: Sequence[Row], kind: str) -> Table:
     here = [row for row in rows if row.kind == kind]
     episodes = max((row.episodes for row in here), default=0)
     return Table(
-        caption=f"Returns of {KIND_WORDS[kind]}, {episodes} lifetimes in each variation",
+        caption=f"Returns of {KIND_WORDS[kind]}, {episodes} episodes in each variation",
         columns=[
             "variation",
             "",
@@ -211,7 +211,7 @@ def score_table(rows: Sequence[Row], kind: str) -> Table:
             ]
             for row in here
         ],
-        note="Lifetimes whose return is not finite are counted, but left out of the other figures.",
+        note="Episodes whose return is not finite are counted, but left out of the other figures.",
     )
 
 
@@ -225,18 +225,18 @@ def curve_table(curves: Sequence[Curve]) -> Table:
     )
     return Table(
         caption="Mean fitness of the population at some generations",
-        columns=["method", *(f"generation {place + 1}" for place in shown)],
-        rows=[[curve.method, *(_at(curve, place) for place in shown)] for curve in curves],
+        columns=["method", *(f"generation {i + 1}" for i in shown)],
+        rows=[[curve.method, *(_at(curve, i) for i in shown)] for curve in curves],
         note="Interquartile means over the runs that came so far, with 95% intervals where every "
         "fold has two runs.",
     )
 
 
-def _at(curve: Curve, place: int) -> str:
-    if place >= curve.iqm.size or not math.isfinite(curve.iqm[place]):
+def _at(curve: Curve, i: int) -> str:
+    if i >= curve.iqm.size or not math.isfinite(curve.iqm[i]):
         return ABSENT
-    ends = interval(float(curve.low[place]), float(curve.high[place]))
-    return number(float(curve.iqm[place])) + ("" if ends == ABSENT else f" ({ends})")
+    ends = interval(float(curve.low[i]), float(curve.high[i]))
+    return number(float(curve.iqm[i])) + ("" if ends == ABSENT else f" ({ends})")
 
 
 def rho_table(methods: Sequence[Method], summaries: Sequence[Summary]) -> Table:

@@ -50,7 +50,8 @@ def draw_fitness_over_rho(
     horizontal line across all rho, with a band for the interval of its held-out score.
 
     Args:
-        methods: how each method shares rules, as `hebbax.comparison.results.describe_methods` returns it.
+        methods: how each method shares rules, as
+            `hebbax.comparison.results.describe_methods` returns it.
         summaries: their scores, as `hebbax.comparison.results.summarise` returns them.
         label: what the scores are.
     """
@@ -63,10 +64,8 @@ def draw_fitness_over_rho(
     for look in LOOKS:
         _draw_curve(axes, evolved, scores, look, "evolved assignment", COLOURS[0], "o", 1.0)
         _draw_curve(axes, fixed, scores, look, "fixed random assignment", COLOURS[1], "s", APART**2)
-        for place, name in enumerate(without):
-            _draw_band(
-                axes, scores[name, look.is_held_out], look, COLOURS[(2 + place) % len(COLOURS)]
-            )
+        for i, name in enumerate(without):
+            _draw_band(axes, scores[name, look.is_held_out], look, COLOURS[(2 + i) % len(COLOURS)])
     _name_places(axes, [*evolved, *fixed])
     axes.set_ylabel(label)
     # Filled by columns: one of what is held out, one of what is trained on.

@@ -70,25 +70,25 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
 
 
 def panels(
-    number: int, columns: int, size: tuple[float, float], beside: float = 0.4
+    count: int, columns: int, size: tuple[float, float], beside: float = 0.4
 ) -> tuple[Figure, list[Axes]]:
     """A figure with panels in rows that share their axes.
 
     Args:
-        number: how many panels.
+        count: how many panels.
         columns: how many in a row.
         size: width and height of a panel in inches.
         beside: inches for what stands at the sides of all panels.
     """
-    columns = max(1, min(columns, number))
-    rows = max(1, -(-number // columns))
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
     figure = Figure(figsize=(columns * size[0] + beside, rows * size[1]), layout="constrained")
     grid = list(np.ravel(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)))
-    for place, axes in enumerate(grid):
+    for i, axes in enumerate(grid):
         # Who has nobody below has the numbers of the axis, also where the last row is not full.
-        axes.tick_params(labelbottom=place + columns >= number)
-        axes.set_visible(place < number)
-    return figure, grid[:number]
+        axes.tick_params(labelbottom=i + columns >= count)
+        axes.set_visible(i < count)
+    return figure, grid[:count]
 
 
 def in_words(name: str) -> str:
