@@ -256,7 +256,8 @@ def _train(arguments: list[str]) -> None:
     num_generations = len(result.history)
     if num_generations < options.config.generations:
         sys.stderr.write(
-            f"interrupted after generation {num_generations}; the same command resumes {options.run_dir}\n"
+            f"interrupted after generation {num_generations}; the same command resumes "
+            f"{options.run_dir}\n"
         )
         sys.exit(130)
     best = "in none was the fitness of more than half of the individuals finite"
