@@ -23,7 +23,7 @@ from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from hebbax.policies.vision import CONTROLS, Features, Vision
 from hebbax.strategies.evosax import Evosax
-from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
+from hebbax.strategies.optimizers import Adam, EvenSteps, Natural, PerPart, Sgd
 from hebbax.strategies.score_function import ScoreFunction
 from small_task import NEVER, Cart, stacked
 
@@ -32,7 +32,7 @@ POLICIES = [
     Static(hidden_sizes=(3,)),
     Static(hidden_sizes=()),
     Hebbian(hidden_sizes=(3,)),
-    Hebbian(hidden_sizes=(3, 4), is_bounded=True),
+    Hebbian(hidden_sizes=(3, 4), bound="largest"),
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
     LSTM(hidden_sizes=(3, 4)),
     LSTM(hidden_sizes=(3,), is_output_linear=True),
@@ -50,9 +50,10 @@ GENOMES = [
 ]
 STRATEGIES = [
     ScoreFunction(population_size=4),
-    ScoreFunction(population_size=3, is_mirrored=False, common_random_numbers="population"),
-    ScoreFunction(population_size=4, optimizer=Adam(), common_random_numbers="pairs"),
+    ScoreFunction(population_size=3, is_mirrored=False),
+    ScoreFunction(population_size=4, optimizer=Adam()),
     ScoreFunction(population_size=4, optimizer=Natural(PerPart((("mean", Sgd()),), rest=Adam()))),
+    ScoreFunction(population_size=4, optimizer=EvenSteps()),
     *(Evosax(algorithm, population_size=4) for algorithm in ("SNES", "PGPE", "Open_ES")),
     *(
         pytest.param(Evosax(algorithm, population_size=4), marks=pytest.mark.slow)

@@ -1,12 +1,16 @@
 """The presets: complete, readable, and the paper's where they say so."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 import hebbax
 from hebbax import presets
+from hebbax.evolution import limits
+from hebbax.evolution.episode import Setup
 from hebbax.strategies.optimizers import Sgd
 
 
@@ -56,7 +60,7 @@ def test_paper_settings():
         )
         assert config.generations == 500
     assert hebbian.policy == hebbax.Hebbian(
-        initial_range=0.1, has_evolved_weights=False, is_bounded=False
+        initial_range=0.1, has_evolved_weights=False, bound="none"
     )
     assert static.policy == hebbax.Static()
 
@@ -81,7 +85,7 @@ def test_paper_settings_of_the_car():
             Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
         )
     assert hebbian.policy.head == hebbax.Hebbian(
-        hidden_sizes=(128, 64), is_bounded=True, is_output_linear=True
+        hidden_sizes=(128, 64), bound="largest", is_output_linear=True
     )
     assert (hebbian.penalty, static.penalty, shared.penalty) == (0.01, 0.0, 0.01)
     assert dict(shared.genome.parts) == {
@@ -91,12 +95,31 @@ def test_paper_settings_of_the_car():
 
 
 def test_papers_networks_stay_in_the_cache():
-    """A core lives four of the quadruped's plastic networks at a time, and two of the car's.
+    """A core runs four of the quadruped's plastic networks at a time, and two of the car's.
 
     They have 442 kB and 3.3 MB in four variations.
 
     Mutation: forgetting the variations' memories makes it three of the car's.
     """
-    assert presets.quadruped_hebbian().individuals_at_a_time == 4
-    assert presets.car_hebbian().individuals_at_a_time == 2
-    assert presets.car_demo().individuals_at_a_time == 4
+    sizes = [
+        limits.chunk_size(Setup.of(config), num_variations=4)
+        for config in (presets.quadruped_hebbian(), presets.car_hebbian(), presets.car_demo())
+    ]
+    assert sizes == [4, 2, 4]
+
+
+def test_building_presets_starts_nothing():
+    """Every preset is built, its variations are named, and JAX has no backend, Brax is not loaded.
+
+    Mutations: a variation that is an array; a check of the memory in `Config`.
+    """
+    script = (
+        "import sys\n"
+        "from jax._src import xla_bridge\n"
+        "from hebbax.presets import PRESETS\n"
+        "for make in PRESETS.values():\n"
+        "    assert make().held_out in list(make().task.variations)\n"
+        "assert not xla_bridge.backends_are_initialized(), 'JAX was started'\n"
+        "assert not {'brax', 'mujoco', 'evosax', 'orbax'} & set(sys.modules), 'libraries'\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -432,14 +432,6 @@ def tell_with(info=None, change=lambda state: state):
             r"strategy\.ask returns has float32\[4, 2, 3\] at .*float32\[6, 2, 3\]",
         ),
         (
-            Changed(STRATEGY, shared_lives=lambda: jnp.zeros(4)),
-            r"strategy\.shared_lives returns has dtype float32, but must be integer",
-        ),
-        (
-            Changed(STRATEGY, shared_lives=lambda: jnp.zeros(3, jnp.int32)),
-            r"strategy\.shared_lives returns has shape \(3,\), but must have \(4,\)",
-        ),
-        (
             Changed(
                 STRATEGY,
                 tell=tell_with(change=lambda state: state.replace(generation=jnp.zeros(()))),

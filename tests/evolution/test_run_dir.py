@@ -97,7 +97,7 @@ def test_other_format_is_refused(run_dir: Path):
         with pytest.raises(
             ValueError,
             match=r"config\.json cannot be read: the configuration has format 99, but this "
-            r"version of hebbax reads format 1",
+            r"version of hebbax reads format 2",
         ):
             use()
     assert contents(run_dir) == before

@@ -115,7 +115,7 @@ def test_nothing_else_is_built(
     whole = small_config().to_dict()
     nested = {**whole["config"]["strategy"], "optimizer": {"class": name, **fields}}
     for config in ({"class": name, **fields}, {**whole["config"], "strategy": nested}):
-        (tmp_path / "config.json").write_text(json.dumps({"format": 1, "config": config}))
+        (tmp_path / "config.json").write_text(json.dumps({"format": 2, "config": config}))
         for use in (hebbax.evaluate, hebbax.Config.load):
             with pytest.raises(ValueError, match=reason) as error:
                 use(tmp_path)
@@ -152,7 +152,7 @@ def test_configuration_of_something_else_is_refused():
         ValueError,
         match=r"the configuration is of small_task:Cart, but must be of hebbax.config:Config",
     ):
-        hebbax.Config.from_dict({"format": 1, "config": to_plain(Cart())})
+        hebbax.Config.from_dict({"format": 2, "config": to_plain(Cart())})
 
 
 def test_class_of_a_function_is_told():

@@ -236,24 +236,6 @@ def test_without_mirrors_everybody_is_drawn():
 
 
 @pytest.mark.parametrize(
-    ("who", "lives"),
-    [
-        ("nobody", [0, 1, 2, 3, 4, 5]),
-        ("pairs", [0, 0, 1, 1, 2, 2]),
-        ("population", [0, 0, 0, 0, 0, 0]),
-    ],
-)
-def test_who_shares_lives(who, lives):
-    """Everybody lives alone, the two of a mirrored pair share, or all share.
-
-    Mutation: pairs half a population apart.
-    """
-    np.testing.assert_array_equal(
-        ScoreFunction(population_size=6, common_random_numbers=who).shared_lives(), lives
-    )
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
@@ -263,10 +245,6 @@ def test_who_shares_lives(who, lives):
         (
             {"population_size": 5},
             r"population_size is 5, but must be even, because strategy\.is_mirrored is True",
-        ),
-        (
-            {"is_mirrored": False, "common_random_numbers": "pairs"},
-            r"common_random_numbers is 'pairs'.*allowed are 'nobody' and 'population'",
         ),
     ],
 )

@@ -1,0 +1,113 @@
+"""`check` asks all that can be asked before anything is computed, and so does `train`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import hebbax
+from hebbax import devices
+from hebbax.evolution import limits
+from hebbax.evolution.episode import Setup
+from small_run import small_config
+from small_task import Cart
+
+
+@dataclasses.dataclass(frozen=True)
+class Half:
+    """An encoding that forgets the biases: its phenotypes are halves of the parameters."""
+
+    reads_each_step: bool = False
+
+    def wire(self, key: Any, parameters: Any) -> Any:
+        del key, parameters
+        return ()
+
+    def genotype_shape(self, parameters: Any) -> Any:
+        return parameters
+
+    def express(self, parameters: Any, wiring: Any, genotype: Any) -> Any:
+        del parameters, wiring
+        return genotype
+
+    def read(self, parameters: Any, wiring: Any, kept: Any) -> Any:
+        del parameters, wiring
+        return jax.tree.map(lambda leaf: leaf[:2], kept)
+
+
+@dataclasses.dataclass(frozen=True)
+class Nameless(hebbax.Static):
+    """A policy that returns shapes in place of parameters."""
+
+    def parameters(self, task: Any) -> Any:
+        return tuple(
+            jax.ShapeDtypeStruct(leaf.shape, jnp.float32) for leaf in super().parameters(task)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Copying(hebbax.Hebbian):
+    """A policy whose plastic weights are no leaves of its memory."""
+
+    def plastic_weights(self, memory: Any) -> Any:
+        return tuple(2 * weights for weights in super().plastic_weights(memory))
+
+
+@dataclasses.dataclass(frozen=True)
+class LateCart(Cart):
+    """A task that ends with a number."""
+
+    def step(self, state: Any, action: Any, variation: Any) -> Any:
+        state, observation, reward, is_end = super().step(state, action, variation)
+        return state, observation, reward, is_end.astype(jnp.float32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"encoding": Half()}, r"the phenotype that encoding\.read returns has"),
+        ({"policy": Nameless(hidden_sizes=())}, r"must have hebbax\.types\.Parameter alone"),
+        ({"policy": Copying(hidden_sizes=())}, r"no leaf of the memory"),
+        ({"task": LateCart()}, r"the end of the episode has dtype float32"),
+        ({"genome": hebbax.SharedRules(num_rules=100)}, r"genome\.num_rules is 100"),
+    ],
+)
+def test_misfits_are_refused(tmp_path: Path, changes: dict[str, Any], words: str):
+    """By `check`, and by `train` before there is a folder."""
+    strategy = hebbax.ScoreFunction(population_size=4, is_mirrored=False)
+    config = small_config(strategy=strategy, **changes)
+    with pytest.raises(ValueError, match=words):
+        hebbax.check(config)
+    with pytest.raises(ValueError, match=words):
+        hebbax.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_configuration_asks_nothing():
+    """What does not fit can be written down. Mutation: `Config` traces `ask`."""
+    assert small_config(genome=hebbax.SharedRules(num_rules=100)).encoding == hebbax.Direct()
+
+
+def test_memory_is_that_of_all_that_is_there(monkeypatch: pytest.MonkeyPatch):
+    """Two states of the search, the population, and an expressed chunk with its memories.
+
+    Mutations: one state; episodes left out; all individuals' episodes.
+    """
+    config = small_config(chunk_size=2)
+    setup = Setup.of(config)
+    # 2-3-1: nine synapses of five coefficients. A state has the mean, its momentum, the best mean
+    # is the generation's own; std, count of the generation.
+    state, population = limits.search_bytes(setup, config.genome, config.strategy)
+    assert population == 8 * 45 * 4
+    assert state >= 2 * 45 * 4
+    # An individual keeps 45 numbers, and remembers nine weights in each of two variations.
+    assert limits.individual_bytes(setup, 2) == 4 * (45 + 2 * 9)
+    needed = 2 * state + population + 2 * limits.individual_bytes(setup, 2)
+    monkeypatch.setattr(devices, "memory_bytes", lambda: needed)
+    hebbax.check(config)
+    monkeypatch.setattr(devices, "memory_bytes", lambda: needed - 1)
+    with pytest.raises(ValueError, match=r"would take .* choose a smaller network"):
+        hebbax.check(config)
