@@ -62,7 +62,8 @@ STRATEGIES = [
 ]
 # Keys are made of them anew, for a key may be used once.
 SEEDS = [jnp.asarray(seed) for seed in range(3)]
-GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).genotype_shape(Cart())
+GENOTYPE_SHAPE = Hebbian(hidden_sizes=(2,)).parameters(Cart())
+REWARDS = [jnp.asarray(0.0), jnp.asarray(1.0)]
 
 # Results of a few operations on numbers of order one: what compiling or mapping may change is some
 # roundings of 1.2e-7.
@@ -131,7 +132,7 @@ def test_policies_conform(policy):
     # What a policy knows of its task: a cart's two numbers, or a picture.
     task = Features((16, 16, 3), CONTROLS) if isinstance(policy, Vision) else Cart()
     testing.check_policy(policy, task)
-    genotypes = genotypes_of(policy.genotype_shape(task), 2)
+    genotypes = genotypes_of(policy.parameters(task), 2)
 
     def reset(seed, genotype):
         return policy.reset(jax.random.key(seed), genotype)
@@ -140,7 +141,7 @@ def test_policies_conform(policy):
     observations = [
         jax.random.normal(jax.random.key(seed), task.observation_shape) for seed in range(2)
     ]
-    assert_maps(policy.act, genotypes, memories, observations)
+    assert_maps(policy.act, genotypes, memories, observations, REWARDS)
     assert_maps(reset, SEEDS[:2], genotypes)
     chex.assert_trees_all_equal(reset(SEEDS[0], genotypes[0]), memories[0])
 

@@ -81,7 +81,7 @@ def shrink(config: hebbax.Config) -> hebbax.Config:
         **({"view_size": 16} if config.policy.__class__ is Vision else {"burn_in_steps": 0}),
     )
     policy = shrink_policy(config.policy)
-    shape = policy.genotype_shape(task)
+    shape = policy.parameters(task)
     num_synapses = sum(
         math.prod(leaf.shape[1:])
         for leaf in jax.tree.leaves(shape.head if isinstance(policy, Vision) else shape)

@@ -11,9 +11,10 @@ from hebbax.genomes.normal import Normal, NormalGenome
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.static import Static
 from hebbax.strategies.score_function import ScoreFunction
+from hebbax.types import Parameter
 from small_task import Cart
 
-GENOTYPE_SHAPE = (jax.ShapeDtypeStruct((2, 3), jnp.float32),)
+GENOTYPE_SHAPE = (Parameter((2, 3), ("observation", "action"), "weight"),)
 
 
 class Changed:
@@ -220,14 +221,17 @@ def test_training_says_the_same_first(task):
 class Forgetful:
     """A policy whose memory changes its structure."""
 
-    def genotype_shape(self, task):
-        return Static(hidden_sizes=()).genotype_shape(task)
+    def parameters(self, task):
+        return Static(hidden_sizes=()).parameters(task)
 
-    def reset(self, key, genotype):
+    def reset(self, key, phenotype):
         return ()
 
-    def act(self, genotype, memory, observation):
-        return observation @ genotype[0], observation
+    def act(self, phenotype, memory, observation, reward):
+        return observation @ phenotype[0], observation
+
+    def plastic_weights(self, memory):
+        return ()
 
 
 @pytest.mark.parametrize(
@@ -235,26 +239,26 @@ class Forgetful:
     [
         (
             object(),
-            r"policy \(object\) has no 'genotype_shape'; needed are genotype_shape, reset, act",
+            r"policy \(object\) has no 'parameters'; needed are parameters, reset, act, plastic",
         ),
         (
-            Changed(
-                Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 0), jnp.float32),)
-            ),
-            r"policy\.genotype_shape returns has shape \(2, 0\) at \[0\], but no size may be zero",
+            Changed(Static(), parameters=lambda task: (Parameter((2, 0), ("", ""), "weight"),)),
+            r"policy\.parameters returns has a part of shape \(2, 0\), but no size may be zero",
         ),
         (
-            Changed(Static(), genotype_shape=lambda task: ()),
-            r"policy\.genotype_shape returns is \(\), but must have at least one shape",
+            Changed(Static(), parameters=lambda task: ()),
+            r"policy\.parameters returns is \(\), but must have at least one Parameter",
         ),
         (
-            Changed(
-                Static(), genotype_shape=lambda task: (jax.ShapeDtypeStruct((2, 1), jnp.int32),)
-            ),
-            r"policy\.genotype_shape returns has dtype int32, but must be floating",
+            Changed(Static(), parameters=lambda task: (jax.ShapeDtypeStruct((2, 1), jnp.int32),)),
+            r"policy\.parameters returns has ShapeDtypeStruct.*, but must have .*Parameter alone",
         ),
         (
-            Changed(Static(), act=lambda genotype, memory, observation: observation[:1]),
+            Changed(Static(), parameters=lambda task: (Parameter((2, 1), ("",), "weight"),)),
+            r"shape \(2, 1\) with the axes \('',\), but must name each axis",
+        ),
+        (
+            Changed(Static(), act=lambda phenotype, memory, observation, reward: observation[:1]),
             r"policy\.act returns a ShapeDtypeStruct, but must return 2",
         ),
         (
@@ -264,23 +268,26 @@ class Forgetful:
         (
             Changed(
                 Static(hidden_sizes=()),
-                act=lambda genotype, memory, observation: (jnp.zeros(7), memory),
+                act=lambda phenotype, memory, observation, reward: (jnp.zeros(7), memory),
             ),
             r"action that policy\.act returns has shape \(7,\), but must have \(1,\)",
         ),
         (
             Changed(
                 Static(hidden_sizes=()),
-                act=lambda genotype, memory, observation: (jnp.zeros(1, jnp.int32), memory),
+                act=lambda phenotype, memory, observation, reward: (
+                    jnp.zeros(1, jnp.int32),
+                    memory,
+                ),
             ),
             "action that policy.act returns has dtype int32, but must be floating",
         ),
         (
             Changed(
                 Hebbian(hidden_sizes=()),
-                act=lambda genotype, memory, observation: (
+                act=lambda phenotype, memory, observation, reward: (
                     jnp.zeros(1),
-                    (memory[0].astype(jnp.float16),),
+                    memory.replace(weights=(memory.weights[0].astype(jnp.float16),)),
                 ),
             ),
             r"memory that policy\.act returns has float16\[2, 1\]",
@@ -315,7 +322,7 @@ class PlantedGenome:
         return cls(children[0], **dict(changes))
 
     def __getattr__(self, name):
-        if name == "natural_gradient":  # It would be that of another class.
+        if name.endswith("_gradient"):  # It would be that of another class.
             raise AttributeError(name)
         return getattr(self.genome, name)
 

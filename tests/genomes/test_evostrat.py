@@ -35,7 +35,7 @@ def test_densities_and_gradients_are_those_of_evostrat(num_rules: int):
     """
     torch.manual_seed(0)
     genome = SharedRules(num_rules=num_rules, sharpness=1.0).init(
-        jax.random.key(0), Hebbian(hidden_sizes=(3, 2)).genotype_shape(Cart())
+        jax.random.key(0), Hebbian(hidden_sizes=(3, 2)).parameters(Cart())
     )
     genome = genome.with_std(jnp.asarray(STD))
     num_synapses = genome.logits.shape[0]

@@ -9,6 +9,4 @@ if TYPE_CHECKING:
 
 __all__ = ["SweepRun", "read_sweep", "sweep"]
 
-__getattr__ = lazily(
-    __name__, {"SweepRun": "sweeps", "read_sweep": "sweeps", "sweep": "sweeps"}
-)
+__getattr__ = lazily(__name__, {"SweepRun": "sweeps", "read_sweep": "sweeps", "sweep": "sweeps"})

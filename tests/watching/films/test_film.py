@@ -175,7 +175,7 @@ def test_results_need_an_output_and_lesions_a_plastic_layer(
     with pytest.raises(ValueError, match="output is None, but must be a file"):
         render(result, "light")
     static = small_config(policy=hebbax.Static(hidden_sizes=(3,)))
-    genome = static.genome.init(jax.random.key(0), static.policy.genotype_shape(static.task))
+    genome = static.genome.init(jax.random.key(0), static.policy.parameters(static.task))
     with pytest.raises(ValueError, match="no plastic layers"):
         render(
             dataclasses.replace(result, config=static, genome=genome),

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import hebbax
-from hebbax.genomes.joint import Joint
+from hebbax.evolution.result import Result
+from hebbax.genomes.joint import Joint, JointGenome
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import FixedRules, FixedRulesGenome, SharedRules, SharedRulesGenome
-from hebbax.rules.abcd import update_weights
 from hebbax.watching.visualization.rule_use import _principal_components, draw_rule_use
 from hebbax.watching.visualization.rules import Rules, rules_of
 from hebbax.watching.visualization.weight_changes import (
@@ -20,13 +20,19 @@ from hebbax.watching.visualization.weight_changes import (
     draw_weight_changes,
     weight_changes,
 )
+from small_run import small_config
 from small_task import Cart
 
 POLICY = hebbax.Hebbian(hidden_sizes=(3,))  # 2 x 3 and 3 x 1: nine synapses.
 
 
 def genome_of(specification, policy=POLICY):
-    return specification.init(jax.random.key(0), policy.genotype_shape(Cart()))
+    return specification.init(jax.random.key(0), policy.parameters(Cart()))
+
+
+def result_of(genome, policy=POLICY):
+    """A run whose last genome is given."""
+    return Result(small_config(policy=policy), genome, genome, None, wiring=(), history=[])
 
 
 def test_individual_rules_are_those_of_the_synapses():
@@ -35,7 +41,7 @@ def test_individual_rules_are_those_of_the_synapses():
     Mutation: a reshape without the transpose mixes coefficients.
     """
     genome = genome_of(Normal())
-    rules = rules_of(genome)
+    rules = rules_of(result_of(genome))
     first, second = genome.mode().rules
     np.testing.assert_array_equal(rules.coefficients[1], first[:, 0, 1])
     np.testing.assert_array_equal(rules.coefficients[3], first[:, 1, 0])
@@ -56,7 +62,7 @@ def test_shared_rules_are_used_as_their_probabilities_say():
         jnp.asarray([-200.0, 0.0, 0.0]),
     )
     assert isinstance(genome, SharedRulesGenome)
-    rules = rules_of(genome.replace(logits=logits))
+    rules = rules_of(result_of(genome.replace(logits=logits)))
     np.testing.assert_array_equal(rules.coefficients, genome.rules)
     np.testing.assert_allclose(rules.use, [6 / 9, 1.5 / 9, 1.5 / 9], rtol=1e-6)
     np.testing.assert_allclose(
@@ -71,7 +77,7 @@ def test_fixed_rules_are_counted():
     """
     genome = genome_of(FixedRules(num_rules=3))
     assert isinstance(genome, FixedRulesGenome)
-    rules = rules_of(genome.replace(assignment=jnp.asarray([0.0] * 6 + [1.0] * 3)))
+    rules = rules_of(result_of(genome.replace(assignment=jnp.asarray([0] * 6 + [1] * 3))))
     np.testing.assert_allclose(rules.use, [6 / 9, 3 / 9, 0])
     assert rules.entropies is None
 
@@ -84,38 +90,66 @@ def test_rules_are_found_in_a_joint_genome(specification):
     """
     policy = dataclasses.replace(POLICY, has_evolved_weights=True)
     joint = genome_of(Joint((("weights", Normal()), ("rules", specification))), policy)
-    np.testing.assert_array_equal(
-        rules_of(joint).coefficients, rules_of(joint.parts["rules"]).coefficients
-    )
+    rules = rules_of(result_of(joint, policy)).coefficients
+    alone = rules_of(
+        result_of(
+            JointGenome(
+                {"rules": joint.parts["rules"], "weights": joint.parts["weights"]}, kind=joint.kind
+            ),
+            policy,
+        )
+    ).coefficients
+    np.testing.assert_array_equal(rules, alone)
+    assert rules.shape == ((2 if isinstance(specification, SharedRules) else 9), 5)
 
 
 def test_genome_without_rules_is_refused():
-    with pytest.raises(ValueError, match="without plasticity rules"):
-        rules_of(genome_of(Normal(), hebbax.Static(hidden_sizes=(3,))))
+    static = hebbax.Static(hidden_sizes=(3,))
+    with pytest.raises(ValueError, match="policy is Static, which has no plasticity rules"):
+        rules_of(result_of(genome_of(Normal(), static), static))
 
 
-def test_weight_changes_are_those_of_plasticity():
-    """At every pair of activations the formula that the policies learn by, in single precision."""
+def test_weight_changes_are_those_of_the_rule():
+    """At every pair of activations eta (A o_i o_j + B o_i + C o_j + D), in single precision."""
     coefficients = np.random.default_rng(0).normal(size=(4, 5))
-    changes = weight_changes(coefficients)
+    changes = weight_changes(hebbax.ABCD(), coefficients)
     assert changes.shape == (4, ACTIVATIONS.size, ACTIVATIONS.size)
-    pre, post = jnp.asarray(ACTIVATIONS, jnp.float32), jnp.asarray(ACTIVATIONS, jnp.float32)
-    for rule, change in zip(coefficients, changes, strict=True):
-        everywhere = jnp.broadcast_to(
-            jnp.asarray(rule, jnp.float32)[:, None, None], (5, *change.shape)
-        )
-        np.testing.assert_allclose(
-            change,
-            update_weights(jnp.zeros(change.shape), everywhere, pre, post),
-            rtol=1e-5,
-            atol=1e-6,
-        )
+    pre, post = ACTIVATIONS[:, None], ACTIVATIONS[None, :]
+    for (eta, a, b, c, d), change in zip(coefficients, changes, strict=True):
+        expected = eta * (a * pre * post + b * pre + c * post + d)
+        np.testing.assert_allclose(change, expected, rtol=1e-5, atol=1e-6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Decay:
+    """A rule with one coefficient, which a weight moves towards."""
+
+    coefficients: tuple[str, ...] = ("target",)
+
+    def init(self, weights):
+        return jnp.zeros_like(weights)
+
+    def update(self, weights, trace, coefficients, signals):
+        return weights + 0.5 * (coefficients[0] - weights), trace + 1
+
+
+def test_pictures_show_any_rule():
+    """A rule with another number of coefficients is drawn and counted. Mutation: five of them."""
+    policy = hebbax.Hebbian(hidden_sizes=(3,), rule=Decay())
+    rules = rules_of(result_of(genome_of(SharedRules(num_rules=2), policy), policy))
+    assert rules.coefficients.shape == (2, 1)
+    figure = draw_rule_use(rules)
+    assert [label.get_text() for label in figure.axes[-1].get_xticklabels()] == ["target"]
+    changes = weight_changes(rules.rule, rules.coefficients)
+    np.testing.assert_allclose(changes, 0.5 * rules.coefficients[:, :, None] + 0 * changes)
+    draw_weight_changes(rules).draw_without_rendering()
 
 
 def rules_with(num_rules: int, *, has_choice: bool) -> Rules:
     random = np.random.default_rng(0)
     use = random.dirichlet(np.ones(num_rules)) if has_choice else np.full(num_rules, 1 / num_rules)
     return Rules(
+        hebbax.ABCD(),
         random.normal(size=(num_rules, 5)),
         use,
         random.uniform(0, math.log(max(num_rules, 2)), 50) if has_choice else None,
@@ -124,7 +158,7 @@ def rules_with(num_rules: int, *, has_choice: bool) -> Rules:
 
 def test_few_rules_have_a_panel_each():
     """The most used comes first, with its number in the genome; many have three quantiles."""
-    rules = Rules(np.eye(5)[:3], np.asarray([0.2, 0.5, 0.3]), None)
+    rules = Rules(hebbax.ABCD(), np.eye(5)[:3], np.asarray([0.2, 0.5, 0.3]), None)
     titles = [axes.get_title(loc="left") for axes in draw_weight_changes(rules).axes[:3]]
     assert titles == ["rule 2: 50% of use", "rule 3: 30% of use", "rule 1: 20% of use"]
     figure = draw_weight_changes(rules_with(40, has_choice=True), "many")

@@ -146,11 +146,13 @@ def drive(car: Car, controls: Controls, is_on_road: Bool[Array, "4"], variation:
     Returns:
         The car after the step.
     """
+    # The steering motors turn the front wheels towards the wanted angle; the rear ones stay at 0.
     motor = jnp.clip(
         STEERING_GAIN * (jnp.where(IS_FRONT, controls.steering, 0.0) - joint_angles(car)),
         -STEERING_SPEED,
         STEERING_SPEED,
     )
+    # Gas comes slowly and goes at once.
     gas = car.gas + jnp.minimum(controls.gas - car.gas, GAS_STEP)
     rolling = _brake(_accelerate(car.rolling, gas), controls.brake)
     phase = car.phase + STEP * rolling
@@ -159,6 +161,7 @@ def drive(car: Car, controls: Controls, is_on_road: Bool[Array, "4"], variation:
     forces = jnp.concatenate([variation.force[None], tyre_forces])
     masses = np.array([HULL_MASS] + 4 * [WHEEL_MASS], np.float32)
     velocity, spin, hold = _solve_joints(car, car.velocity + STEP * forces / masses[:, None], motor)
+    # Box2D moves no body farther than 2 m in a step.
     speed = jnp.linalg.norm(velocity, axis=1, keepdims=True)
     velocity = velocity * jnp.minimum(1.0, MAX_SPEED / jnp.maximum(speed, 1.0))
     center, angle = _move(car, velocity, spin)
@@ -213,9 +216,12 @@ def _grip(
     """
     cosine, sine = jnp.cos(car.angle[1:]), jnp.sin(car.angle[1:])
     x, y = car.velocity[1:, 0], car.velocity[1:, 1]
+    # A tyre pulls against its slip: along the wheel against the difference of rolling and moving,
+    # across it against moving sideways.
     ahead = TYRE_STIFFNESS * (rolling * WHEEL_RADIUS - (cosine * y - sine * x))
     aside = TYRE_STIFFNESS * (variation.slip - (cosine * x + sine * y))
 
+    # More force than the grip allows is cut to it, in its direction.
     grip = GRIP * variation.friction * jnp.where(is_on_road, 1.0, GRASS_GRIP)
     force = jnp.sqrt(ahead**2 + aside**2)
     share = jnp.where(force > grip, grip / jnp.maximum(force, 1e-6), 1.0)
@@ -233,10 +239,14 @@ def _solve_joints(
     Momentum and angular momentum of all bodies together stay as they were. A joint beyond its limit
     is not turned further.
     """
+    # Box2D warm-starts a joint at its limit with the impulse of the step before; what the limit has
+    # been wound up to decides whether the motor may turn the joint.
     limit = _limits_reached(car)
     wound = jnp.abs(limit) * (car.hold + WINDING * limit * motor)
     turning = jnp.where((limit != 0.0) & (wound >= 0.0), 0.0, motor)
 
+    # Converged joints leave one rigid body: its velocity and spin follow from what all bodies have
+    # together, about their common centre of mass. Motors turn wheels against the hull beside it.
     total_mass = HULL_MASS + 4 * WHEEL_MASS
     arms = rotate(jnp.asarray(ARMS), car.angle[0])
     # From the hull's centre to that of all bodies.
@@ -255,6 +265,7 @@ def _solve_joints(
     spin = (angular_momentum - _cross(arm, momentum)) / float(inertia)
     hull = momentum / total_mass - spin * _left_of(arm)
     wheels = hull[None] + spin * _left_of(arms)
+    # What the motors and limits gave to the wheels, which the next step starts from.
     impulse = WHEEL_INERTIA * (spin + turning - car.spin[1:])
     hold = jnp.clip(wound, 0.0, jnp.abs(limit) * (MAX_MOTOR_IMPULSE - limit * impulse))
     return (
@@ -316,6 +327,7 @@ def _pull_together(
         hull_angle = hull_angle + turn / HULL_INERTIA
         wheel_angles[i] = wheel_angles[i] - turn / WHEEL_INERTIA
 
+        # Then the wheel and the end of its arm are pulled together, each by its inverse mass.
         arm = rotate(jnp.asarray(ARMS[i]), hull_angle)
         gap = wheels[i] - hull - arm
         impulse = _impulse(arm, gap)
@@ -329,6 +341,7 @@ def _pull_together(
 
 def _impulse(arm: Float[Array, "2"], gap: Float[Array, "2"]) -> Float[Array, "2"]:
     """What closes a gap between a wheel and the end of its arm, to first order."""
+    # The matrix by which an impulse at the joint closes a gap; the wheel turns freely about it.
     diagonal = 1 / HULL_MASS + 1 / WHEEL_MASS
     xx, yy, xy = (
         diagonal + arm[1] ** 2 / HULL_INERTIA,

@@ -133,6 +133,7 @@ def _unpack(colours: Int[Array, "rows columns"]) -> Int[Array, "3 rows columns"]
 
 
 def _place_camera(car: Car, time: Float[Array, ""]) -> Camera:
+    # The original's camera turns with the velocity, or with the hull of a car that hardly moves.
     x, y = car.velocity[0]
     angle = jnp.where(x**2 + y**2 > TURNING_SPEED**2, jnp.arctan2(x, y), -car.angle[0])
     zoom = SCALE * (0.1 * jnp.maximum(1 - time, 0) + ZOOM * jnp.minimum(time, 1))
@@ -164,6 +165,8 @@ def _draw_road(
     track: Track, is_visited: Bool[Array, " tiles"], camera: Camera
 ) -> tuple[Int[Array, "words rows"], ...]:
     """Draws tiles and borders into bits of words; all that are on the screen, a chunk at a time."""
+    # Quadrilaterals whose middle is farther from the screen than their farthest corner from it are
+    # left out.
     zoom = jnp.sqrt(jnp.sum(camera.to_screen**2, axis=1))
     x, y = _to_screen(camera, track.middle)
     margin = RADII[:, None, None] * zoom[None, None]
@@ -175,6 +178,7 @@ def _draw_road(
 
     def draw_chunk(drawn: tuple[Array, tuple[Array, ...]]) -> tuple[Array, tuple[Array, ...]]:
         left, planes = drawn
+        # The next of those that are left; where fewer are, the rest of the chunk paints nothing.
         is_there, chosen = jax.lax.top_k(left, CHUNK)
         covered = _cover(*_to_screen(camera, corners[chosen]))
         paint = jnp.where(is_there > 0, bits[chosen], 0)
@@ -210,6 +214,7 @@ def _cover(
     area = jnp.sum(x * next_y - next_x * y, axis=1, keepdims=True)
     is_left = (rise < 0) == (area > 0)
 
+    # A row is covered between the rightmost of its left bounds and the leftmost of its right ones.
     centers = np.arange(ROWS, dtype=np.float32) + 0.5
     places = slope[..., None] * centers[None, None] + offset[..., None]
     start = jnp.max(jnp.where(is_left[..., None], places, -jnp.inf), axis=1)
@@ -242,6 +247,7 @@ def _draw_field(
     planes: tuple[Int[Array, "words rows"], ...], camera: Camera
 ) -> Int[Array, "rows 96"]:
     """Colours every pixel by its bits, or by the grass."""
+    # Bits back into pixels: one plane for the road, two that choose among shades or borders.
     shifts = np.arange(WORD, dtype=np.int32)
     is_road, first, second = (
         (((plane.T[:, :, None] >> shifts[None, None]) & 1) == 1).reshape(ROWS, FRAME)
@@ -276,6 +282,7 @@ def _draw_car(field: Int[Array, "rows 96"], car: Car, camera: Camera) -> Int[Arr
     x, y = _from_screen(camera, jnp.asarray(screen_x), jnp.asarray(screen_y))
 
     is_wheel, is_spoke = jnp.zeros(x.shape, bool), jnp.zeros(x.shape, bool)
+    # Every pixel's centre in a wheel's coordinates, and then in the hull's.
     for i in range(4):
         offset = camera.position - car.center[1 + i]
         right, ahead = _turned(x + offset[0], y + offset[1], -car.angle[1 + i])

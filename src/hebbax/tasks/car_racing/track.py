@@ -205,6 +205,7 @@ def _stride(
     pen: _Pen, angles: Float[Array, "12"], checkpoints: Float[Array, "12 2"]
 ) -> tuple[_Pen, tuple]:
     """Draws one stride; the second result is the point that it leads to."""
+    # A lap is over when the pen comes from behind the start, where its angle is negative.
     x, y, heading = pen.position
     angle = jnp.arctan2(y, x)
     num_laps = pen.num_laps + (pen.was_behind & (angle > 0)).astype(jnp.int32)
@@ -217,11 +218,13 @@ def _stride(
     target = jnp.argmax(is_ahead).astype(jnp.int32)
     angle = jnp.where(jnp.any(is_ahead), angle, angle - 2 * jnp.pi)
 
+    # The heading stays within three quarters of a turn of the angle, so that both can be compared.
     turns = jnp.where(heading - angle > 1.5 * jnp.pi, -1.0, 0.0) + jnp.where(
         heading - angle < -1.5 * jnp.pi, 1.0, 0.0
     )
     unwound, rounding = _add(pen.position, pen.rounding, jnp.zeros(3).at[2].set(turns * 2 * jnp.pi))
     heading = unwound[2]
+    # The pen turns towards the checkpoint in proportion to how far aside it is, but not too fast.
     across = jnp.stack([jnp.cos(heading), jnp.sin(heading)])
     offset = SCALE * jnp.sum(across * (checkpoints[target] - unwound[:2]))
     turn = -jnp.sign(offset) * jnp.minimum(TURN_RATE, TURN_GAIN * jnp.abs(offset))
