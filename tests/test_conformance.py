@@ -14,6 +14,7 @@ import optax
 import pytest
 
 from hebbax import testing
+from hebbax.encodings.direct import Direct
 from hebbax.genomes.base import learned_of
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
@@ -22,6 +23,7 @@ from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from hebbax.policies.vision import CONTROLS, Features, Vision
+from hebbax.rules.abcd import ABCD
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import Adam, EvenSteps, Natural, PerPart, Sgd
 from hebbax.strategies.score_function import ScoreFunction
@@ -144,6 +146,16 @@ def test_policies_conform(policy):
     assert_maps(policy.act, genotypes, memories, observations, REWARDS)
     assert_maps(reset, SEEDS[:2], genotypes)
     chex.assert_trees_all_equal(reset(SEEDS[0], genotypes[0]), memories[0])
+
+
+@pytest.mark.parametrize("rule", [ABCD()])
+def test_rules_conform(rule):
+    testing.check_rule(rule)
+
+
+@pytest.mark.parametrize("encoding", [Direct()])
+def test_encodings_conform(encoding):
+    testing.check_encoding(encoding, GENOTYPE_SHAPE)
 
 
 @pytest.mark.parametrize("specification", GENOMES)

@@ -56,9 +56,8 @@ def test_paper_settings():
             is_mirrored=True,
             std=hebbax.Schedule(0.1, decay=0.999, floor=0.01),
             optimizer=Sgd(hebbax.Schedule(0.2, decay=0.995, floor=0.001)),
-            common_random_numbers="nobody",
         )
-        assert config.generations == 500
+        assert (config.generations, config.common_random_numbers) == (500, "nobody")
     assert hebbian.policy == hebbax.Hebbian(
         initial_range=0.1, has_evolved_weights=False, bound="none"
     )

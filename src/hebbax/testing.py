@@ -1,4 +1,4 @@
-"""Tells whether a task, policy, genome or strategy of one's own fits its interface.
+"""Tells whether a task, policy, rule, encoding, genome or strategy fits its interface.
 
 Each check raises `ValueError` that names what does not fit, what it was and what it should be; it
 returns None where everything does. Members, shapes and data types are looked at first, as every
@@ -14,9 +14,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from hebbax.encodings.base import Encoding
 from hebbax.evolution import interfaces
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, with_learned
 from hebbax.policies.base import Policy, TaskShape
+from hebbax.rules.base import Rule, Signals
 from hebbax.strategies.base import Strategy
 from hebbax.tasks.base import Task
 
@@ -64,10 +66,56 @@ def check_policy(policy: Policy, task: TaskShape) -> None:
     Raises:
         ValueError: if something does not fit.
     """
-    shapes = interfaces.fit_policy(policy, task)
-    genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.1, leaf.dtype), shapes)
-    memory = _check_function(policy.reset, (jax.random.key(SEED), genotype), "policy.reset")
-    _check_function(policy.act, (genotype, memory, jnp.ones(task.observation_shape)), "policy.act")
+    phenotype = _full(interfaces.fit_policy(policy, task))
+    memory = _check_function(policy.reset, (jax.random.key(SEED), phenotype), "policy.reset")
+    arguments = (phenotype, memory, jnp.ones(task.observation_shape), jnp.asarray(1.0))
+    _check_function(policy.act, arguments, "policy.act")
+
+
+def check_rule(rule: Rule) -> None:
+    """Checks a rule on a layer of two by three synapses.
+
+    Raises:
+        ValueError: if something does not fit.
+    """
+    interfaces.check_members(rule, "rule", ("coefficients", "init", "update"))
+    interfaces.check_hashable(rule, "rule")
+    weights = jnp.full((2, 3), 0.1)
+    coefficients = jnp.full((len(rule.coefficients), 2, 3), 0.1)
+    signals = Signals(jnp.ones((2, 1)), jnp.full((1, 3), 0.5), reward=jnp.asarray(1.0))
+    trace = _check_function(rule.init, (weights,), "rule.init")
+    after = _check_function(rule.update, (weights, trace, coefficients, signals), "rule.update")
+    interfaces.check_same_shapes(
+        after,
+        (weights, trace),
+        "what rule.update returns",
+        "the weights and the memory it was given",
+        "so that steps can be repeated",
+    )
+
+
+def check_encoding(encoding: Encoding, parameters: PyTree) -> None:
+    """Checks an encoding on a network's parameters.
+
+    Raises:
+        ValueError: if something does not fit.
+    """
+    genotype = _full(interfaces.fit_encoding(encoding, parameters))
+    wiring = _check_function(
+        lambda key: encoding.wire(key, parameters), (jax.random.key(SEED),), "encoding.wire"
+    )
+    kept = _check_function(
+        functools.partial(encoding.express, parameters), (wiring, genotype), "encoding.express"
+    )
+    phenotype = _check_function(
+        functools.partial(encoding.read, parameters), (wiring, kept), "encoding.read"
+    )
+    if not encoding.reads_each_step:
+        _require_close(
+            phenotype,
+            kept,
+            "encoding.reads_each_step is False, but encoding.read changes something",
+        )
 
 
 def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
@@ -174,6 +222,11 @@ def _require(asserts: Callable[..., None], *trees: PyTree, problem: str) -> None
         asserts(*trees)
     except AssertionError as error:
         raise ValueError(f"{problem}: {' '.join(str(error).split())}") from None
+
+
+def _full(parameters: PyTree) -> PyTree:
+    """Arrays of the shapes of parameters, each number 0.1."""
+    return jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.1, leaf.dtype), parameters)
 
 
 def _numbers(tree: PyTree) -> PyTree:

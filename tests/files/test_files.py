@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from hebbax import files
 from hebbax.files import local_path, read_json, replacing, to_json, write_json, write_whole
 from small_run import read_strictly
 
@@ -52,7 +51,7 @@ def test_file_is_never_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """
     file = tmp_path / "file"
     write_whole(file, "old")
-    monkeypatch.setattr(files.os, "fsync", lambda _: 1 / 0)
+    monkeypatch.setattr("hebbax.files.paths.os.fsync", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_whole(file, "new")
     assert file.read_text() == "old"

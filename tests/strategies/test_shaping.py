@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hebbax.strategies import shaping
+from hebbax.types import Parameter
 
 
 def test_mean_square_weighs_every_number_equally():
@@ -10,8 +11,19 @@ def test_mean_square_weighs_every_number_equally():
 
     Mutation: the mean of the leaves' means.
     """
-    genotype = {"a": jnp.asarray([1.0, 2.0, 3.0]), "b": jnp.asarray([[3.0]])}
-    assert float(shaping.mean_square(genotype)) == 23 / 4
+    phenotype = {"a": jnp.asarray([1.0, 2.0, 3.0]), "b": jnp.asarray([[3.0]])}
+    parameters = {"a": Parameter((3,), ("",), "weight"), "b": Parameter((1, 1), ("", ""), "weight")}
+    assert float(shaping.mean_square(parameters, phenotype)) == 23 / 4
+
+
+def test_mean_square_is_of_rules_where_there_are_any():
+    """The filter beside the rule does not count. Mutation: all leaves."""
+    phenotype = {"filter": jnp.asarray([5.0]), "rule": jnp.asarray([1.0, 2.0])}
+    parameters = {
+        "filter": Parameter((1,), ("",), "filter"),
+        "rule": Parameter((2,), ("coefficient",), "rule", ("a", "b")),
+    }
+    assert float(shaping.mean_square(parameters, phenotype)) == 5 / 2
 
 
 def test_ranks_reach_from_minus_to_plus_a_half():
