@@ -44,6 +44,14 @@ class Config:
 
     Task, policy, encoding, genome and strategy are any objects with the functions of their
     interfaces.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, held_out="mirrored")
+        >>> config.training_names
+        ('default', 'weak', 'strong')
     """
 
     task: Task

@@ -26,6 +26,13 @@ def use_cpu_cores(count: int | None = None) -> None:
 
     Args:
         count: the number of devices; as many as the process may use cores if None.
+
+    Example:
+        >>> import hebbax
+        >>> import jax
+        >>> hebbax.use_cpu_cores(2)
+        >>> len(jax.devices("cpu"))
+        2
     """
     cores: int = (
         len(os.sched_getaffinity(0))

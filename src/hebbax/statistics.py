@@ -36,6 +36,12 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
 
     Returns:
         `[...]` the means; NaN where there are no scores, or one of them is NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> float(statistics.interquartile_mean(np.asarray([0.0, 2.0, 4.0, 100.0])))
+        3.0
     """
     num_runs = scores.shape[-1]
     if num_runs == 0:
@@ -46,7 +52,14 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
-    """The mean over the last axis, for `stratified_interval`."""
+    """The mean over the last axis, for `stratified_interval`.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> statistics.mean(np.asarray([[0.0, 2.0], [4.0, 8.0]])).tolist()
+        [1.0, 6.0]
+    """
     return np.mean(scores, axis=-1)
 
 
@@ -70,6 +83,14 @@ def stratified_interval(
 
     Returns:
         The interval's ends; NaN where a stratum has fewer than two runs, whose spread nobody knows.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> scores_by_fold = [np.asarray([1.0, 2.0]), np.asarray([3.0, 5.0])]
+        >>> low, high = statistics.stratified_interval(scores_by_fold)
+        >>> 1.0 <= low < high <= 5.0
+        True
     """
     if not _has_spread(strata):
         return float("nan"), float("nan")
@@ -79,7 +100,15 @@ def stratified_interval(
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
-    """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two."""
+    """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> low, high = statistics.bootstrap_interval(np.asarray([1.0, 2.0, 3.0, 4.0]))
+        >>> 1.0 <= low < 2.5 < high <= 4.0
+        True
+    """
     return stratified_interval([values], mean)
 
 
@@ -99,6 +128,13 @@ def probability_of_improvement(scores: Strata, reference: Strata) -> float:
     Returns:
         The probability, 0.5 where the two do not differ; NaN where there are no strata, or one
         without runs.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> ours, theirs = [np.asarray([2.0, 4.0])], [np.asarray([1.0, 3.0])]
+        >>> statistics.probability_of_improvement(ours, theirs)
+        0.75
     """
     if not strata_are_filled(scores) or not strata_are_filled(reference):
         return float("nan")
@@ -118,6 +154,14 @@ def improvement_interval(
 
     Returns:
         The interval's ends; NaN where a stratum of one of the two has fewer than two runs.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> ours, theirs = [np.asarray([2.0, 4.0])], [np.asarray([1.0, 3.0])]
+        >>> low, high = statistics.improvement_interval(ours, theirs)
+        >>> 0.0 <= low < 0.75 < high <= 1.0
+        True
     """
     if not _has_spread(scores) or not _has_spread(reference):
         return float("nan"), float("nan")
@@ -137,7 +181,14 @@ def improvement_interval(
 
 
 def strata_are_filled(strata: Strata) -> bool:
-    """Whether there are strata, and runs in each."""
+    """Whether there are strata, and runs in each.
+
+    Example:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> statistics.strata_are_filled([np.asarray([1.0]), np.zeros(0)])
+        False
+    """
     return len(strata) > 0 and all(scores.size > 0 for scores in strata)
 
 

@@ -36,6 +36,10 @@ def check_task(task: Task) -> None:
 
     Raises:
         ValueError: if something does not fit.
+
+    Example:
+        >>> import hebbax
+        >>> hebbax.testing.check_task(hebbax.tasks.Point())
     """
     interfaces.fit_task(task)
     first = next(iter(task.variations.values()))
@@ -65,6 +69,10 @@ def check_policy(policy: Policy, task: TaskShape) -> None:
 
     Raises:
         ValueError: if something does not fit.
+
+    Example:
+        >>> import hebbax
+        >>> hebbax.testing.check_policy(hebbax.Hebbian(hidden_sizes=()), hebbax.tasks.Point())
     """
     phenotype = _full(interfaces.fit_policy(policy, task))
     memory = _check_function(policy.reset, (jax.random.key(SEED), phenotype), "policy.reset")
@@ -123,6 +131,11 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
 
     Raises:
         ValueError: if something does not fit.
+
+    Example:
+        >>> import hebbax
+        >>> shape = hebbax.Hebbian(hidden_sizes=()).parameters(hebbax.tasks.Point())
+        >>> hebbax.testing.check_genome(hebbax.Normal(), shape)
     """
     interfaces.fit_genome(specification, genotype_shape)
     genome: Genome = _check_function(
@@ -184,6 +197,13 @@ def check_strategy(strategy: Strategy, genome: Genome) -> None:
 
     Raises:
         ValueError: if something does not fit.
+
+    Example:
+        >>> import hebbax
+        >>> import jax
+        >>> shape = hebbax.Hebbian(hidden_sizes=()).parameters(hebbax.tasks.Point())
+        >>> genome = hebbax.Normal().init(jax.random.key(0), shape)
+        >>> hebbax.testing.check_strategy(hebbax.ScoreFunction(population_size=4), genome)
     """
     interfaces.fit_strategy(strategy, genome)
     state = _check_function(strategy.init, (jax.random.key(SEED), genome), "strategy.init")

@@ -18,6 +18,14 @@ def slurm_executor(log_folder: Path, partition: str, *, hours: int, gpus: int) -
 
     Raises:
         ValueError: if submitit is not installed, or there is no SLURM on this machine.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import hebbax
+        >>> from hebbax.comparison.cluster import slurm_executor
+        >>> jobs = slurm_executor(Path("logs"), "gpu", hours=8, gpus=1)  # doctest: +SKIP
+        >>> methods = {"hebbian": hebbax.presets.PRESETS["quadruped-hebbian"]()}
+        >>> runs = hebbax.sweep(methods, "sweep", executor=jobs)  # doctest: +SKIP
     """
     hours, gpus = (
         checks.integer(at_least=1)("slurm_hours", hours),

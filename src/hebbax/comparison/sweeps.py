@@ -146,6 +146,15 @@ def sweep(
             runs of other settings.
         ChildProcessError: if jobs failed; the others are done.
         DivergedError: if runs came to genomes that are not finite; the others are done.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> [run.path for run in runs]
+        ['runs/hebbian/mirrored/seed-0']
     """
     folder = local_path(folder, "folder")
     together, episodes = (
@@ -179,6 +188,16 @@ def read_sweep(folder: str | Path) -> dict[str, Any]:
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> found = hebbax.comparison.read_sweep("sweep")
+        >>> found["episodes"], found["runs"] == runs
+        (4, True)
     """
     found = read_plain_sweep(local_path(folder, "folder"))
     return found | {"runs": [SweepRun(**run) for run in found["runs"]]}

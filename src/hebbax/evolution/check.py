@@ -21,7 +21,13 @@ def check(config: Config, num_runs: int = 1) -> None:
 
     Example:
         >>> import hebbax
-        >>> hebbax.check(hebbax.presets.PRESETS["quadruped-static"]())
+        >>> task, strategy = hebbax.tasks.Point(), hebbax.ScoreFunction(4, is_mirrored=False)
+        >>> genome = hebbax.SharedRules(rho=64)
+        >>> hebbax.check(hebbax.Config(task, hebbax.Hebbian(), genome, strategy))
+        >>> hebbax.check(hebbax.Config(task, hebbax.Static(), genome, strategy))
+        Traceback (most recent call last):
+            ...
+        ValueError: genome shares rules, but the genotype has a part of shape (2, 128) ...
     """
     task, setup = config.task, Setup.of(config)
     interfaces.fit_variations(task)

@@ -189,6 +189,17 @@ def rollout_trajectory(
 
     Returns:
         The kept steps.
+
+    Example:
+        >>> import jax
+        >>> from hebbax import Normal, Static, evolution, tasks
+        >>> task, key, episode_key = tasks.Point(), *jax.random.split(jax.random.key(0))
+        >>> setup = evolution.Setup(task, Static(hidden_sizes=()))
+        >>> genotype = Normal().init(key, setup.genotype_shape).mode()
+        >>> gain = task.variations["default"]
+        >>> trajectory = evolution.rollout_trajectory(setup, (), episode_key, genotype, gain)
+        >>> trajectory.kept.position.shape
+        (20, 2)
     """
     kept = setup.express(wiring, genotype)
 

@@ -81,6 +81,15 @@ def evaluate(
     Raises:
         ValueError: if the folder holds no readable run, the run no best generation that is asked
             for, or there are too few episodes.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> scores = hebbax.evaluate(hebbax.train(config), episodes=4)
+        >>> [(score.variation, len(score.returns)) for score in scores]
+        [('default', 4), ('weak', 4), ('strong', 4), ('mirrored', 4)]
     """
     episodes = checks.integer(at_least=2)("episodes", episodes)
     is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)

@@ -27,7 +27,14 @@ class RandomKeys(NamedTuple):
 
 
 def random_keys(seed: int) -> RandomKeys:
-    """The keys of the run with a seed."""
+    """The keys of the run with a seed.
+
+    Example:
+        >>> import hebbax
+        >>> keys, again = hebbax.evolution.random_keys(0), hebbax.evolution.random_keys(0)
+        >>> bool(keys.films == again.films), bool(keys.films == keys.wiring)
+        (True, False)
+    """
     first = jax.random.split(jax.random.key(seed), 3)
     # With JAX's usual generator the keys of `split` are what `fold_in` makes of 0, 1 and 2.
     others = (jax.random.fold_in(jax.random.key(seed), i) for i in range(3, 6))

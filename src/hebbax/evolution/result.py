@@ -59,6 +59,16 @@ def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:
 
     Raises:
         ValueError: if the folder holds no run, or one without a readable checkpoint.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> found = hebbax.load("runs/point")
+        >>> len(found.history), found.config == config
+        (2, True)
     """
     folder = local_path(run_dir, "run_dir")
     config = Config.load(folder, trust)

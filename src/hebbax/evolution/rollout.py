@@ -38,7 +38,13 @@ class Outcome(Struct):
 
 
 def stack(variations: Mapping[str, Variation]) -> Variation:
-    """Stacks named variations into one whose arrays are `[variations, ...]`, in their order."""
+    """Stacks named variations into one whose arrays are `[variations, ...]`, in their order.
+
+    Example:
+        >>> import hebbax
+        >>> hebbax.evolution.stack(hebbax.tasks.Point().variations).tolist()
+        [1.0, 0.5, 2.0, -1.0]
+    """
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *variations.values())
 
 
@@ -65,6 +71,17 @@ def rollout_population(
 
     Returns:
         The outcomes.
+
+    Example:
+        >>> import jax
+        >>> from hebbax import Normal, Static, evolution, tasks
+        >>> setup = evolution.Setup(tasks.Point(), Static(hidden_sizes=()))
+        >>> key, keys = jax.random.key(0), jax.random.split(jax.random.key(1), 4)
+        >>> genotype = Normal().init(key, setup.genotype_shape).mode()
+        >>> gains = evolution.stack(setup.task.variations)
+        >>> outcome = evolution.rollout_population(setup, (), keys, genotype, gains, is_shared=True)
+        >>> outcome.returns.shape
+        (4, 4)
     """
     rollout = rollout_chunk_on_cpu if platforms.is_cpu() else rollout_chunk
     run = partial(rollout, setup, wiring, variations=variations, is_shared=is_shared)

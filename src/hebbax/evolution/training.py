@@ -60,6 +60,15 @@ def train(
             the initial genome does not fit the configuration.
         DivergedError: if the genome is not finite after a generation; what the folder keeps is the
             state before it.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> len(result.history), list(result.history[-1]["returns"])
+        (2, ['default', 'weak', 'strong', 'mirrored'])
     """
     return train_together([(config, run_dir)], callbacks, initial)[0]
 
@@ -87,6 +96,16 @@ def train_together(
     Raises:
         ValueError: as `train` does, or if the runs are no equals or too many for the memory.
         DivergedError: as `train` does, when the other runs are done.
+
+    Example:
+        >>> import dataclasses
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = [(dataclasses.replace(config, seed=seed), None) for seed in (0, 1)]
+        >>> [len(result.history) for result in hebbax.evolution.train_together(runs)]
+        [2, 2]
     """
     configs = [config for config, _ in runs]
     _check_arguments(runs, callbacks)

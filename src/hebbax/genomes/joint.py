@@ -102,6 +102,15 @@ class Joint:
     """A genome for each field of a genotype.
 
     Pairs of a field's name and the specification of its genome.
+
+    Example:
+        >>> import hebbax
+        >>> import jax
+        >>> shape = hebbax.Hebbian(has_evolved_weights=True).parameters(hebbax.tasks.Point())
+        >>> parts = (("rules", hebbax.SharedRules(num_rules=4)), ("weights", hebbax.Normal()))
+        >>> genome = hebbax.genomes.Joint(parts).init(jax.random.key(0), shape)
+        >>> genome.parts["rules"].rules.shape
+        (4, 5)
     """
 
     parts: tuple[tuple[str, GenomeSpec], ...]

@@ -150,7 +150,16 @@ class SharedRulesGenome(Struct):
 @final
 @dataclasses.dataclass(frozen=True)
 class SharedRules:
-    """Rules shared through a mixture whose assignment evolves. Give `rho` or `num_rules`."""
+    """Rules shared through a mixture whose assignment evolves. Give `rho` or `num_rules`.
+
+    Example:
+        >>> import hebbax
+        >>> import jax
+        >>> shape = hebbax.Hebbian(hidden_sizes=(8,)).parameters(hebbax.tasks.Point())
+        >>> genome = hebbax.SharedRules(rho=16).init(jax.random.key(0), shape)
+        >>> genome.rules.shape, genome.logits.shape
+        ((2, 5), (32, 2))
+    """
 
     rho: float | None = None
     """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""

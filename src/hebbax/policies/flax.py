@@ -28,6 +28,13 @@ class Flax:
                 return linen.tanh(linen.Dense(8)(hidden))
 
         policy = Flax(Network())
+
+    Example:
+        >>> import hebbax
+        >>> from flax import linen
+        >>> policy = hebbax.policies.Flax(linen.Dense(features=2))
+        >>> sorted(policy.parameters(hebbax.tasks.Point()))
+        ['bias', 'kernel']
     """
 
     module: Any

@@ -48,6 +48,12 @@ class Hebbian:
     All layers learn from the activations of the same step.
 
     Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686.
+
+    Example:
+        >>> import hebbax
+        >>> policy = hebbax.Hebbian(hidden_sizes=(8,))
+        >>> [rules.shape for rules in policy.parameters(hebbax.tasks.Point()).rules]
+        [(5, 2, 8), (5, 8, 2)]
     """
 
     hidden_sizes: tuple[int, ...] = (128, 64)

@@ -20,6 +20,12 @@ class ABCD:
     Source: Soltoggio et al. 2007 for the rule; eq. 1 of Palm et al. 2021,
     https://arxiv.org/abs/2011.06811, and Najarro and Risi 2020, https://arxiv.org/abs/2007.02686,
     for its evolution.
+
+    Example:
+        >>> import hebbax
+        >>> policy = hebbax.Hebbian(rule=hebbax.ABCD())
+        >>> policy.rule.coefficients
+        ('eta', 'A', 'B', 'C', 'D')
     """
 
     @property

@@ -54,7 +54,14 @@ class EvosaxState(Struct):
 @final
 @dataclasses.dataclass(frozen=True)
 class Evosax:
-    """An algorithm of evosax: CMA_ES, Sep_CMA_ES, SNES, xNES, PGPE, Open_ES and others."""
+    """An algorithm of evosax: CMA_ES, Sep_CMA_ES, SNES, xNES, PGPE, Open_ES and others.
+
+    Example:
+        >>> import hebbax
+        >>> strategy = hebbax.strategies.Evosax("CMA_ES", 8, parameters=(("std_init", 0.1),))
+        >>> strategy.algorithm, strategy.population_size
+        ('CMA_ES', 8)
+    """
 
     algorithm: str = "SNES"
     """Name of a distribution-based algorithm's class in evosax."""

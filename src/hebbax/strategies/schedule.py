@@ -12,7 +12,15 @@ from hebbax.types import checks
 @final
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """`max(initial * decay^generation, floor)`. It is an optax schedule."""
+    """`max(initial * decay^generation, floor)`. It is an optax schedule.
+
+    Example:
+        >>> import hebbax
+        >>> import jax.numpy as jnp
+        >>> schedule = hebbax.Schedule(1.0, decay=0.5, floor=0.125)
+        >>> [float(schedule(jnp.asarray(generation))) for generation in (0, 1, 2, 10)]
+        [1.0, 0.5, 0.25, 0.125]
+    """
 
     initial: float
     """Value in the first generation, above 0."""

@@ -44,6 +44,15 @@ class ScoreFunction:
     F are the standardised centred ranks of fitness.
 
     Source: Palm et al. 2021, eq. 2, https://arxiv.org/abs/2011.06811.
+
+    Example:
+        >>> import hebbax
+        >>> optimizer = hebbax.Adam(hebbax.Schedule(0.05))
+        >>> strategy = hebbax.ScoreFunction(population_size=64, optimizer=optimizer)
+        >>> hebbax.ScoreFunction(population_size=63)
+        Traceback (most recent call last):
+            ...
+        ValueError: strategy.population_size is 63, but must be even, ...
     """
 
     population_size: int = 500

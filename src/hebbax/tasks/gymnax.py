@@ -62,6 +62,13 @@ def make_gymnax(name: str, **options: Any) -> tuple["CarRacingEnvironment", EnvP
 
     Raises:
         ValueError: if there is no such task.
+
+    Example:
+        >>> import hebbax
+        >>> env, params = hebbax.make_gymnax("CarRacing", view="state")
+        >>> env.name, env.num_actions, params.max_steps_in_episode
+        ('CarRacing', 3, 1000)
+        >>> params = params.replace(variation=env.variations["friction_half"])
     """
     if name != "CarRacing":
         raise ValueError(f"name is {name!r}: choose CarRacing.")

@@ -42,6 +42,16 @@ def learning_curves(results: Results, metric: str = "fitness_mean") -> list[Curv
 
     Raises:
         ValueError: if a run's metrics are damaged.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> [curve] = hebbax.comparison.learning_curves(hebbax.comparison.collect_run("runs/point"))
+        >>> curve.method, curve.iqm.shape
+        ('point', (2,))
     """
     return [
         _curve(results, method, lambda metrics, fold: metrics.get(metric))
@@ -59,6 +69,18 @@ def held_out_curves(results: Results) -> list[Curve]:
 
     Raises:
         ValueError: if a run's metrics are damaged.
+
+    Example:
+        >>> import dataclasses
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> config = dataclasses.replace(config, held_out="mirrored", evaluate_every=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> results = hebbax.comparison.collect_run("runs/point")
+        >>> hebbax.comparison.results.held_out_curves(results)[0].num_runs.tolist()
+        [0, 1]
     """
     return [
         _curve(results, method, lambda metrics, fold: metrics.get("scores", {}).get(fold))

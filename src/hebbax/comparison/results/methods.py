@@ -34,6 +34,15 @@ def describe_methods(results: Results) -> list[Method]:
 
     Raises:
         ValueError: if a configuration cannot be read.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> hebbax.comparison.describe_methods(hebbax.comparison.collect_run("runs/point"))
+        [Method(name='point', sharing='individual', rho=1.0)]
     """
     return [_method(results, name) for name in results.methods]
 

@@ -116,6 +116,15 @@ def read_runs(folder: str | Path) -> list[Run]:
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> [(run.method, run.fold, run.seed) for run in hebbax.comparison.read_runs("sweep")]
+        [('hebbian', 'mirrored', 0)]
     """
     folder = local_path(folder, "folder")
     return [
@@ -198,6 +207,16 @@ def collect(folder: str | Path) -> Results:
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> results = hebbax.comparison.collect("sweep")
+        >>> results.variations, len(results.rows), results.missing
+        (['default', 'weak', 'strong', 'mirrored'], 8, [])
     """
     return _collect(read_runs(folder))
 
@@ -209,6 +228,16 @@ def collect_run(run_dir: str | Path) -> Results:
 
     Raises:
         ValueError: if the folder holds no run, or one that cannot be read.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> results = hebbax.comparison.collect_run("runs/point")
+        >>> results.methods, results.missing[0].reason
+        (['point'], '2 of 2 generations, not evaluated')
     """
     folder = local_path(run_dir, "run_dir")
     config = read_config(folder)["config"]

@@ -84,6 +84,16 @@ def generalisation_matrix(results: Results, kind: str = "mode") -> Matrix:
     Args:
         results: of a sweep.
         kind: "mode" or "samples".
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> matrix = hebbax.comparison.generalisation_matrix(hebbax.comparison.collect("sweep"))
+        >>> matrix.methods, matrix.num_held_out.tolist()
+        (['hebbian'], [[0, 0, 0, 1]])
     """
     methods, variations = results.methods, results.variations
     cells = [
@@ -103,6 +113,16 @@ def summarise(results: Results, kind: str = "mode") -> list[Summary]:
 
     Returns:
         Two summaries for each method, in the sweep's order, the held-out one first.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> held_out, trained_on = hebbax.comparison.summarise(hebbax.comparison.collect("sweep"))
+        >>> held_out.method, held_out.num_runs, held_out.num_missing
+        ('hebbian', 1, 0)
     """
     return [
         _summary(results, kind, method, is_held_out)
@@ -125,6 +145,18 @@ def improvements(
 
     Raises:
         ValueError: if the sweep has no such method.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> methods = {"hebbian": config, "again": config}
+        >>> runs = hebbax.sweep(methods, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> results = hebbax.comparison.collect("sweep")
+        >>> [improvement] = hebbax.comparison.improvements(results, reference="hebbian")
+        >>> improvement.method, improvement.probability
+        ('again', 0.5)
     """
     if reference not in results.methods:
         raise ValueError(
@@ -156,6 +188,17 @@ def scores_by_fold(
     Returns:
         `[runs]` for each fold with runs; NaN for a run that has a score which is not finite,
         because a mean over the others would be of other variations.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> results = hebbax.comparison.collect("sweep")
+        >>> scores = hebbax.comparison.scores_by_fold(results, "hebbian", is_held_out=True)
+        >>> scores["mirrored"].shape
+        (1,)
     """
     means: dict[tuple[str, int], list[float]] = {}
     for row in results.rows:

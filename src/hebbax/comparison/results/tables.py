@@ -25,6 +25,17 @@ def write(folder: str | Path, results: Results | None = None) -> Results:
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> results = hebbax.comparison.write("sweep")
+        >>> sorted(file.name for file in Path("sweep").glob("results.*"))
+        ['results.csv', 'results.json']
     """
     results = collect(folder) if results is None else results
     rows = [

@@ -70,6 +70,12 @@ class Quadruped:
 
     Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of
     pybullet-gym.
+
+    Example:
+        >>> import hebbax
+        >>> task = hebbax.Quadruped(variation_set="najarro", episode_steps=500)
+        >>> list(task.variations)
+        ['default', 'damaged_front_left', 'damaged_front_right']
     """
 
     body: Literal["bullet", "brax"] = "bullet"

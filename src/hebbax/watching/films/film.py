@@ -68,6 +68,12 @@ def render(
 
     Raises:
         ValueError: if the run, the variation, the format or the lesion is none that can be filmed.
+
+    Example:
+        >>> import hebbax
+        >>> lesion = hebbax.watching.Lesion(layer=0, step=300)
+        >>> hebbax.watching.render("runs/paper", "default", lesion=lesion)  # doctest: +SKIP
+        PosixPath('runs/paper/films/default.mp4')
     """
     seed, is_sampled = (
         checks.integer(at_most=2**32 - 1)("seed", seed),

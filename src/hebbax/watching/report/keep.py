@@ -25,6 +25,16 @@ def copy_report(folder: str | Path, target: str | Path) -> list[Path]:
 
     Raises:
         ValueError: if the folder has no report, or is the target.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> page = hebbax.watching.write_report("runs/point")
+        >>> [file.name for file in hebbax.watching.copy_report("runs/point", "kept")][:3]
+        ['report.html', 'results.csv', 'results.json']
     """
     source, target = local_path(folder, "folder"), local_path(target, "target")
     page = source / "report.html"

@@ -57,6 +57,15 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
     Raises:
         ValueError: if the folder is neither, something in it cannot be read, or its task cannot be
             filmed.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> result = hebbax.train(config, "runs/point")
+        >>> hebbax.watching.write_report("runs/point").name
+        'report.html'
     """
     trust_modules(trust)
     folder = local_path(folder, "folder")

@@ -30,6 +30,15 @@ def draw_learning_curves(
         held_out: of the same methods, as `hebbax.comparison.results.held_out_curves` returns them;
             none if empty.
         label: what the curves show.
+
+    Example:
+        >>> import hebbax
+        >>> import numpy as np
+        >>> from hebbax.watching.visualization.curves import draw_learning_curves
+        >>> iqm, runs = np.asarray([1.0, 2.0, 3.0]), np.asarray([5, 5, 5])
+        >>> curve = hebbax.comparison.Curve("hebbian", iqm, iqm - 0.5, iqm + 0.5, runs, 5)
+        >>> draw_learning_curves([curve]).axes[0].get_title("left")
+        'hebbian  (5 of 5 runs)'
     """
     figure, grid = panels(len(curves), COLUMNS, size=(3.1, 2.4))
     for axes, curve in zip(grid, curves, strict=True):

@@ -28,6 +28,16 @@ def draw_generalisation_matrix(matrix: Matrix, label: str = "mean return") -> Fi
     Args:
         matrix: as `hebbax.comparison.results.generalisation_matrix` returns it.
         label: what the numbers are.
+
+    Example:
+        >>> import hebbax
+        >>> import numpy as np
+        >>> from hebbax.watching.visualization.matrix import draw_generalisation_matrix
+        >>> scores, runs = np.asarray([[3.0, 4.0]]), np.asarray([[1, 1]])
+        >>> figures = scores, 2 * scores, runs, runs, 0 * runs
+        >>> matrix = hebbax.comparison.Matrix(["hebbian"], ["default", "weak"], *figures)
+        >>> [text.get_text() for text in draw_generalisation_matrix(matrix).axes[0].texts]
+        ['3.00', '6.00', '4.00', '8.00']
     """
     values = np.stack([matrix.held_out, matrix.trained_on], axis=-1)
     num_methods, num_variations, _ = values.shape

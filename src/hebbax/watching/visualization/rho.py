@@ -54,6 +54,19 @@ def draw_fitness_over_rho(
             `hebbax.comparison.results.describe_methods` returns it.
         summaries: their scores, as `hebbax.comparison.results.summarise` returns them.
         label: what the scores are.
+
+    Example:
+        >>> from hebbax.comparison import Method, Summary
+        >>> from hebbax.watching.visualization.rho import draw_fitness_over_rho
+        >>> methods = [Method("individual", "individual", 1.0), Method("shared", "evolved", 16.0)]
+        >>> figures = {True: (5.0, 4.0, 6.0), False: (7.0, 6.0, 8.0)}  # Held out, and trained on.
+        >>> summaries = [
+        ...     Summary(method.name, is_held_out, *figures[is_held_out], 10, 0, 0, 0)
+        ...     for method in methods
+        ...     for is_held_out in figures
+        ... ]
+        >>> draw_fitness_over_rho(methods, summaries).axes[0].get_xticks().tolist()
+        [1.0, 16.0]
     """
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()

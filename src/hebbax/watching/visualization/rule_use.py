@@ -26,6 +26,15 @@ def draw_rule_use(rules: Rules, title: str = "") -> Figure:
     Args:
         rules: as `hebbax.watching.visualization.rules.rules_of` returns them.
         title: of the picture, such as the method's name.
+
+    Example:
+        >>> import hebbax
+        >>> import numpy as np
+        >>> use = np.asarray([0.75, 0.25])
+        >>> rules = hebbax.watching.Rules(hebbax.ABCD(), np.eye(2, 5), use, entropies=None)
+        >>> figure = hebbax.watching.draw_rule_use(rules, "two rules")
+        >>> [axes.get_title("left") for axes in figure.axes[:2]]
+        ['use of the rules', 'coefficients']
     """
     num_rules = len(rules.use)
     panels = [

@@ -36,6 +36,15 @@ def rules_of(result: Result) -> Rules:
 
     Raises:
         ValueError: if it has none, because nothing is plastic.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> rules = hebbax.watching.rules_of(hebbax.train(config))
+        >>> rules.coefficients.shape, rules.use.tolist()
+        ((4, 5), [0.25, 0.25, 0.25, 0.25])
     """
     rule = rule_of(result.config.policy)
     genome = _shared_part(result.genome)
@@ -60,7 +69,14 @@ def rules_of(result: Result) -> Rules:
 
 
 def rule_of(policy: Any) -> Rule | None:
-    """The rule by which a policy, or the one behind its eyes, changes; None if there is none."""
+    """The rule by which a policy, or the one behind its eyes, changes; None if there is none.
+
+    Example:
+        >>> import hebbax
+        >>> from hebbax.watching.visualization.rules import rule_of
+        >>> rule_of(hebbax.policies.Vision(hebbax.Hebbian(is_output_linear=True)))
+        ABCD()
+    """
     return getattr(policy, "rule", None) or getattr(getattr(policy, "head", None), "rule", None)
 
 

@@ -58,6 +58,12 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
 
     Returns:
         The files.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from hebbax.watching.visualization.style import save
+        >>> [file.name for file in save(Figure(), "figures", "empty")]
+        ['empty.svg', 'empty.png']
     """
     files = [Path(folder) / f"{name}.{suffix}" for suffix in FORMATS]
     Path(folder).mkdir(parents=True, exist_ok=True)

@@ -57,6 +57,15 @@ def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
 
     Raises:
         ValueError: if the folder holds no sweep, or a run that cannot be read.
+
+    Example:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
+        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
+        >>> sorted(hebbax.watching.draw_sweep("sweep"))[:3]
+        ['fitness-over-rho', 'generalisation-matrix', 'learning-curves']
     """
     results = collect(folder)
     pictures = draw_results(results, find_rules(results), kind)

@@ -30,6 +30,15 @@ def draw_weight_changes(rules: Rules, title: str = "") -> Figure:
     Args:
         rules: as `hebbax.watching.visualization.rules.rules_of` returns them.
         title: of the picture, such as the method's name.
+
+    Example:
+        >>> import hebbax
+        >>> import numpy as np
+        >>> use = np.asarray([0.75, 0.25])
+        >>> rules = hebbax.watching.Rules(hebbax.ABCD(), np.eye(2, 5), use, entropies=None)
+        >>> figure = hebbax.watching.draw_weight_changes(rules, "two rules")
+        >>> [axes.get_title("left") for axes in figure.axes[:2]]
+        ['rule 1: 75% of use', 'rule 2: 25% of use']
     """
     changes = weight_changes(rules.rule, rules.coefficients)
     if len(changes) <= FEW:
