@@ -17,11 +17,11 @@ import hebbax
 from hebbax import statistics, testing
 from hebbax.evolution import programs
 
-FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+FLAGS = ("ELLIPSIS", "NORMALIZE_WHITESPACE")
 EXTRAS = {"gymnax", "imageio", "jinja2", "markupsafe", "matplotlib", "six", "submitit"}
 # What has to come before JAX is used runs in a process of its own.
 FIRST = {"hebbax.devices.use_cpu_cores"}
-# Examples of what needs a cluster, or minutes for physics.
+# Examples of what needs a cluster, or a film's physics.
 SKIPPING = {"hebbax.comparison.cluster.slurm_executor", "hebbax.watching.films.film.render"}
 # What does not run yet, with the reason.
 BROKEN = {"hebbax.testing.check_policy": "it calls policy.act without a reward"}
@@ -39,7 +39,7 @@ NAMESPACES = (
     "hebbax.tasks",
     "hebbax.watching",
 )
-# The reference lists them beside the namespaces' names.
+# Beside the namespaces' names.
 OTHERS = (
     "hebbax.comparison.cluster.slurm_executor",
     "hebbax.watching.visualization.curves.draw_learning_curves",
@@ -50,11 +50,12 @@ OTHERS = (
 )
 
 
-def import_or_none(name: str) -> ModuleType | None:
-    """A module, or None where an extra that it needs is not installed."""
+def installed(load: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function loads, or None where it needs an extra that is not installed."""
     try:
-        return importlib.import_module(name)
+        return load(*arguments)
     except ModuleNotFoundError as error:
+        # Our own errors come from those that name the module.
         missing = error.__cause__ if error.name is None else error
         if getattr(missing, "name", None) not in EXTRAS:
             raise
@@ -68,30 +69,38 @@ def examples_of(module: ModuleType) -> Iterator[doctest.DocTest]:
     is of another module.
     """
     yield from doctest.DocTestFinder(recurse=False).find(module, globs={})
-    finder = doctest.DocTestFinder(exclude_empty=True)
     for name, value in list(vars(module).items()):
         if getattr(value, "__module__", None) == module.__name__ and (
-            inspect.isclass(value) or inspect.isroutine(inspect.unwrap(value))
+            inspect.isclass(value) or is_function(value)
         ):
-            yield from finder.find(value, f"{module.__name__}.{name}", module=False, globs={})
+            path = f"{module.__name__}.{name}"
+            yield from doctest.DocTestFinder().find(value, path, module=False, globs={})
 
 
-def collect() -> list[doctest.DocTest]:
-    """All examples of hebbax; only modules that have some are imported."""
+def is_function(value: Any) -> bool:
+    return not inspect.isclass(value) and inspect.isfunction(inspect.unwrap(value))
+
+
+def find_examples() -> dict[str, doctest.DocTest]:
+    """All examples of hebbax by name; only modules that have some are imported."""
     root = Path(hebbax.__file__).parent
     found = []
     for file in sorted(root.rglob("*.py")):
         if ">>>" in file.read_text():
-            path = file.relative_to(root.parent).with_suffix("")
-            module = import_or_none(".".join(path.parts).removesuffix(".__init__"))
+            path = ".".join(file.relative_to(root.parent).with_suffix("").parts)
+            module = installed(importlib.import_module, path.removesuffix(".__init__"))
             found += [] if module is None else examples_of(module)
-    return [test for test in found if test.examples]
+    # Sweeps come last: they share programs with each other, and none with single runs.
+    found.sort(key=lambda test: "sweep(" in (test.docstring or ""))
+    return {test.name: test for test in found if test.examples}
 
 
 def failures_of(test: doctest.DocTest) -> str:
-    """What the examples print that they should not; empty where they do what they say."""
+    """What is wrong with examples, in words; empty where they do what they say."""
     lines: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner = doctest.DocTestRunner(
+        optionflags=sum(doctest.OPTIONFLAGS_BY_NAME[flag] for flag in FLAGS)
+    )
     return "".join(lines) if runner.run(test, out=lines.append).failed else ""
 
 
@@ -99,13 +108,12 @@ def failures_in_new_process(test: doctest.DocTest, folder: Path) -> str:
     """As `failures_of`, in a process that has not used JAX."""
     file = folder / "examples.txt"
     file.write_text(test.docstring or "")
-    options = [f"-o{doctest_flag}" for doctest_flag in ("ELLIPSIS", "NORMALIZE_WHITESPACE")]
-    command = [sys.executable, "-m", "doctest", *options, str(file)]
+    command = [sys.executable, "-m", "doctest", *(f"-o{flag}" for flag in FLAGS), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
+    return done.stdout + done.stderr if done.returncode else ""
 
 
-EXAMPLES = {test.name: test for test in collect()}
+EXAMPLES = find_examples()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -115,7 +123,7 @@ def test_examples_run(
     if name in BROKEN:
         request.applymarker(pytest.mark.xfail(reason=BROKEN[name], strict=True))
     monkeypatch.chdir(tmp_path)
-    # A sweep's programs are those of the sweeps of other examples.
+    # A sweep takes up the programs of the sweep before it.
     monkeypatch.setattr(programs, "shared", contextlib.nullcontext)
     test = EXAMPLES[name]
     failures = failures_in_new_process(test, tmp_path) if name in FIRST else failures_of(test)
@@ -123,37 +131,31 @@ def test_examples_run(
 
 
 def public_functions() -> dict[str, Callable[..., Any]]:
-    """Every function that the reference offers, by its public name."""
-    named = [
-        (f"{namespace}.{name}", importlib.import_module(namespace), name)
-        for namespace in NAMESPACES
-        for name in importlib.import_module(namespace).__all__
-        if (namespace, name) != ("hebbax", "make_gymnax") or import_or_none("hebbax.tasks.gymnax")
-    ]
-    named += [
-        (path, importlib.import_module(home), name)
-        for path in OTHERS
-        for home, _, name in [path.rpartition(".")]
-    ]
-    found = {path: getattr(module, name) for path, module, name in named}
+    """Every public function by its name, but for those whose extra is not installed."""
+    paths = list(OTHERS)
+    for namespace in NAMESPACES:
+        names = importlib.import_module(namespace).__all__
+        paths += [f"{namespace}.{name}" for name in names]
     for module in (statistics, testing):
-        found |= {
-            f"{module.__name__}.{name}": value
+        paths += [
+            f"{module.__name__}.{name}"
             for name, value in vars(module).items()
             if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
-        }
-    return {path: value for path, value in found.items() if is_function(value)}
+        ]
+    values = {path: installed(value_at, path) for path in paths}
+    return {path: value for path, value in values.items() if is_function(value)}
 
 
-def is_function(value: Any) -> bool:
-    return not inspect.isclass(value) and inspect.isfunction(inspect.unwrap(value))
+def value_at(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def without_example(functions: dict[str, Callable[..., Any]]) -> list[str]:
     """The names of the functions whose docstring has no example."""
     parser = doctest.DocTestParser()
     return [
-        path for path, value in functions.items() if not parser.get_examples(value.__doc__ or "")
+        name for name, value in functions.items() if not parser.get_examples(value.__doc__ or "")
     ]
 
 
@@ -164,16 +166,13 @@ def test_every_public_function_has_an_example():
 
 
 def test_function_without_example_is_named():
-    assert without_example({"a.b": is_function, "c.d": hebbax.train}) == ["a.b"]
+    assert without_example({"a.bare": is_function, "hebbax.train": hebbax.train}) == ["a.bare"]
 
 
 def test_every_example_of_a_public_function_is_run():
-    """The finder finds what the parser finds: a decorator hides no example."""
-    homes = {
-        f"{inspect.unwrap(value).__module__}.{inspect.unwrap(value).__name__}"
-        for value in public_functions().values()
-    }
-    assert homes <= set(EXAMPLES)
+    """No decorator hides an example. Mutation: the finder without `examples_of`."""
+    functions = [inspect.unwrap(value) for value in public_functions().values()]
+    assert {f"{value.__module__}.{value.__qualname__}" for value in functions} <= set(EXAMPLES)
 
 
 def test_few_examples_are_skipped():
