@@ -6,9 +6,8 @@ import importlib
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -62,21 +61,6 @@ def installed(load: Callable[..., Any], *arguments: Any) -> Any:
         return None
 
 
-def examples_of(module: ModuleType) -> Iterator[doctest.DocTest]:
-    """The examples of a module, its functions and classes.
-
-    The finder by itself would pass over functions whose annotations are checked: what checks them
-    is of another module.
-    """
-    yield from doctest.DocTestFinder(recurse=False).find(module, globs={})
-    for name, value in list(vars(module).items()):
-        if getattr(value, "__module__", None) == module.__name__ and (
-            inspect.isclass(value) or is_function(value)
-        ):
-            path = f"{module.__name__}.{name}"
-            yield from doctest.DocTestFinder().find(value, path, module=False, globs={})
-
-
 def is_function(value: Any) -> bool:
     return not inspect.isclass(value) and inspect.isfunction(inspect.unwrap(value))
 
@@ -89,7 +73,7 @@ def find_examples() -> dict[str, doctest.DocTest]:
         if ">>>" in file.read_text():
             path = ".".join(file.relative_to(root.parent).with_suffix("").parts)
             module = installed(importlib.import_module, path.removesuffix(".__init__"))
-            found += [] if module is None else examples_of(module)
+            found += [] if module is None else doctest.DocTestFinder().find(module, globs={})
     # Sweeps come last: they share programs with each other, and none with single runs.
     found.sort(key=lambda test: "sweep(" in (test.docstring or ""))
     return {test.name: test for test in found if test.examples}
@@ -170,7 +154,7 @@ def test_function_without_example_is_named():
 
 
 def test_every_example_of_a_public_function_is_run():
-    """No decorator hides an example. Mutation: the finder without `examples_of`."""
+    """No decorator hides an example. Mutation: one that keeps the docstring alone."""
     functions = [inspect.unwrap(value) for value in public_functions().values()]
     assert {f"{value.__module__}.{value.__qualname__}" for value in functions} <= set(EXAMPLES)
 
