@@ -45,7 +45,7 @@ class Config:
     Task, policy, encoding, genome and strategy are any objects with the functions of their
     interfaces.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

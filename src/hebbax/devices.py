@@ -27,7 +27,7 @@ def use_cpu_cores(count: int | None = None) -> None:
     Args:
         count: the number of devices; as many as the process may use cores if None.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import jax
         >>> hebbax.use_cpu_cores(2)

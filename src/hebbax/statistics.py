@@ -37,7 +37,7 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
     Returns:
         `[...]` the means; NaN where there are no scores, or one of them is NaN.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> float(statistics.interquartile_mean(np.asarray([0.0, 2.0, 4.0, 100.0])))
@@ -54,7 +54,7 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
 def mean(scores: np.ndarray) -> np.ndarray:
     """The mean over the last axis, for `stratified_interval`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> statistics.mean(np.asarray([[0.0, 2.0], [4.0, 8.0]])).tolist()
@@ -84,7 +84,7 @@ def stratified_interval(
     Returns:
         The interval's ends; NaN where a stratum has fewer than two runs, whose spread nobody knows.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> scores_by_fold = [np.asarray([1.0, 2.0]), np.asarray([3.0, 5.0])]
@@ -102,7 +102,7 @@ def stratified_interval(
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> low, high = statistics.bootstrap_interval(np.asarray([1.0, 2.0, 3.0, 4.0]))
@@ -129,7 +129,7 @@ def probability_of_improvement(scores: Strata, reference: Strata) -> float:
         The probability, 0.5 where the two do not differ; NaN where there are no strata, or one
         without runs.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> ours, theirs = [np.asarray([2.0, 4.0])], [np.asarray([1.0, 3.0])]
@@ -155,7 +155,7 @@ def improvement_interval(
     Returns:
         The interval's ends; NaN where a stratum of one of the two has fewer than two runs.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> ours, theirs = [np.asarray([2.0, 4.0])], [np.asarray([1.0, 3.0])]
@@ -183,7 +183,7 @@ def improvement_interval(
 def strata_are_filled(strata: Strata) -> bool:
     """Whether there are strata, and runs in each.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from hebbax import statistics
         >>> statistics.strata_are_filled([np.asarray([1.0]), np.zeros(0)])

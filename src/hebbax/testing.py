@@ -37,7 +37,7 @@ def check_task(task: Task) -> None:
     Raises:
         ValueError: if something does not fit.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> hebbax.testing.check_task(hebbax.tasks.Point())
     """
@@ -70,7 +70,7 @@ def check_policy(policy: Policy, task: TaskShape) -> None:
     Raises:
         ValueError: if something does not fit.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> hebbax.testing.check_policy(hebbax.Hebbian(hidden_sizes=()), hebbax.tasks.Point())
     """
@@ -132,7 +132,7 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
     Raises:
         ValueError: if something does not fit.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> shape = hebbax.Hebbian(hidden_sizes=()).parameters(hebbax.tasks.Point())
         >>> hebbax.testing.check_genome(hebbax.Normal(), shape)
@@ -198,7 +198,7 @@ def check_strategy(strategy: Strategy, genome: Genome) -> None:
     Raises:
         ValueError: if something does not fit.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import jax
         >>> shape = hebbax.Hebbian(hidden_sizes=()).parameters(hebbax.tasks.Point())

@@ -19,7 +19,7 @@ def slurm_executor(log_folder: Path, partition: str, *, hours: int, gpus: int) -
     Raises:
         ValueError: if submitit is not installed, or there is no SLURM on this machine.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> import hebbax
         >>> from hebbax.comparison.cluster import slurm_executor

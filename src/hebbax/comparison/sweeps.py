@@ -147,7 +147,7 @@ def sweep(
         ChildProcessError: if jobs failed; the others are done.
         DivergedError: if runs came to genomes that are not finite; the others are done.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -189,7 +189,7 @@ def read_sweep(folder: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

@@ -19,7 +19,7 @@ def check(config: Config, num_runs: int = 1) -> None:
     Raises:
         ValueError: if something does not fit; it says what, what it is, and what is allowed.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, strategy = hebbax.tasks.Point(), hebbax.ScoreFunction(4, is_mirrored=False)
         >>> genome = hebbax.SharedRules(rho=64)

@@ -190,7 +190,7 @@ def rollout_trajectory(
     Returns:
         The kept steps.
 
-    Example:
+    Examples:
         >>> import jax
         >>> from hebbax import Normal, Static, evolution, tasks
         >>> task, key, episode_key = tasks.Point(), *jax.random.split(jax.random.key(0))

@@ -82,7 +82,7 @@ def evaluate(
         ValueError: if the folder holds no readable run, the run no best generation that is asked
             for, or there are too few episodes.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

@@ -29,7 +29,7 @@ class RandomKeys(NamedTuple):
 def random_keys(seed: int) -> RandomKeys:
     """The keys of the run with a seed.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> keys, again = hebbax.evolution.random_keys(0), hebbax.evolution.random_keys(0)
         >>> bool(keys.films == again.films), bool(keys.films == keys.wiring)

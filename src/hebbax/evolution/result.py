@@ -60,7 +60,7 @@ def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:
     Raises:
         ValueError: if the folder holds no run, or one without a readable checkpoint.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

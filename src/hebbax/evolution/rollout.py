@@ -40,7 +40,7 @@ class Outcome(Struct):
 def stack(variations: Mapping[str, Variation]) -> Variation:
     """Stacks named variations into one whose arrays are `[variations, ...]`, in their order.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> hebbax.evolution.stack(hebbax.tasks.Point().variations).tolist()
         [1.0, 0.5, 2.0, -1.0]
@@ -72,7 +72,7 @@ def rollout_population(
     Returns:
         The outcomes.
 
-    Example:
+    Examples:
         >>> import jax
         >>> from hebbax import Normal, Static, evolution, tasks
         >>> setup = evolution.Setup(tasks.Point(), Static(hidden_sizes=()))

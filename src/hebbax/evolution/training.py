@@ -61,7 +61,7 @@ def train(
         DivergedError: if the genome is not finite after a generation; what the folder keeps is the
             state before it.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -97,7 +97,7 @@ def train_together(
         ValueError: as `train` does, or if the runs are no equals or too many for the memory.
         DivergedError: as `train` does, when the other runs are done.
 
-    Example:
+    Examples:
         >>> import dataclasses
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())

@@ -103,7 +103,7 @@ class Joint:
 
     Pairs of a field's name and the specification of its genome.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import jax
         >>> shape = hebbax.Hebbian(has_evolved_weights=True).parameters(hebbax.tasks.Point())

@@ -152,7 +152,7 @@ class SharedRulesGenome(Struct):
 class SharedRules:
     """Rules shared through a mixture whose assignment evolves. Give `rho` or `num_rules`.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import jax
         >>> shape = hebbax.Hebbian(hidden_sizes=(8,)).parameters(hebbax.tasks.Point())

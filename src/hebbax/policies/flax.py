@@ -29,7 +29,7 @@ class Flax:
 
         policy = Flax(Network())
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> from flax import linen
         >>> policy = hebbax.policies.Flax(linen.Dense(features=2))

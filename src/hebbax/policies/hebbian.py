@@ -49,7 +49,7 @@ class Hebbian:
 
     Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> policy = hebbax.Hebbian(hidden_sizes=(8,))
         >>> [rules.shape for rules in policy.parameters(hebbax.tasks.Point()).rules]

@@ -21,7 +21,7 @@ class ABCD:
     https://arxiv.org/abs/2011.06811, and Najarro and Risi 2020, https://arxiv.org/abs/2007.02686,
     for its evolution.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> policy = hebbax.Hebbian(rule=hebbax.ABCD())
         >>> policy.rule.coefficients

@@ -56,7 +56,7 @@ class EvosaxState(Struct):
 class Evosax:
     """An algorithm of evosax: CMA_ES, Sep_CMA_ES, SNES, xNES, PGPE, Open_ES and others.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> strategy = hebbax.strategies.Evosax("CMA_ES", 8, parameters=(("std_init", 0.1),))
         >>> strategy.algorithm, strategy.population_size

@@ -14,7 +14,7 @@ from hebbax.types import checks
 class Schedule:
     """`max(initial * decay^generation, floor)`. It is an optax schedule.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import jax.numpy as jnp
         >>> schedule = hebbax.Schedule(1.0, decay=0.5, floor=0.125)

@@ -45,7 +45,7 @@ class ScoreFunction:
 
     Source: Palm et al. 2021, eq. 2, https://arxiv.org/abs/2011.06811.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> optimizer = hebbax.Adam(hebbax.Schedule(0.05))
         >>> strategy = hebbax.ScoreFunction(population_size=64, optimizer=optimizer)

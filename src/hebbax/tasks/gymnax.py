@@ -63,7 +63,7 @@ def make_gymnax(name: str, **options: Any) -> tuple["CarRacingEnvironment", EnvP
     Raises:
         ValueError: if there is no such task.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> env, params = hebbax.make_gymnax("CarRacing", view="state")
         >>> env.name, env.num_actions, params.max_steps_in_episode

@@ -43,7 +43,7 @@ def learning_curves(results: Results, metric: str = "fitness_mean") -> list[Curv
     Raises:
         ValueError: if a run's metrics are damaged.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -70,7 +70,7 @@ def held_out_curves(results: Results) -> list[Curve]:
     Raises:
         ValueError: if a run's metrics are damaged.
 
-    Example:
+    Examples:
         >>> import dataclasses
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())

@@ -35,7 +35,7 @@ def describe_methods(results: Results) -> list[Method]:
     Raises:
         ValueError: if a configuration cannot be read.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

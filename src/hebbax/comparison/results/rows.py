@@ -117,7 +117,7 @@ def read_runs(folder: str | Path) -> list[Run]:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -208,7 +208,7 @@ def collect(folder: str | Path) -> Results:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -229,7 +229,7 @@ def collect_run(run_dir: str | Path) -> Results:
     Raises:
         ValueError: if the folder holds no run, or one that cannot be read.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

@@ -85,7 +85,7 @@ def generalisation_matrix(results: Results, kind: str = "mode") -> Matrix:
         results: of a sweep.
         kind: "mode" or "samples".
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -114,7 +114,7 @@ def summarise(results: Results, kind: str = "mode") -> list[Summary]:
     Returns:
         Two summaries for each method, in the sweep's order, the held-out one first.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -146,7 +146,7 @@ def improvements(
     Raises:
         ValueError: if the sweep has no such method.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -189,7 +189,7 @@ def scores_by_fold(
         `[runs]` for each fold with runs; NaN for a run that has a score which is not finite,
         because a mean over the others would be of other variations.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

@@ -26,7 +26,7 @@ def write(folder: str | Path, results: Results | None = None) -> Results:
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())

@@ -71,7 +71,7 @@ class Quadruped:
     Source: Palm et al. 2020, https://arxiv.org/abs/2011.06811, and the environments of
     pybullet-gym.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task = hebbax.Quadruped(variation_set="najarro", episode_steps=500)
         >>> list(task.variations)

@@ -69,7 +69,7 @@ def render(
     Raises:
         ValueError: if the run, the variation, the format or the lesion is none that can be filmed.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> lesion = hebbax.watching.Lesion(layer=0, step=300)
         >>> hebbax.watching.render("runs/paper", "default", lesion=lesion)  # doctest: +SKIP

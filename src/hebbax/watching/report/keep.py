@@ -26,7 +26,7 @@ def copy_report(folder: str | Path, target: str | Path) -> list[Path]:
     Raises:
         ValueError: if the folder has no report, or is the target.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

@@ -58,7 +58,7 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
         ValueError: if the folder is neither, something in it cannot be read, or its task cannot be
             filmed.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

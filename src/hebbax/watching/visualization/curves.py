@@ -31,7 +31,7 @@ def draw_learning_curves(
             none if empty.
         label: what the curves show.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import numpy as np
         >>> from hebbax.watching.visualization.curves import draw_learning_curves

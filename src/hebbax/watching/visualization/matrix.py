@@ -29,7 +29,7 @@ def draw_generalisation_matrix(matrix: Matrix, label: str = "mean return") -> Fi
         matrix: as `hebbax.comparison.results.generalisation_matrix` returns it.
         label: what the numbers are.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import numpy as np
         >>> from hebbax.watching.visualization.matrix import draw_generalisation_matrix

@@ -55,7 +55,7 @@ def draw_fitness_over_rho(
         summaries: their scores, as `hebbax.comparison.results.summarise` returns them.
         label: what the scores are.
 
-    Example:
+    Examples:
         >>> from hebbax.comparison import Method, Summary
         >>> from hebbax.watching.visualization.rho import draw_fitness_over_rho
         >>> methods = [Method("individual", "individual", 1.0), Method("shared", "evolved", 16.0)]

@@ -37,7 +37,7 @@ def rules_of(result: Result) -> Rules:
     Raises:
         ValueError: if it has none, because nothing is plastic.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
@@ -71,7 +71,7 @@ def rules_of(result: Result) -> Rules:
 def rule_of(policy: Any) -> Rule | None:
     """The rule by which a policy, or the one behind its eyes, changes; None if there is none.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> from hebbax.watching.visualization.rules import rule_of
         >>> rule_of(hebbax.policies.Vision(hebbax.Hebbian(is_output_linear=True)))

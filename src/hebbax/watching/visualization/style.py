@@ -59,7 +59,7 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
     Returns:
         The files.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> from hebbax.watching.visualization.style import save
         >>> [file.name for file in save(Figure(), "figures", "empty")]

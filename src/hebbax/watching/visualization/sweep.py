@@ -58,7 +58,7 @@ def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
     Raises:
         ValueError: if the folder holds no sweep, or a run that cannot be read.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)

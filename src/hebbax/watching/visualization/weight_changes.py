@@ -31,7 +31,7 @@ def draw_weight_changes(rules: Rules, title: str = "") -> Figure:
         rules: as `hebbax.watching.visualization.rules.rules_of` returns them.
         title: of the picture, such as the method's name.
 
-    Example:
+    Examples:
         >>> import hebbax
         >>> import numpy as np
         >>> use = np.asarray([0.75, 0.25])
