@@ -10,7 +10,7 @@ import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -23,9 +23,11 @@ import hebbax
 from fake_sweep import make_sweep
 from hebbax import cli
 from hebbax.comparison import sweeps
+from hebbax.encodings.base import Encoding
 from hebbax.evolution import evaluation, training
 from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.policies.base import Policy
+from hebbax.rules.base import Rule
 from hebbax.strategies.base import Strategy
 from hebbax.tasks.base import Task
 from small_run import small_config
@@ -34,6 +36,7 @@ from small_task import Cart
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGE = ROOT / "docs" / "own-task.md"
+PARTS = {"own-rule": "train_rules.py", "own-encoding": "train_encodings.py"}
 FENCE = re.compile(
     r'^```(?P<language>\w*)(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```$',
     re.MULTILINE | re.DOTALL,
@@ -120,10 +123,39 @@ def test_own_task_learns(files: dict[str, str], tmp_path: Path):
     assert [row.endswith("held out") for row in rows] == [False, False, True]
 
     lines = (tmp_path / "runs" / "cart" / "metrics.jsonl").read_text().splitlines()
-    fitness = np.asarray([json.loads(line)["fitness_mean"] for line in lines])
-    first, last = fitness[:5], fitness[-5:]
+    assert_rises([json.loads(line)["fitness_mean"] for line in lines])
+
+
+def assert_rises(fitness: Sequence[float]) -> None:
+    """The last five generations are better than the first five by four standard errors."""
+    first, last = np.asarray(fitness[:5]), np.asarray(fitness[-5:])
     standard_error = np.sqrt(first.var(ddof=1) / 5 + last.var(ddof=1) / 5)
     assert (last.mean() - first.mean()) / standard_error > 4, (first, last)
+
+
+@pytest.mark.parametrize("page", PARTS)
+def test_own_parts_learn(
+    page: str,
+    files: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    """The code of the pages about rules and encodings runs as it stands, and fitness rises.
+
+    Mutations: a learning rate of zero; a rule that returns the weights as they were.
+    """
+    own = {block.title: block.code for block in BLOCKS if block.page == page and block.title}
+    for name, code in {"cart.py": files["cart.py"], **own}.items():
+        (tmp_path / name).write_text(code)
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    results = runpy.run_path(PARTS[page], run_name="__main__")["results"]
+    for name in own:
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
+    assert len(results) >= 2
+    for result in results.values():
+        assert_rises([metrics["fitness_mean"] for metrics in result.history])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,12 +183,9 @@ def stand_in(patch: pytest.MonkeyPatch, place: str, act: Callable[..., Any]) -> 
     patch.setattr(place, called)
 
 
-def train_little(config: hebbax.Config, run_dir: str) -> training.Result:
-    """Two generations of carts instead.
-
-    The page's configuration has been built, which tries its first step.
-    """
-    assert isinstance(config, hebbax.Config)
+def train_little(config: hebbax.Config, run_dir: str) -> hebbax.Result:
+    """Two generations of carts instead, once the page's configuration has passed its check."""
+    hebbax.check(config)
     return train(small_config(generations=2), run_dir)
 
 
@@ -177,7 +206,7 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, An
     stand_in(monkeypatch, "hebbax.evolution.training.train", train_little)
     stand_in(
         monkeypatch,
-        "hebbax.evolution.training.load_result",
+        "hebbax.evolution.result.load_result",
         lambda run_dir: train(small_config(task=LongCart(), generations=1)),
     )
     stand_in(
@@ -227,7 +256,7 @@ def test_snippets_run(block: Block, small_world: dict[str, Any]):
 
 
 def test_interfaces_of_the_design_are_those_of_the_code():
-    """The design page lists each interface's functions.
+    """The design page lists the functions of each interface.
 
     Mutation: a function renamed on the page or in the code.
     """
@@ -238,7 +267,7 @@ def test_interfaces_of_the_design_are_those_of_the_code():
         found[0]: set(re.findall(r"def (\w+)\(", found[1]))
         for found in re.findall(r"class (\w+).*?:(.*?)(?=\nclass|\Z)", listing, re.DOTALL)
     }
-    interfaces = (Task, Policy, GenomeSpec, Genome, Strategy)
+    interfaces = (Task, Rule, Policy, Encoding, GenomeSpec, Genome, Strategy)
     assert listed == {interface.__name__: functions_of(interface) for interface in interfaces}
 
 
@@ -279,11 +308,11 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
         raise ReachedError
 
     for place in (
-        "training.train",
-        "training.load_result",
-        "films.film.render",
-        "sweeps.sweep",
-        "report.write_report",
+        "evolution.training.train",
+        "evolution.result.load_result",
+        "watching.films.film.render",
+        "comparison.sweeps.sweep",
+        "watching.report.write_report",
     ):
         stand_in(monkeypatch, f"hebbax.{place}", reach)
     stand_in(monkeypatch, "hebbax.devices.use_cpu_cores", lambda **_: None)
