@@ -63,12 +63,12 @@ def test_train_then_evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert newest_checkpoint(run) == 3
     capsys.readouterr()
 
-    cli.main(["evaluate", str(run), "--episodes", "4", "--is-sampled"])
+    cli.main(["evaluate", str(run), "--episodes", "4", "--sample"])
     table = capsys.readouterr().out
     assert table.count("trained on") == 2
     [held_out] = [line for line in table.splitlines() if "held out" in line]
     assert "heavy" in held_out
-    cli.main(["evaluate", str(run), "--episodes", "3", "--is-best"])
+    cli.main(["evaluate", str(run), "--episodes", "3", "--best"])
     for name, episodes, options in (
         ("evaluation-samples.json", 4, {"is_sampled": True, "is_best": False}),
         ("evaluation.json", 3, {"is_sampled": False, "is_best": True}),
@@ -410,7 +410,7 @@ def test_render_films_a_run(
             "--steps",
             "30",
             *lesion,
-            "--is-sampled",
+            "--sample",
             "--seed",
             "4",
         ]

@@ -23,8 +23,6 @@ FIRST = {"hebbax.devices.use_cpu_cores"}
 # Examples of what needs a cluster, or a film's physics.
 SKIPPING = {"hebbax.comparison.cluster.slurm_executor", "hebbax.watching.films.film.render"}
 # What does not run yet, with the reason.
-BROKEN = {"hebbax.testing.check_policy": "it calls policy.act without a reward"}
-
 NAMESPACES = (
     "hebbax",
     "hebbax.comparison",
@@ -104,8 +102,6 @@ EXAMPLES = find_examples()
 def test_examples_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ):
-    if name in BROKEN:
-        request.applymarker(pytest.mark.xfail(reason=BROKEN[name], strict=True))
     monkeypatch.chdir(tmp_path)
     # A sweep takes up the programs of the sweep before it.
     monkeypatch.setattr(programs, "shared", contextlib.nullcontext)

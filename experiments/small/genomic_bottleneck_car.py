@@ -44,13 +44,18 @@ from hebbax.tasks.car_racing import CarRacing
 
 INDIVIDUAL = Normal(init_scale=0.05)
 
-small = partial(Config, task=CarRacing(view_size=32, episode_steps=200), generations=30)
+small = partial(
+    Config,
+    task=CarRacing(view_size=32, episode_steps=200),
+    generations=30,
+    common_random_numbers="population",
+)
 # A bounded layer keeps for long what its first updates made of it: random weights must not drown
 # them.
 plastic = partial(
     small,
     policy=Vision(
-        Hebbian(hidden_sizes=(), initial_range=0.01, is_bounded=True, is_output_linear=True)
+        Hebbian(hidden_sizes=(), initial_range=0.01, bound="largest", is_output_linear=True)
     ),
 )
 search = partial(
@@ -58,7 +63,6 @@ search = partial(
     population_size=64,
     std=Schedule(0.05),
     optimizer=Adam(Schedule(0.05)),
-    common_random_numbers="population",
 )
 
 

@@ -49,10 +49,13 @@ SYNAPSES = 28 * 8
 POPULATION = 128
 
 small = partial(
-    Config, task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0), generations=15
+    Config,
+    task=Quadruped(body="brax", episode_steps=200, burn_in_steps=0),
+    generations=15,
+    common_random_numbers="pairs",
 )
 plastic = partial(small, policy=Hebbian(hidden_sizes=()))
-mirrored = partial(ScoreFunction, population_size=POPULATION, common_random_numbers="pairs")
+mirrored = partial(ScoreFunction, population_size=POPULATION)
 
 WEIGHTS = mirrored(std=Schedule(0.1), optimizer=Adam(Schedule(0.05)))
 RULES = mirrored(std=Schedule(0.03), optimizer=Adam(Schedule(0.03)))
@@ -61,8 +64,9 @@ SHARED_RULES = ScoreFunction(
     is_mirrored=False,
     std=Schedule(0.03),
     optimizer=Adam(Schedule(0.03)),
-    common_random_numbers="population",
 )
+# A mixture has no pairs.
+shared = partial(plastic, strategy=SHARED_RULES, common_random_numbers="population")
 
 METHODS = {
     "static": partial(
@@ -72,15 +76,9 @@ METHODS = {
         small, policy=LSTM(hidden_sizes=(16,)), genome=Normal(init_scale=0.1), strategy=WEIGHTS
     ),
     "individual": partial(plastic, genome=Normal(init_scale=0.03), strategy=RULES),
-    "shared-rho128": partial(
-        plastic, genome=SharedRules(rho=128, init_scale=0.03), strategy=SHARED_RULES
-    ),
-    "shared-rhon": partial(
-        plastic, genome=SharedRules(rho=SYNAPSES, init_scale=0.03), strategy=SHARED_RULES
-    ),
-    "fixed-rho128": partial(
-        plastic, genome=FixedRules(rho=128, init_scale=0.03), strategy=SHARED_RULES
-    ),
+    "shared-rho128": partial(shared, genome=SharedRules(rho=128, init_scale=0.03)),
+    "shared-rhon": partial(shared, genome=SharedRules(rho=SYNAPSES, init_scale=0.03)),
+    "fixed-rho128": partial(shared, genome=FixedRules(rho=128, init_scale=0.03)),
 }
 
 if __name__ == "__main__":

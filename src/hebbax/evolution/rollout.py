@@ -26,8 +26,7 @@ SEGMENT = 10  # Policy steps between two looks at whether all episodes of a chun
 class Outcome(Struct):
     """What remains of a population's episodes.
 
-    returns: `[population, variations]` sum of an episode's rewards; not finite if a reward or an
-        action was not.
+    returns: `[population, variations]` sums of rewards; not finite if a reward or action was not.
     num_steps: `[population, variations]` policy steps of each episode.
     mean_square: `[population]` of the numbers that a penalty counts, see `shaping.mean_square`.
     """

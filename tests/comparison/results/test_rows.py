@@ -98,7 +98,7 @@ def test_run_that_is_not_evaluated_is_missing(folder: Path):
     ],
 )
 def test_scores_of_something_else_are_missing(folder: Path, changes: dict[str, Any], words: str):
-    """`hebbax evaluate RUN --is-best` writes to the same file.
+    """`hebbax evaluate RUN --best` writes to the same file.
 
     Such scores are not taken for those of the mode.
     """

@@ -16,12 +16,13 @@ FEW = 1000  # Rules that are drawn one by one; more are drawn as a density.
 def draw_rule_use(rules: Rules, title: str = "") -> Figure:
     """Draws a genome's rules, in as many of four panels as there is something to see in.
 
-    Use: the share of the synapses of every rule, most used first, beside the share that each would
-        have if all were used alike. Entropy of the synapses'
-    choices: at zero a synapse has decided, at log k all rules are as likely. Principal components:
-        the rules where they differ most, shared ones as large as
-    their use. Coefficients: their values, or where those of the middle half and of four fifths of
-    the synapses are.
+    - Use: the share of the synapses of every rule, most used first, beside the share that each
+      would have if all were used alike.
+    - Entropy of the synapses' choices: at zero a synapse has decided, at log k all rules are as
+      likely.
+    - Principal components: the rules where they differ most, shared ones as large as their use.
+    - Coefficients: their values, or where those of the middle half and of four fifths of the
+      synapses are.
 
     Args:
         rules: as `hebbax.watching.visualization.rules.rules_of` returns them.
