@@ -1,0 +1,52 @@
+"""A configuration's generation as a program that can be timed."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution.generation import compile_generation, initial_state
+from hebbax.evolution.keys import random_keys
+from hebbax.evolution.rollout import stack
+
+
+class Generation:
+    """The first generation of a run, compiled.
+
+    program: JAX's.
+    compile_seconds: that it took.
+    state: before it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Compiles it."""
+        mesh = devices.population_mesh(config.strategy.population_size)
+        data = (
+            random_keys(config.seed).generations,
+            stack(config.training_variations),
+            jnp.zeros((), jnp.int32),
+        )
+        self._key, self._variations, self._index = devices.put_everywhere(data, mesh)
+        self.state = devices.put_everywhere(initial_state(config), mesh)
+        jax.block_until_ready(self.state)
+        started = time.perf_counter()
+        self.program: Any = compile_generation(config, mesh)
+        self.compile_seconds = time.perf_counter() - started
+
+    def run(self, state: Any = None) -> tuple[Any, Any]:
+        """The state after it and its metrics, from the first state unless another is given."""
+        state = self.state if state is None else state
+        return self.program(self._key, self._variations, state, self._index)
+
+    def check_steps(self, meant: int) -> None:
+        """Refuses a generation of which not all lifetimes have all their steps."""
+        check_steps(int(self.run()[1]["steps"]), meant)
+
+
+def check_steps(lived: int, meant: int) -> None:
+    """Refuses to measure other steps than were meant."""
+    if lived != meant:
+        raise RuntimeError(f"{lived} steps were lived, but {meant} were meant to be measured")
