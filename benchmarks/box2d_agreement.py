@@ -6,13 +6,13 @@ compared. It needs `gymnasium[box2d]` beside hebbax, which is no dependency; it 
 writes `benchmarks/results/box2d-agreement.json`.
 """
 
-import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+import harness
 import jax
 import numpy as np
+from harness import fields
 
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.car_racing.dynamics import joint_angles
@@ -22,6 +22,17 @@ from hebbax.tasks.car_racing.track import NUM_CHECKPOINTS, SECTOR, TRACK_RADIUS,
 GRIP = 400.0  # N, of a tyre on the road.
 SPIN = 3.0  # rad/s, from which on a car counts as spinning.
 COLUMNS = ("position (m)", "angle (rad)", "joint angle (rad)", "wheel speed (rad/s)", "reward")
+OTHER_TILES = "races with another number of tiles visited"
+OTHER_WHEELS = "steps of a wheel on the road here and not there, or the reverse"
+ERRORS = dict.fromkeys(COLUMNS, fields("median 95% largest"))
+FIELDS = {
+    "gymnasium": None,
+    "races": None,
+    OTHER_TILES: None,
+    OTHER_WHEELS: None,
+    "after 50 steps": ERRORS,
+    harness.OTHERS: ERRORS,
+}
 
 
 class Draws:
@@ -37,12 +48,12 @@ class Draws:
 
 def main() -> None:
     """Drives and compares."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.arguments(__doc__)
     parser.add_argument("--races", type=int, default=200)
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
+    if options.tiny:
+        options.races, options.steps = 2, 60
 
     import gymnasium
     from gymnasium.envs.box2d import car_racing
@@ -60,23 +71,16 @@ def main() -> None:
         "gymnasium": gymnasium.__version__,
         "races": options.races,
         "after 50 steps": summarise(errors[:, :50]),
-        f"after {options.steps} steps, never spinning ({int(np.sum(~is_spinning))})": summarise(
-            errors[~is_spinning]
-        ),
-        f"after {options.steps} steps, spinning ({int(np.sum(is_spinning))})": summarise(
-            errors[is_spinning]
-        ),
-        "races with another number of tiles visited": int(
-            sum(race["is_visited_other"] for race in compared)
-        ),
-        "steps of a wheel on the road here and not there, or the reverse": int(
-            sum(race["num_road_other"] for race in compared)
-        ),
+        **{
+            f"after {options.steps} steps, {how} ({int(np.sum(chosen))})": summarise(errors[chosen])
+            for how, chosen in (("never spinning", ~is_spinning), ("spinning", is_spinning))
+            if np.any(chosen)
+        },
+        OTHER_TILES: int(sum(race["is_visited_other"] for race in compared)),
+        OTHER_WHEELS: int(sum(race["num_road_other"] for race in compared)),
     }
-    file = Path(__file__).parent / "results" / "box2d-agreement.json"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
+    harness.write(options, "box2d-agreement", results, FIELDS)
 
 
 TASK = CarRacing(view="state", patience=None)

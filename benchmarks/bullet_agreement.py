@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import harness
 import jax
 import jax.numpy as jnp
 import numpy as np
+from harness import fields
 
 from hebbax import devices
-from hebbax.evolution.run_dir import describe_environment
-from hebbax.files import write_json
 from hebbax.tasks.quadruped import Quadruped
 from hebbax.tasks.quadruped.anatomy import Pose, place_limbs
 from hebbax.tasks.quadruped.engine import build_engine
@@ -34,24 +34,24 @@ BURN_IN = 40  # Steps, after which the recorded actions begin.
 HORIZONS = (1, 5, 20)  # Steps.
 LIFETIMES = 20
 INITIAL_HEIGHT = 0.75  # m
-FILE = Path(__file__).parent / "results" / "bullet_agreement.json"
+FIGURES = ("distance_m", "height_m", "joint_speed_rad_per_s", "legs_on_ground")
+FIELDS = fields(
+    "environment",
+    replay=fields("body gait torso_m joints_rad"),
+    lifetimes=fields("body gait", **dict.fromkeys(FIGURES, fields("recorded mean std"))),
+)
 
 
 def main() -> None:
     """Measures and writes both comparisons."""
+    options = harness.arguments(__doc__).parse_args()
     devices.use_compilation_cache()
-    replays = [
-        {"body": name, "gait": gait, **replay(name, gait)} for name in NAMES for gait in GAITS
-    ]
+    pairs = [(name, gait) for name in NAMES for gait in GAITS][: 1 if options.tiny else None]
+    replays = [{"body": name, "gait": gait, **replay(name, gait)} for name, gait in pairs]
     lifetimes = [
-        {"body": name, "gait": gait, **compare_lifetimes(name, gait)}
-        for name in NAMES
-        for gait in GAITS
+        {"body": name, "gait": gait, **compare_lifetimes(name, gait)} for name, gait in pairs
     ]
-    FILE.parent.mkdir(exist_ok=True)
-    write_json(
-        FILE, {"environment": describe_environment(), "replay": replays, "lifetimes": lifetimes}
-    )
+    harness.write(options, "bullet_agreement", {"replay": replays, "lifetimes": lifetimes}, FIELDS)
     print_replays(replays)
     print_lifetimes(lifetimes)
 
@@ -148,12 +148,11 @@ def print_replays(replays: list[dict[str, Any]]) -> None:
 
 def print_lifetimes(lifetimes: list[dict[str, Any]]) -> None:
     """Prints a Markdown table of the lifetimes: the recorded figure, then ours."""
-    figures = ("distance_m", "height_m", "joint_speed_rad_per_s", "legs_on_ground")
-    print("\n| body | gait | " + " | ".join(figures) + " |\n|" + "---|" * (2 + len(figures)))
+    print("\n| body | gait | " + " | ".join(FIGURES) + " |\n|" + "---|" * (2 + len(FIGURES)))
     for row in lifetimes:
         cells = [
             f"{row[what]['recorded']:.2f} / {row[what]['mean']:.2f} +- {row[what]['std']:.2f}"
-            for what in figures
+            for what in FIGURES
         ]
         print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
 

@@ -7,70 +7,71 @@ by how many standard errors the learned drivers are better: over races, each aga
 driver's on the same track, which is about these genomes; and over seeds, which is about the method.
 """
 
-import argparse
 import dataclasses
 import math
 import tempfile
+from argparse import Namespace
 from typing import Any
 
 import demo
+import harness
 import jax
 import jax.numpy as jnp
 import numpy as np
+from harness import fields
 
 import hebbax
+from hebbax.evolution.result import Result
+from hebbax.genomes.normal import NormalGenome
+from hebbax.types import Parameter
 
 PRESET = "car-demo"
 GASES = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # Of the straight drivers.
+COMPARISON = fields(
+    "score straight_score straight_gas least_gain_of_a_seed gain_in_standard_errors_over_races "
+    "gain_in_standard_errors_over_seeds"
+)
+FIELDS = demo.FIELDS | fields("straight", training=COMPARISON, held_out=COMPARISON)
 
 
 @dataclasses.dataclass(frozen=True)
 class Straight:
     """A driver that never steers or brakes, and whose gas is inherited."""
 
-    def genotype_shape(self, task: Any) -> Any:
-        """The gas."""
+    def parameters(self, task: Any) -> Parameter:
         del task
-        return jax.ShapeDtypeStruct((), jnp.float32)
+        return Parameter((), (), "weight")
 
-    def reset(self, key: jax.Array, genotype: jax.Array) -> tuple:
-        """Nothing to remember."""
-        del key, genotype
+    def reset(self, key: jax.Array, phenotype: jax.Array) -> tuple[()]:
+        del key, phenotype
         return ()
 
-    def act(self, genotype: jax.Array, memory: tuple, observation: jax.Array) -> tuple:
-        """Steering, gas and brake."""
-        del observation
-        return jnp.zeros(3).at[1].set(genotype), memory
+    def act(
+        self, phenotype: jax.Array, memory: tuple[()], observation: jax.Array, reward: jax.Array
+    ) -> tuple[jax.Array, tuple[()]]:
+        del observation, reward
+        return jnp.zeros(3).at[1].set(phenotype), memory
+
+    def plastic_weights(self, memory: tuple[()]) -> tuple[()]:
+        return memory
 
 
 def main() -> None:
     """Trains and evaluates every seed, and compares."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--episodes", type=int, default=100)
-    options = parser.parse_args()
+    options = demo.parse(harness.arguments(__doc__))
     hebbax.use_cpu_cores()
-
-    from hebbax.evolution.run_dir import describe_environment
-
+    seeds = range(options.seeds)
     # The first seed compiles; the others find its programs, and the straight drivers those of the
     # first of them.
     with tempfile.TemporaryDirectory() as cache:
         jax.config.update("jax_compilation_cache_dir", cache)
-        runs = [demo.run_seed(PRESET, seed, options.episodes) for seed in range(options.seeds)]
+        runs = [demo.run_seed(PRESET, seed, options) for seed in seeds]
         straight = {
-            gas: np.array(
-                [drive_straight(seed, gas, options.episodes) for seed in range(options.seeds)]
-            )
-            for gas in GASES
+            gas: np.array([drive_straight(seed, gas, options) for seed in seeds]) for gas in GASES
         }
     learned = np.array([[score["returns"] for score in run["scores"]] for run in runs])
     is_held_out = np.array([score["is_held_out"] for score in runs[0]["scores"]])
     results = {
-        "environment": describe_environment(),
         **demo.compare(runs),
         "training": compare(learned, straight, ~is_held_out),
         "held_out": compare(learned, straight, is_held_out),
@@ -79,22 +80,18 @@ def main() -> None:
         },
         "runs": runs,
     }
-    demo.write_results(PRESET, results)
+    demo.write_results(PRESET, options, results, FIELDS)
 
 
-def drive_straight(seed: int, gas: float, episodes: int) -> list[tuple[float, ...]]:
+def drive_straight(seed: int, gas: float, options: Namespace) -> list[tuple[float, ...]]:
     """Returns `[variations, episodes]` of a straight driver on the evaluation's tracks."""
-    from hebbax.evolution.training import Result
-    from hebbax.genomes.normal import NormalGenome
-    from hebbax.presets import PRESETS
-
-    demo_config = PRESETS[PRESET]()
+    config = demo.configure(PRESET, seed, options)
     # It does not look, so that no picture needs to be drawn.
-    task = dataclasses.replace(demo_config.task, view="state")
-    config = dataclasses.replace(demo_config, seed=seed, task=task, policy=Straight())
+    task = dataclasses.replace(config.task, view="state")
+    config = dataclasses.replace(config, task=task, policy=Straight())
     genome = NormalGenome(mean=jnp.float32(gas), std=jnp.ones(()))
-    result = Result(config, genome=genome, best_genome=genome, best_generation=0, history=[])
-    return [score.returns for score in hebbax.evaluate(result, episodes)]
+    result = Result(config, genome, genome, best_generation=0, wiring=(), history=[])
+    return [score.returns for score in hebbax.evaluate(result, options.episodes)]
 
 
 def compare(

@@ -90,9 +90,7 @@ def _time_policy() -> dict[str, float]:
 
     see = for_all(lambda genotype, memory, picture: look(genotype.filters, picture))
     learn = for_all(
-        lambda genotype, memory, seen: policy.head.act(
-            genotype.head, memory, seen, jnp.float32(0)
-        )
+        lambda genotype, memory, seen: policy.head.act(genotype.head, memory, seen, jnp.float32(0))
     )
     features = see(genotypes, memories, pictures)
     count = INDIVIDUALS * LIFETIMES

@@ -34,7 +34,7 @@ import jax
 import jax.numpy as jnp
 from car_parts import PARTS, follow_road, measure_parts
 from generations import Generation
-from harness import ByName, fields
+from harness import by_name, fields
 from stand_ins import NUM_VARIATIONS
 
 from hebbax import devices, platforms
@@ -74,7 +74,7 @@ ROW = fields("name batch cores steps all_steps_per_second")
 SPEED = ROW | fields("steps_per_second peak_memory_bytes")
 FIELDS = fields(
     "environment ratios",
-    cases=ByName(
+    cases=by_name(
         {
             "loop": SPEED | fields("microseconds_per_step_and_core"),
             "parts": ROW | fields(PARTS),

@@ -5,60 +5,82 @@ bodies, and by how many standard errors the mean fitness of the last five genera
 of the first five, over generations and over seeds.
 """
 
-import argparse
 import dataclasses
 import json
 import math
 import statistics
 import time
-from pathlib import Path
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
+import harness
+from harness import fields
+
 import hebbax
-from hebbax.files import write_json
+from hebbax.loggers import ProgressBar
+from hebbax.presets import PRESETS
 
 WINDOW = 5  # Generations at each end that are compared.
+FIELDS = fields(
+    "environment first last gain_in_standard_errors_over_generations "
+    "gain_in_standard_errors_over_seeds",
+    runs=fields(
+        "seed train_seconds evaluate_seconds fitness_mean",
+        scores=fields("variation is_held_out non_finite mean std low high ended_early"),
+    ),
+)
 
 
 def main() -> None:
     """Trains and evaluates every seed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    options = parse(harness.arguments(__doc__))
+    hebbax.use_cpu_cores()
+    runs = [run_seed("quadruped-demo", seed, options) for seed in range(options.seeds)]
+    write_results("demo", options, {**compare(runs), "runs": runs}, FIELDS)
+
+
+def parse(parser: ArgumentParser) -> Namespace:
+    """The command line of both demos."""
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--episodes", type=int, default=100)
     options = parser.parse_args()
-    hebbax.use_cpu_cores()
-
-    from hebbax.evolution.run_dir import describe_environment
-
-    runs = [run_seed("quadruped-demo", seed, options.episodes) for seed in range(options.seeds)]
-    environment = describe_environment()
-    write_results("demo", {"environment": environment, **compare(runs), "runs": runs})
+    if options.tiny:
+        options.seeds, options.episodes = 2, 2
+    return options
 
 
-def write_results(name: str, results: dict[str, Any]) -> None:
+def write_results(
+    name: str, options: Namespace, results: dict[str, Any], fields: dict[str, Any]
+) -> None:
     """Writes the results, without the single returns, and prints what they come to."""
     for run in results["runs"]:
         for score in run["scores"]:
             del score["returns"]
-    file = Path(__file__).parent / "results" / f"{name}-{results['environment']['devices'][0]}.json"
-    file.parent.mkdir(exist_ok=True)
-    write_json(file, results)
     print(json.dumps({name: value for name, value in results.items() if name != "runs"}, indent=2))
+    harness.write(options, f"{name}-{{device}}", results, fields)
 
 
-def run_seed(preset: str, seed: int, episodes: int) -> dict[str, Any]:
+def configure(preset: str, seed: int, options: Namespace) -> Any:
+    """The preset, or something that only has to run."""
+    config: Any = dataclasses.replace(PRESETS[preset](), seed=seed)
+    if not options.tiny:
+        return config
+    return dataclasses.replace(
+        config,
+        task=dataclasses.replace(config.task, episode_steps=10),
+        strategy=dataclasses.replace(config.strategy, population_size=4),
+        generations=2,
+    )
+
+
+def run_seed(preset: str, seed: int, options: Namespace) -> dict[str, Any]:
     """Trains and evaluates one seed of a preset."""
-    from hebbax.loggers import ProgressBar
-    from hebbax.presets import PRESETS
-
-    config = dataclasses.replace(PRESETS[preset](), seed=seed)
+    config = configure(preset, seed, options)
     started = time.perf_counter()
     with ProgressBar(config.generations) as progress:
         result = hebbax.train(config, callbacks=[progress])
     train_seconds = time.perf_counter() - started
-    scores = [score.to_dict() for score in hebbax.evaluate(result, episodes)]
+    scores = [score.to_dict() for score in hebbax.evaluate(result, options.episodes)]
     return {
         "seed": seed,
         "train_seconds": train_seconds,

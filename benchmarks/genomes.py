@@ -19,21 +19,26 @@ Floor
     time it can take.
 """
 
-import argparse
 import dataclasses
-import json
-import os
 import resource
 import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
-LAYERS = {"quadruped": ((28, 128), (128, 64), (64, 8)), "car": ((648, 128), (128, 64), (64, 3))}
-NUM_SYNAPSES = {name: sum(pre * post for pre, post in layers) for name, layers in LAYERS.items()}
+import harness
+import jax
+import jax.numpy as jnp
+import rates
+from harness import by_name, fields
+
+import hebbax
+from hebbax import devices
+from hebbax.policies.vision import Features
+from hebbax.presets import CAR_SYNAPSES, QUADRUPED_SYNAPSES
+from hebbax.strategies.score_function import score_gradient
+
+SENSES = {"quadruped": Features((28,), 8), "car": Features((648,), 3)}
+NUM_SYNAPSES = {"quadruped": QUADRUPED_SYNAPSES, "car": CAR_SYNAPSES}
 OPERATIONS = 25
 STD = 0.1
 
@@ -45,7 +50,7 @@ class Case:
     name: str
     network: str
     num_rules: int
-    cores: int
+    cores: int | None
     population: int = 32
     repeats: int = 3
     rounds: int = 3
@@ -62,81 +67,28 @@ CASES = [
     Case("gradient", "car", 5708, cores=2, population=200, repeats=1, rounds=1),
     *(Case("evostrat", *size, cores=1, population=1, repeats=1) for size in SIZES),
 ]
-
-
-def main() -> None:
-    """Measures all cases, or in a child process one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="processes per case, at most 3")
-    parser.add_argument(
-        "--only", default="", help="names of cases, separated by commas; all if empty"
-    )
-    parser.add_argument(
-        "--peer-python", default=sys.executable, help="an interpreter that has the peer"
-    )
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.case:
-        case = Case(**json.loads(options.case))
-        measured = measure_evostrat if case.name == "evostrat" else measure
-        sys.stdout.write("\n" + json.dumps(measured(case)) + "\n")
-        return
-
-    chosen = [case for case in CASES if not options.only or case.name in options.only.split(",")]
-    if not _has(options.peer_python, "evostrat"):
-        chosen = [case for case in chosen if case.name != "evostrat"]
-    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in chosen}
-    for number in range(options.rounds):
-        for case in [case for case in chosen if number < case.rounds]:
-            runs[case].append(
-                _in_a_process(
-                    case, options.peer_python if case.name == "evostrat" else sys.executable
-                )
-            )
-            print(f"{case}: {1e3 * runs[case][-1]['seconds_per_individual']:.2f} ms", flush=True)
-    write_results(runs)
+ROW = fields(
+    "name network num_rules cores population repeats rounds seconds_per_individual "
+    "all_seconds_per_individual peak_memory_bytes"
+)
+RATES = fields("compile_seconds memory_above_bytes exponentials_per_second operations_per_second")
+FIELDS = fields(
+    "environment ratios",
+    cases=by_name({"evostrat": ROW | fields("version torch"), "*": ROW | RATES}),
+)
 
 
 def measure(case: Case) -> dict[str, Any]:
     """Measures the gradient or the samples of a population that the cores share."""
-    import hebbax
-
-    hebbax.use_cpu_cores(case.cores)
-    import jax
-    import jax.numpy as jnp
-
-    from hebbax import devices
-    from hebbax.evolution.run_dir import describe_environment
-    from hebbax.genomes.shared import SharedRules
-    from hebbax.strategies.score_function import score_gradient
-
     mesh = devices.population_mesh(case.population)
-    shape = tuple(
-        jax.ShapeDtypeStruct((5, pre, post), jnp.float32) for pre, post in LAYERS[case.network]
-    )
+    shape = hebbax.Hebbian().parameters(SENSES[case.network])
     strategy = hebbax.ScoreFunction(
         population_size=case.population, is_mirrored=False, std=hebbax.Schedule(STD)
     )
+    specification = hebbax.SharedRules(num_rules=case.num_rules, sharpness=1.0)
 
     def start(key: Any) -> Any:
-        return strategy.init(
-            key, SharedRules(num_rules=case.num_rules, sharpness=1.0).init(jax.random.key(1), shape)
-        )
-
-    def draw(key: Any, rules: Any) -> Any:
-        """Samples of the mixture, as if every rule were as likely."""
-        layer_keys = jax.random.split(key, (len(shape), 2))
-        chosen = [
-            jax.random.randint(keys[0], (case.population, *leaf.shape[1:]), 0, case.num_rules)
-            for keys, leaf in zip(layer_keys, shape, strict=True)
-        ]
-        own = [jnp.moveaxis(rules[rule], -1, 1) for rule in chosen]
-        return tuple(
-            rule + STD * jax.random.normal(keys[1], rule.shape)
-            for keys, rule in zip(layer_keys, own, strict=True)
-        )
+        return strategy.init(key, specification.init(jax.random.key(1), shape))
 
     def spread(genotypes: Any) -> Any:
         """Splits a population over the cores."""
@@ -146,115 +98,45 @@ def measure(case: Case) -> dict[str, Any]:
     state = jax.jit(start, out_shardings=devices.everywhere(mesh))(jax.random.key(0))
     key = devices.put_everywhere(jax.random.key(2), mesh)
     if case.name == "sampling":
-        function, arguments = (
-            jax.jit(lambda key, state: spread(strategy.ask(key, state))),
-            (key, state),
-        )
+        function = jax.jit(lambda key, state: spread(strategy.ask(key, state)))
+        arguments = (key, state)
     else:
         # Not by `ask`: what that needs would count as the gradient's memory.
-        genotypes = jax.jit(lambda key, rules: spread(draw(key, rules)))(key, state.genome.rules)
+        draw = jax.jit(lambda key, rules: spread(draw_evenly(key, rules, shape, case.population)))
         weights = devices.put_everywhere(jnp.linspace(-1.0, 1.5, case.population), mesh)
         function = jax.jit(score_gradient)
-        arguments = (state.genome, genotypes, weights)
-
-    started = time.perf_counter()
+        arguments = (state.genome, draw(key, state.genome.rules), weights)
     with jax.set_mesh(mesh):
-        program = function.lower(*arguments).compile()
-    compile_seconds = time.perf_counter() - started
-    if case.repeats > 1:
-        jax.block_until_ready(program(*arguments))
-    seconds = []
-    for _ in range(case.repeats):
-        started = time.perf_counter()
-        found = jax.block_until_ready(program(*arguments))
-        seconds.append(time.perf_counter() - started)
-    if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(found)):
+        program, compile_seconds = harness.compiled(function, *arguments)
+    warm_ups = int(case.repeats > 1)
+    seconds = harness.repeat(lambda: program(*arguments), case.repeats, warm_ups)
+    peak = harness.peak_memory()
+    if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(program(*arguments))):
         raise RuntimeError("a result is not finite")
-    peak = _peak_memory()
     genome_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state.genome))
+    # Each device's copy of the genome, and the gradient, of which each device has its share.
+    known_bytes = genome_bytes * (mesh.size + int(case.name != "sampling"))
     return {
         "seconds_per_individual": statistics.median(seconds) / case.population,
         "compile_seconds": compile_seconds,
         "peak_memory_bytes": peak,
-        # What the process takes besides what it took before, each device's copy of the genome, and
-        # the gradient, of which each device has its share.
-        "memory_above_bytes": peak
-        - before
-        - genome_bytes * mesh.size
-        - (0 if case.name == "sampling" else genome_bytes),
-        "environment": describe_environment(),
-        **measure_rates(),
+        "memory_above_bytes": peak - before - known_bytes,
+        "exponentials_per_second": rates.exponentials_per_second(),
+        "operations_per_second": rates.operations_per_second(),
     }
 
 
-def measure_rates() -> dict[str, float]:
-    """Exponentials per second of one core within its cache, and operations in a matrix product."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
+def draw_evenly(key: Any, rules: Any, shape: Any, population: int) -> Any:
+    """Samples of the mixture, as if every rule were as likely."""
 
-    repeats, values = 200, jnp.linspace(-5.0, 0.0, 2**14)
-    decay = jax.jit(
-        lambda values: jax.lax.fori_loop(0, repeats, lambda _, now: jnp.exp(now) - 1.0, values)
-    )
-    matrix = np.ones((512, 512), np.float32)
-    return {
-        "exponentials_per_second": repeats
-        * values.size
-        / _least_seconds(lambda: jax.block_until_ready(decay(values))),
-        "operations_per_second": 2 * 512**3 / _least_seconds(lambda: matrix @ matrix),
-    }
+    def draw(keys: Any, leaf: Any) -> Any:
+        chosen = jax.random.randint(keys[0], (population, *leaf.shape[1:]), 0, rules.shape[0])
+        own = jnp.moveaxis(rules[chosen], -1, 1)
+        return own + STD * jax.random.normal(keys[1], own.shape)
 
-
-def measure_evostrat(case: Case) -> dict[str, Any]:
-    """Measures a sample of evostrat's mixture and the gradient of its log-density."""
-    import importlib.metadata
-
-    import torch
-    from evostrat import GaussianMixturePopulation
-
-    torch.set_num_threads(case.cores)
-    population = GaussianMixturePopulation(
-        {"rules": torch.Size((NUM_SYNAPSES[case.network],))},
-        torch.Size((case.num_rules, 5)),
-        lambda individual: individual,
-        std=STD,
-    )
-    started = time.perf_counter()
-    for _, log_prob in population.sample(case.population):
-        torch.autograd.grad(log_prob, population.parameters())
-    return {
-        "seconds_per_individual": (time.perf_counter() - started) / case.population,
-        "peak_memory_bytes": _peak_memory(),
-        "version": importlib.metadata.version("evostrat"),
-        "torch": torch.__version__,
-    }
-
-
-def write_results(runs: dict[Case, list[dict[str, Any]]]) -> None:
-    """Writes medians, and the ratios that they were measured for."""
-    rows = []
-    for case, measured in runs.items():
-        numbers = {
-            name: statistics.median(run[name] for run in measured)
-            for name, value in measured[0].items()
-            if isinstance(value, int | float)
-        }
-        texts = {name: value for name, value in measured[0].items() if isinstance(value, str)}
-        every = [run["seconds_per_individual"] for run in measured]
-        rows.append(
-            {**dataclasses.asdict(case), **numbers, **texts, "all_seconds_per_individual": every}
-        )
-    environments = [
-        run["environment"] for measured in runs.values() for run in measured if "environment" in run
-    ]
-    results = {"environment": environments[-1], "ratios": ratios(rows), "cases": rows}
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"genomes-{environments[-1]['devices'][0].replace(' ', '-')}.json"
-    from hebbax.files import write_json  # Here: a peer's Python has no hebbax.
-
-    write_json(file, results)
-    print(json.dumps(results["ratios"], indent=2), f"\nwritten to {file}")
+    leaves, structure = jax.tree.flatten(shape)
+    keys = jax.random.split(key, (len(leaves), 2))
+    return structure.unflatten(map(draw, keys, leaves))
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -264,24 +146,26 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
         for row in rows
     }
     found: dict[str, float] = {}
-    for network, num_rules in SIZES:
-        gradient, sampling, peer = (
-            {cores: seconds.get((name, network, num_rules, cores)) for cores in (1, 2)}
-            for name in ("gradient", "sampling", "evostrat")
+    for size in SIZES:
+        gradient, sampling = (
+            {cores: (name, *size, cores) for cores in (1, 2)} for name in ("gradient", "sampling")
         )
-        size = f"{network}, {num_rules} rules"
-        if gradient[1] and gradient[2]:
-            found[f"{size}: gradient, one core to two"] = gradient[1] / gradient[2]
-        if gradient[2] and sampling[2]:
-            found[f"{size}: sampling to gradient, two cores"] = sampling[2] / gradient[2]
-        if gradient[1] and sampling[1] and peer[1]:
-            found[f"{size}: evostrat to sampling and gradient, one core"] = peer[1] / (
-                gradient[1] + sampling[1]
-            )
-        if gradient[1]:
-            found[f"{size}: gradient to its floor, one core"] = gradient[1] / floor_seconds(
-                network, num_rules, rows
-            )
+        network, num_rules = size
+        both, floor = ("gradient and sampling", *size), ("floor", *size)
+        if gradient[1] in seconds:
+            seconds[floor] = floor_seconds(network, num_rules, rows)
+        if gradient[1] in seconds and sampling[1] in seconds:
+            seconds[both] = seconds[gradient[1]] + seconds[sampling[1]]
+        pairs = {
+            "gradient, one core to two": (gradient[1], gradient[2]),
+            "sampling to gradient, two cores": (sampling[2], gradient[2]),
+            "evostrat to sampling and gradient, one core": (("evostrat", *size, 1), both),
+            "gradient to its floor, one core": (gradient[1], floor),
+        }
+        found |= {
+            f"{network}, {num_rules} rules: {name}": ratio
+            for name, ratio in harness.ratios_of(seconds, pairs).items()
+        }
     return found
 
 
@@ -294,45 +178,20 @@ def floor_seconds(network: str, num_rules: int, rows: list[dict[str, Any]]) -> f
     return NUM_SYNAPSES[network] * num_rules * (1 / exponentials + OPERATIONS / operations)
 
 
-def _least_seconds(function: Any) -> float:
-    """The shortest of some calls, after one that compiles."""
-    seconds = []
-    for _ in range(20):
-        started = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds[1:])
-
-
-def _peak_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def _resident_memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def _has(python: str, module: str) -> bool:
-    found = (
-        subprocess.run(
-            [python, "-c", f"import {module}"], capture_output=True, check=False
-        ).returncode
-        == 0
-    )
-    if not found:
-        print(f"{python} has no {module}: its cases are left out", flush=True)
-    return found
-
-
-def _in_a_process(case: Case, python: str) -> dict[str, Any]:
-    """Measures a case in a new process, and returns what it printed last."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [python, __file__, "--case", json.dumps(dataclasses.asdict(case))]
-    if case.cores == 1:
-        command = ["taskset", "-c", "0", *command]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
+BENCHMARK = harness.Benchmark(
+    name="genomes",
+    cases=CASES,
+    measure=measure,
+    figure="seconds_per_individual",
+    ratios=ratios,
+    fields=FIELDS,
+    tiny={"num_rules": 2, "population": 2, "repeats": 2},
+    peers={"evostrat": "evostrat"},
+)
 
 if __name__ == "__main__":
-    main()
+    harness.run(BENCHMARK, __doc__)

@@ -6,6 +6,7 @@ where it is used.
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import resource
@@ -22,17 +23,6 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 SAYING = "figures: "  # Begins the line with which a process tells its figures.
 OTHERS = "*"  # Stands for all names that are not listed.
-
-
-@dataclasses.dataclass(frozen=True)
-class ByName:
-    """The fields of records that differ by what their `name` says."""
-
-    kinds: Mapping[str, Mapping[str, Any]]
-
-    def of(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The fields of a record."""
-        return self.kinds.get(record["name"], self.kinds[OTHERS])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +133,7 @@ def _row(case: Any, measured: list[dict[str, Any]], figure: str) -> dict[str, An
 # Where it runs.
 
 
+@functools.cache
 def environment() -> dict[str, Any]:
     """Versions, devices and code, found in a process of its own: JAX does not start in this one."""
     tell = "from hebbax.evolution import environment; import harness; "
@@ -152,12 +143,7 @@ def environment() -> dict[str, Any]:
 
 def cores_here(count: int) -> int | None:
     """A number of cores where programs run on a CPU; None elsewhere."""
-    global _backend
-    _backend = _backend or environment()["backend"]
-    return count if _backend == "cpu" else None
-
-
-_backend: str | None = None
+    return count if environment()["backend"] == "cpu" else None
 
 
 def take_cores(count: int | None) -> None:
@@ -195,7 +181,7 @@ def device_memory(figure: str) -> int | None:
 # Processes.
 
 
-def in_a_process(command: Sequence[str], variables: Mapping[str, str] = {}) -> dict[str, Any]:  # noqa: B006
+def in_a_process(command: Sequence[str], variables: Mapping[str, str] = {}) -> dict[str, Any]:
     """What a command says; its NumPy uses one thread."""
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -307,13 +293,18 @@ def fields(names: str, **parts: Any) -> dict[str, Any]:
     return {**dict.fromkeys(names.split()), **parts}
 
 
+def by_name(kinds: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """The fields of records that differ by what their `name` says."""
+    return lambda record: kinds.get(record["name"], kinds[OTHERS])
+
+
 def check_fields(value: Any, fields: Any, place: str = "the results") -> None:
     """Refuses results that lack fields, or have others.
 
     Args:
         value: the results; of a list each member is looked at.
         fields: names, each with its own fields, or None where nobody looks further; `OTHERS` stands
-            for all other names.
+            for all other names. A function tells the fields of a record.
         place: of the value, for the error.
     """
     if fields is None:
@@ -322,7 +313,7 @@ def check_fields(value: Any, fields: Any, place: str = "the results") -> None:
         for member in value:
             check_fields(member, fields, place)
         return
-    fields = fields.of(value) if isinstance(fields, ByName) else fields
+    fields = fields(value) if callable(fields) else fields
     missing = fields.keys() - {OTHERS} - value.keys()
     unknown = set() if OTHERS in fields else value.keys() - fields.keys()
     if missing or unknown:

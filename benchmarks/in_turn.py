@@ -10,8 +10,8 @@ Programs
         action, which is physics alone, and of the plastic policy in four times the default body
         instead of four bodies.
     car: generations of the paper's plastic driver, search included, in several populations; races
-        whose 84 x 84 pixels are drawn, 16 at a time on each core or all at once; and races without
-        a view.
+        whose 84 x 84 pixels are drawn, on a CPU 16 at a time on each core, or all at once; and
+        races without a view.
 
 Floor
     Plasticity moves 4 bytes for each coefficient of a rule once for all variations, and reads and
@@ -20,47 +20,38 @@ Floor
 """
 
 import argparse
-import dataclasses
 import json
 import statistics
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import car_racing
+import harness
 import quadruped
+import rates
+from harness import fields
+from stand_ins import NUM_VARIATIONS
 
-import hebbax
-from hebbax.files import write_json
-
-RESULTS = Path(__file__).parent / "results"
-CORES = 2
-POPULATION = 64
-QUADRUPED_STEPS = 1000
-LOOP_STEPS = 50
-RACE_STEPS = {"view": 100, "view at once": 100, "physics": 1000}
+CORES = 2  # Of a CPU.
+RATIO = fields("median low high")
+FIELDS = fields("environment turns microseconds", ratios={"*": RATIO})
 
 # What is compared: the time of a step in the first program to that in the second.
-RATIOS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    **{
-        body: {
-            "network, plasticity and physics to physics alone": ("hebbian", "physics"),
-            "stacked bodies to one body": ("hebbian", "one_body"),
-        }
-        for body in ("bullet", "brax")
-    },
-    "car": {
-        "loop, population 64 to 16": ("loop 64", "loop 16"),
-        "loop, population 200 to 16": ("loop 200", "loop 16"),
-        "view, 256 races to 64": ("view 256", "view 64"),
-        "view, 256 races at once to 64": ("view at once 256", "view 64"),
-        "physics, 256 races to 64": ("physics 256", "physics 64"),
-    },
+BODIES = ("bullet", "brax")
+QUADRUPED_RATIOS = {
+    "network, plasticity and physics to physics alone": ("hebbian", "physics"),
+    "stacked bodies to one body": ("hebbian", "one_body"),
+}
+CAR_RATIOS = {
+    "loop, population 64 to 16": ("loop 64", "loop 16"),
+    "loop, population 200 to 16": ("loop 200", "loop 16"),
+    "view, 256 races to 64": ("view 256", "view 64"),
+    "view, 256 races at once to 64": ("view at once 256", "view 64"),
+    "physics, 256 races to 64": ("physics 256", "physics 64"),
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """What is called, and how many steps of lifetimes a call takes."""
 
     run: Callable[[], Any]
@@ -69,84 +60,85 @@ class Program:
 
 def main() -> None:
     """Measures all ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--turns", type=int, default=12)
+    parser = harness.arguments(__doc__)
+    parser.add_argument("--turns", type=int, default=12, help="2 or more")
+    parser.add_argument("--only", default="bullet,brax,car", help="what is compared")
     options = parser.parse_args()
-    hebbax.use_cpu_cores(CORES)
-
-    from hebbax.evolution.run_dir import describe_environment
-
+    options.turns = 2 if options.tiny else options.turns
+    cores = harness.cores_here(CORES)
+    harness.take_cores(cores)
     ratios, microseconds = {}, {}
-    for group, pairs in RATIOS.items():
-        programs = make_drivers() if group == "car" else make_quadrupeds(group)
+    for group in [
+        group for group in (*BODIES, "car") if group in (options.only or group).split(",")
+    ]:
+        programs = make_drivers(options) if group == "car" else make_quadrupeds(group, options)
         microseconds[group] = turns = take_turns(programs, options.turns)
-        for name, (first, second) in pairs.items():
-            ratios[f"{group}: {name}"] = quartiles(
-                [one / other for one, other in zip(turns[first], turns[second], strict=True)]
-            )
+        for name, (first, second) in (CAR_RATIOS if group == "car" else QUADRUPED_RATIOS).items():
+            pairs = zip(turns[first], turns[second], strict=True)
+            ratios[f"{group}: {name}"] = quartiles([one / other for one, other in pairs])
             print(f"{group}: {name}: {ratios[f'{group}: {name}']}", flush=True)
-    floor = 1e6 * quadruped.plasticity_bytes() / quadruped.measure_rates()["copy_bytes_per_second"]
-    for body in ("bullet", "brax"):
-        both, alone = microseconds[body]["hebbian"], microseconds[body]["physics"]
-        # Each core lives every second step.
-        ratios[f"{body}: network and plasticity to their floor"] = quartiles(
-            [CORES * (one - other) / floor for one, other in zip(both, alone, strict=True)]
+    if cores is not None:  # The floor is a CPU's.
+        ratios |= compare_with_floor(microseconds, cores)
+    print(json.dumps(ratios, indent=2))
+    results = {"turns": options.turns, "ratios": ratios, "microseconds": microseconds}
+    harness.write(options, "in-turn-{device}", results, FIELDS)
+
+
+def compare_with_floor(
+    microseconds: Mapping[str, Mapping[str, list[float]]], cores: int
+) -> dict[str, dict[str, float]]:
+    """The time of network and plasticity to the least that they can take."""
+    floor = 1e6 * quadruped.plasticity_bytes() / rates.copy_bytes_per_second()
+    found = {}
+    for body in [body for body in BODIES if body in microseconds]:
+        turns = zip(microseconds[body]["hebbian"], microseconds[body]["physics"], strict=True)
+        # Each core lives its share of the steps.
+        found[f"{body}: network and plasticity to their floor"] = quartiles(
+            [cores * (both - alone) / floor for both, alone in turns]
         )
-    environment = describe_environment()
-    results = {
-        "environment": environment,
-        "turns": options.turns,
-        "ratios": ratios,
-        "microseconds": microseconds,
-    }
-    file = RESULTS / f"in-turn-{environment['devices'][0].replace(' ', '-')}.json"
-    write_json(file, results)
-    print(json.dumps(ratios, indent=2), f"\nwritten to {file}")
+    return found
 
 
-def make_quadrupeds(body: str) -> dict[str, Program]:
+def make_quadrupeds(body: str, options: argparse.Namespace) -> dict[str, Program]:
     """Lifetimes of each kind."""
-    case = quadruped.Case("hebbian", body=body, population=POPULATION, steps=QUADRUPED_STEPS)
-    num_steps = POPULATION * quadruped.NUM_VARIATIONS * QUADRUPED_STEPS
-    return {
-        name: Program(quadruped.compile_lifetimes(dataclasses.replace(case, name=name)), num_steps)
+    population, steps = (2, 10) if options.tiny else (64, 1000)
+    cases = [
+        quadruped.Case(name, body=body, population=population, steps=steps)
         for name in ("physics", "hebbian", "one_body")
-    }
+    ]
+    return {case.name: Program(quadruped.compile_lifetimes(case), case.num_steps) for case in cases}
 
 
-def make_drivers() -> dict[str, Program]:
-    """Generations by population, and races by their number."""
+def make_drivers(options: argparse.Namespace) -> dict[str, Program]:
+    """Generations by population, and races by their number; a trial has two of each."""
     programs = {}
     for population in (16, 64, 200):
-        run = car_racing.compile_loop(car_racing.Case("loop", batch=population, steps=LOOP_STEPS))
-        programs[f"loop {population}"] = Program(
-            run, population * car_racing.NUM_VARIATIONS * LOOP_STEPS
-        )
-    for name, batch in (
-        ("view", 64),
-        ("view", 256),
-        ("view at once", 256),
-        ("physics", 64),
-        ("physics", 256),
+        size, steps = (2, 10) if options.tiny else (population, 50)
+        loop = car_racing.compile_loop(car_racing.Case("loop", batch=size, steps=steps))
+        programs[f"loop {population}"] = Program(loop.run, size * NUM_VARIATIONS * steps)
+    for name, batch, steps in (
+        ("view", 64, 100),
+        ("view", 256, 100),
+        ("view at once", 256, 100),
+        ("physics", 64, 1000),
+        ("physics", 256, 1000),
     ):
-        reset, compile_drive = car_racing.make_races(car_racing.Case(name, batch=batch))
+        size, steps = (2, 10) if options.tiny else (batch, steps)
+        reset, compile_drive = car_racing.make_races(car_racing.Case(name, batch=size))
         races, _ = compile_drive(reset(), car_racing.ZOOM_STEPS)()
-        programs[f"{name} {batch}"] = Program(
-            compile_drive(races, RACE_STEPS[name]), batch * RACE_STEPS[name]
-        )
+        programs[f"{name} {batch}"] = Program(compile_drive(races, steps), size * steps)
     return programs
 
 
 def take_turns(programs: Mapping[str, Program], num_turns: int) -> dict[str, list[float]]:
     """Microseconds for a step of each program, in each turn."""
     for program in programs.values():
-        car_racing.seconds_of(program.run)  # Warms up.
+        harness.seconds_of(program.run)  # Warms up.
     microseconds: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(num_turns):
         for name, program in sorted(programs.items(), reverse=turn % 2 == 1):
-            microseconds[name].append(1e6 * car_racing.seconds_of(program.run) / program.num_steps)
+            seconds = harness.seconds_of(program.run)
+            microseconds[name].append(1e6 * seconds / program.num_steps)
     return microseconds
 
 

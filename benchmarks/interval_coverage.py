@@ -6,63 +6,71 @@ Scores are normal, equally distributed in five folds. Writes
 `benchmarks/results/interval-coverage.json`.
 """
 
+import json
 import math
 from collections.abc import Callable
-from pathlib import Path
+from typing import TypeAlias
 
+import harness
 import numpy as np
+from harness import fields
 
-from hebbax.files import write_json
 from hebbax.statistics import improvement_interval, mean, stratified_interval
 
 FOLDS = 5
 RUNS = (2, 3, 5, 10)
 SIMULATIONS = 2000
 RESAMPLES = 999
+FIELDS = fields("folds simulations resamples standard_error coverage")
+
+Interval: TypeAlias = Callable[[np.ndarray], tuple[float, float]]
+
+
+def mean_interval(scores: np.ndarray) -> tuple[float, float]:
+    return stratified_interval(list(scores[0]), mean, resamples=RESAMPLES)
+
+
+def interquartile_interval(scores: np.ndarray) -> tuple[float, float]:
+    return stratified_interval(list(scores[0]), resamples=RESAMPLES)
+
+
+def probability_interval(scores: np.ndarray) -> tuple[float, float]:
+    return improvement_interval(list(scores[0]), list(scores[1]), resamples=RESAMPLES)
+
+
+# The truth of each figure, and what should contain it.
+INTERVALS: dict[str, tuple[float, Interval]] = {
+    "mean": (0.0, mean_interval),
+    "interquartile mean": (0.0, interquartile_interval),
+    "probability of improvement": (0.5, probability_interval),
+}
 
 
 def main() -> None:
     """Simulates every figure with every number of runs."""
-    figures: dict[str, tuple[float, Callable[[np.ndarray], tuple[float, float]]]] = {
-        "mean": (
-            0.0,
-            lambda scores: stratified_interval(list(scores[0]), mean, resamples=RESAMPLES),
-        ),
-        "interquartile mean": (
-            0.0,
-            lambda scores: stratified_interval(list(scores[0]), resamples=RESAMPLES),
-        ),
-        "probability of improvement": (
-            0.5,
-            lambda scores: improvement_interval(
-                list(scores[0]), list(scores[1]), resamples=RESAMPLES
-            ),
-        ),
-    }
+    options = harness.arguments(__doc__).parse_args()
+    simulations = 20 if options.tiny else SIMULATIONS
     coverage = {
-        name: {str(runs): covered(truth, interval, runs) for runs in RUNS}
-        for name, (truth, interval) in figures.items()
+        name: {str(runs): covered(truth, interval, runs, simulations) for runs in RUNS}
+        for name, (truth, interval) in INTERVALS.items()
     }
     results = {
         "folds": FOLDS,
-        "simulations": SIMULATIONS,
+        "simulations": simulations,
         "resamples": RESAMPLES,
-        "standard_error": math.sqrt(0.9 * 0.1 / SIMULATIONS),
+        "standard_error": math.sqrt(0.9 * 0.1 / simulations),
         "coverage": coverage,
     }
-    file = Path(__file__).parent / "results" / "interval-coverage.json"
-    write_json(file, results)
-    print(file.read_text())
+    print(json.dumps(results, indent=2))
+    harness.write(options, "interval-coverage", results, FIELDS)
 
 
-def covered(
-    truth: float, interval: Callable[[np.ndarray], tuple[float, float]], runs: int
-) -> float:
+def covered(truth: float, interval: Interval, runs: int, simulations: int) -> float:
     """The share of the simulations whose interval contains the truth.
 
     Each has two methods that do not differ.
     """
-    scores = np.random.default_rng(runs).normal(size=(SIMULATIONS, 2, FOLDS, runs))
+    scores = np.random.default_rng(runs).normal(size=(simulations, 2, FOLDS, runs))
     return float(np.mean([low <= truth <= high for low, high in map(interval, scores)]))
 
 

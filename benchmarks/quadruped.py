@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 import rates
 from generations import Generation, check_steps
-from harness import ByName, fields
+from harness import by_name, fields
 from stand_ins import NUM_VARIATIONS, Enduring, OneBody, Repeat
 
 import hebbax
@@ -82,7 +82,7 @@ RATES = fields(
 )
 FIELDS = fields(
     "environment ratios",
-    cases=ByName(
+    cases=by_name(
         {"gymnasium": ROW | fields("environment_alone_steps_per_second"), "*": ROW | RATES}
     ),
 )

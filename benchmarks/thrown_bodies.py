@@ -7,16 +7,16 @@ random axis, and has full torque in random directions for `STEPS` policy steps; 
 bound on a body's rotation, `motion.MAX_TURN`. Writes `benchmarks/results/thrown-bodies.json`.
 """
 
+import json
 import math
-from pathlib import Path
 
+import harness
 import jax
 import jax.numpy as jnp
+from harness import fields
 from jaxtyping import Array, Bool, Float
 
 from hebbax.evolution.rollout import stack
-from hebbax.evolution.run_dir import describe_environment
-from hebbax.files import write_json
 from hebbax.tasks.quadruped import Quadruped, engine, motion
 from hebbax.tasks.quadruped.anatomy import Pose
 from hebbax.types import PRNGKey
@@ -25,22 +25,25 @@ THROWS = 64
 STEPS = 60
 HEIGHT = 2.0  # m
 SPINS = (10.0, 20.0, 30.0, 50.0, 100.0)  # rad/s
+FIELDS = fields(
+    "environment throws steps",
+    non_finite={
+        body: {"*": {"*": fields(" ".join(map(str, SPINS)))}} for body in ("brax", "bullet")
+    },
+)
 
 
 def main() -> None:
     """Throws all bodies with all spins."""
-    results = {
-        "environment": describe_environment(),
-        "throws": THROWS,
-        "steps": STEPS,
-        "non_finite": {
-            body: {name: count(body, turn) for name, turn in turns().items()}
-            for body in ("brax", "bullet")
-        },
+    options = harness.arguments(__doc__).parse_args()
+    throws, steps = (2, 2) if options.tiny else (THROWS, STEPS)
+    non_finite = {
+        body: {name: count(body, turn, throws, steps) for name, turn in turns().items()}
+        for body in ("brax", "bullet")
     }
-    file = Path(__file__).parent / "results" / "thrown-bodies.json"
-    write_json(file, results)
-    print(file.read_text())
+    print(json.dumps(non_finite, indent=2))
+    results = {"throws": throws, "steps": steps, "non_finite": non_finite}
+    harness.write(options, "thrown-bodies", results, FIELDS)
 
 
 def turns() -> dict[str, float]:
@@ -48,7 +51,9 @@ def turns() -> dict[str, float]:
     return {"without bound": math.inf, "with bound": motion.MAX_TURN}
 
 
-def count(body: engine.BodyName, max_turn: float) -> dict[str, dict[str, int]]:
+def count(
+    body: engine.BodyName, max_turn: float, num_throws: int, steps: int
+) -> dict[str, dict[str, int]]:
     """How many throws of each variation failed, by their spin."""
     motion.MAX_TURN = max_turn
     task = Quadruped(body=body, burn_in_steps=0)
@@ -60,14 +65,14 @@ def count(body: engine.BodyName, max_turn: float) -> dict[str, dict[str, int]]:
         start, _ = task.reset(key, variation)
         q = start.physics.q.at[2].set(HEIGHT).at[3:7].set(quaternion / jnp.linalg.norm(quaternion))
         qd = jnp.zeros(14).at[3:6].set(spin * axis / jnp.linalg.norm(axis))
-        actions = jnp.sign(jax.random.normal(action_key, (STEPS, 8)))
+        actions = jnp.sign(jax.random.normal(action_key, (steps, 8)))
         thrown = physics.start(Pose(q=q, qd=qd), variation)
         end, _ = jax.lax.scan(
             lambda state, action: (physics.advance(state, action, variation), None), thrown, actions
         )
         return ~jnp.all(jnp.isfinite(end.q))
 
-    keys = jax.random.split(jax.random.key(0), THROWS)
+    keys = jax.random.split(jax.random.key(0), num_throws)
     throws = jax.jit(jax.vmap(jax.vmap(throw, in_axes=(0, None, None)), in_axes=(None, None, 0)))
     failures = [
         jnp.sum(throws(keys, jnp.asarray(spin), stack(task.variations)), axis=1).tolist()

@@ -31,10 +31,11 @@ def test_carried_packages_are_locked():
     assert set(names.split()) - locked == set()
 
 
-def test_measured_presets_exist():
+def test_measured_presets_exist(monkeypatch: pytest.MonkeyPatch):
     """At every size a configuration can be made, in a rehearsal too."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     jobs = runpy.run_path(str(ROOT / "benchmarks/accelerator.py"))["JOBS"]
-    presets = {job._preset for job in jobs if hasattr(job, "_preset")}
+    presets = {job.preset for job in jobs if hasattr(job, "preset")}
     assert presets
     assert presets - set(PRESETS) == set()
     assert len({(job.name, str(job.__dict__)) for job in jobs}) == len(jobs)
