@@ -11,7 +11,7 @@ import math
 import re
 import statistics
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,25 @@ def read(file: Path) -> Any:
     )
 
 
+def table(header: str, rows: Iterable[Iterable[str]]) -> list[str]:
+    """The lines of a table in Markdown, below a header such as `| one | two |`."""
+    return [header, "|" + "---|" * (header.count("|") - 1), *(row_of(*row) for row in rows)]
+
+
+def row_of(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def ratios_of(ratios: dict[str, float]) -> list[str]:
+    """A table of ratios."""
+    return table("| ratio | |", ((name, f"{value:.2f}") for name, value in ratios.items()))
+
+
+def machine(environment: dict[str, Any]) -> str:
+    """Where it was measured."""
+    return f"On {environment['cores']} cores ({environment['devices'][0]})"
+
+
 def demo(results: dict[str, Any]) -> str:
     """Whether the demo learns, and what it reaches."""
     runs = results["runs"]
@@ -81,29 +100,28 @@ def car_demo(results: dict[str, Any]) -> str:
         f"cores. Measured at commit {environment['git_commit']}. Against "
         "drivers that never steer, the best of several constant gases, on the same tracks:",
         "",
-        "| variations | learned | straight | its gas | least gain of a seed | standard errors "
-        "over races | over seeds |",
-        "|---|---|---|---|---|---|---|",
+        *table(
+            "| variations | learned | straight | its gas | least gain of a seed | standard errors "
+            "over races | over seeds |",
+            (
+                (
+                    name.replace("_", " "),
+                    f"{results[name]['score']:.1f}",
+                    f"{results[name]['straight_score']:.1f}",
+                    f"{results[name]['straight_gas']:g}",
+                    f"{results[name]['least_gain_of_a_seed']:.1f}",
+                    f"{results[name]['gain_in_standard_errors_over_races']:.1f}",
+                    f"{results[name]['gain_in_standard_errors_over_seeds']:.1f}",
+                )
+                for name in ("training", "held_out")
+            ),
+        ),
+        "",
+        "The score of the genome's mean, 100 lifetimes in each variation:",
+        "",
+        *scores(runs),
     ]
-    for name, row in (("training", results["training"]), ("held out", results["held_out"])):
-        errors = (
-            f"{row['gain_in_standard_errors_over_races']:.1f} | "
-            f"{row['gain_in_standard_errors_over_seeds']:.1f}"
-        )
-        means = (
-            f"{row['score']:.1f} | {row['straight_score']:.1f} | {row['straight_gas']:g} | "
-            f"{row['least_gain_of_a_seed']:.1f}"
-        )
-        lines.append(f"| {name} | {means} | {errors} |")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "The score of the genome's mean, 100 lifetimes in each variation:",
-            "",
-            *scores(runs),
-        ]
-    )
+    return "\n".join(lines)
 
 
 def _minutes(runs: list[dict[str, Any]]) -> float:
@@ -112,47 +130,38 @@ def _minutes(runs: list[dict[str, Any]]) -> float:
 
 def scores(runs: list[dict[str, Any]]) -> list[str]:
     """Each seed's score in every variation."""
-    lines = [
-        "| variation | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |",
-        "|---|" + "---|" * len(runs),
-    ]
-    for place, score in enumerate(runs[0]["scores"]):
-        mark = " (held out)" if score["is_held_out"] else ""
-        cells = [
-            f"{run['scores'][place]['mean']:.1f} [{run['scores'][place]['low']:.1f}, "
-            f"{run['scores'][place]['high']:.1f}]"
-            for run in runs
-        ]
-        lines.append(f"| `{score['variation']}`{mark} | " + " | ".join(cells) + " |")
-    return lines
+    rows = []
+    for of_seeds in zip(*(run["scores"] for run in runs), strict=True):
+        first = of_seeds[0]
+        mark = " (held out)" if first["is_held_out"] else ""
+        cells = [f"{one['mean']:.1f} [{one['low']:.1f}, {one['high']:.1f}]" for one in of_seeds]
+        rows.append([f"`{first['variation']}`{mark}", *cells])
+    return table(row_of("variation", *(f"seed {run['seed']}" for run in runs)), rows)
 
 
 def speed(results: dict[str, Any]) -> str:
     """Steps per second of the main cases, and the ratios."""
-    lines = [
-        "| quadruped, steps per second | " + " | ".join(("one core", "two cores")) + " |",
-        "|---|---|---|",
-    ]
-    rows = {
-        (row["name"], row["body"], row["population"], row["cores"]): row for row in results["cases"]
+    cases = {
+        (
+            row["name"],
+            row["body"],
+            row["population"],
+            row["cores"],
+        ): f"{row['steps_per_second']:,.0f}"
+        for row in results["cases"]
     }
-    kinds = {key[:3]: None for key in rows}
     names = {
-        "hebbian": "plastic policy",
-        "physics": "physics alone",
+        "hebbian": "plastic policy, `{}` body, {} x 4",
+        "physics": "physics alone, `{}` body, {} x 4",
         "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy",
     }
-    for name, body, population in kinds:
-        if name not in names:
-            continue
-        speeds = [rows.get((name, body, population, cores)) for cores in (1, 2)]
-        place = "" if name == "gymnasium" else f", `{body}` body, {population} x 4"
-        lines.append(
-            f"| {names[name]}{place} | "
-            + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in speeds)
-            + " |"
-        )
-    return "\n".join(lines)
+    rows = [
+        [names[name].format(body, population)]
+        + [cases.get((name, body, population, cores), "") for cores in (1, 2)]
+        for name, body, population in dict.fromkeys(key[:3] for key in cases)
+        if name in names
+    ]
+    return "\n".join(table("| quadruped, steps per second | one core | two cores |", rows))
 
 
 def measured(results: dict[str, Any]) -> str:
@@ -166,15 +175,13 @@ def measured(results: dict[str, Any]) -> str:
     peak = max(row["peak_memory_bytes"] for row in results["cases"]) / 1e9
     return "\n".join(
         [
-            f"On {environment['cores']} cores ({environment['devices'][0]}), Python "
-            f"{environment['python']}, {versions}; {environment['started'][:10]}. "
+            f"{machine(environment)}, Python {environment['python']}, {versions}; "
+            f"{environment['started'][:10]}. "
             f"The highest peak memory of any case is {peak:.1f} GB.",
             "",
             speed(results),
             "",
-            "| ratio | |",
-            "|---|---|",
-            *(f"| {name} | {value:.2f} |" for name, value in results["ratios"].items()),
+            *ratios_of(results["ratios"]),
         ]
     )
 
@@ -184,15 +191,15 @@ def in_turn(results: dict[str, Any]) -> str:
     environment = results["environment"]
     return "\n".join(
         [
-            f"On {environment['cores']} cores ({environment['devices'][0]}), {results['turns']} "
-            f"turns, commit {environment['git_commit']}; "
-            f"{environment['started'][:10]}.",
+            f"{machine(environment)}, {results['turns']} turns, "
+            f"commit {environment['git_commit']}; {environment['started'][:10]}.",
             "",
-            "| time of a step | median | quartiles |",
-            "|---|---|---|",
-            *(
-                f"| {name} | {ratio['median']:.2f} | {ratio['low']:.2f} to {ratio['high']:.2f} |"
-                for name, ratio in results["ratios"].items()
+            *table(
+                "| time of a step | median | quartiles |",
+                (
+                    (name, f"{ratio['median']:.2f}", f"{ratio['low']:.2f} to {ratio['high']:.2f}")
+                    for name, ratio in results["ratios"].items()
+                ),
             ),
         ]
     )
@@ -201,63 +208,47 @@ def in_turn(results: dict[str, Any]) -> str:
 def genomes(results: dict[str, Any]) -> str:
     """Seconds per individual of gradient and samples, memory, and the ratios."""
     environment = results["environment"]
-    rows = {
+    cases = {
         (row["name"], row["network"], row["num_rules"], row["cores"]): row
         for row in results["cases"]
     }
-    lines = [
-        f"On {environment['cores']} cores ({environment['devices'][0]}), Python "
-        f"{environment['python']}, jax {environment['packages']['jax']}; "
-        f"{environment['started'][:10]}.",
-        "",
-        "| milliseconds per individual | one core | two cores | memory above genome and gradient, "
-        "two cores |",
-        "|---|---|---|---|",
-    ]
-    for name, network, num_rules in {key[:3]: None for key in rows}:
-        one, two = (rows.get((name, network, num_rules, cores)) for cores in (1, 2))
+    rows = []
+    for name, network, num_rules in dict.fromkeys(key[:3] for key in cases):
+        one, two = (cases.get((name, network, num_rules, cores)) for cores in (1, 2))
         cells = [f"{1e3 * row['seconds_per_individual']:,.1f}" if row else "" for row in (one, two)]
-        memory = (
+        memory = two and (
             f"{two['memory_above_bytes'] / 1e9:.2f} GB, at the peak "
             f"{two['peak_memory_bytes'] / 1e9:.1f} GB in all"
-            if two
-            else ""
         )
-        size = (
-            f"population {(two or one)['population']}"
-            if name != "evostrat"
-            else "sample and gradient"
-        )
-        lines.append(
-            f"| {name}, {network}, M = {num_rules:,}, {size} | {' | '.join(cells)} | {memory} |"
-        )
+        is_peer = name == "evostrat"
+        size = "sample and gradient" if is_peer else f"population {(two or one)['population']}"
+        rows.append([f"{name}, {network}, M = {num_rules:,}, {size}", *cells, memory or ""])
     return "\n".join(
         [
-            *lines,
+            f"{machine(environment)}, Python {environment['python']}, "
+            f"jax {environment['packages']['jax']}; {environment['started'][:10]}.",
             "",
-            "| ratio | |",
-            "|---|---|",
-            *(f"| {name} | {value:.2f} |" for name, value in results["ratios"].items()),
+            *table(
+                "| milliseconds per individual | one core | two cores | memory above genome and "
+                "gradient, two cores |",
+                rows,
+            ),
+            "",
+            *ratios_of(results["ratios"]),
         ]
     )
 
 
 def natural(results: dict[str, Any]) -> str:
     """Squared steps by the number of rules."""
-    lines = [
-        "| rules M | plain: rules | plain: assignment | natural: rules | natural: assignment |",
-        "|---|---|---|---|---|",
-    ]
-    for row in results["rows"]:
-        figures = (
-            row[f"{step}_{part}"]
-            for step in ("plain", "natural")
-            for part in ("rules", "assignment")
-        )
-        lines.append(
-            f"| {row['num_rules']} | " + " | ".join(f"{figure:.3g}" for figure in figures) + " |"
-        )
-    return "\n".join(lines)
+    # Until `Natural` and `EvenSteps` were told apart, `natural` was what `even` is now.
+    steps = [step for step in ("plain", "natural", "even") if f"{step}_rules" in results["rows"][0]]
+    columns = [(step, part) for step in steps for part in ("rules", "assignment")]
+    rows = (
+        [str(row["num_rules"]), *(f"{row[f'{step}_{part}']:.3g}" for step, part in columns)]
+        for row in results["rows"]
+    )
+    return "\n".join(table(row_of("rules M", *(f"{step}: {part}" for step, part in columns)), rows))
 
 
 def coverage(results: dict[str, Any]) -> str:
@@ -265,11 +256,12 @@ def coverage(results: dict[str, Any]) -> str:
     runs = list(next(iter(results["coverage"].values())))
     return "\n".join(
         [
-            "| runs in each fold | " + " | ".join(runs) + " |",
-            "|---|" + "---|" * len(runs),
-            *(
-                f"| {name} | " + " | ".join(f"{share:.1%}" for share in shares.values()) + " |"
-                for name, shares in results["coverage"].items()
+            *table(
+                row_of("runs in each fold", *runs),
+                (
+                    [name, *(f"{share:.1%}" for share in shares.values())]
+                    for name, shares in results["coverage"].items()
+                ),
             ),
             "",
             f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a "
@@ -281,7 +273,11 @@ def coverage(results: dict[str, Any]) -> str:
 
 def car_speed(results: dict[str, Any]) -> str:
     """The racer's steps per second by batch, and the ratios."""
-    rows = {(row["name"], row["batch"], row["cores"]): row for row in results["cases"]}
+    cases = {
+        (row["name"], row["batch"], row["cores"]): f"{row['steps_per_second']:,.0f}"
+        for row in results["cases"]
+        if "steps_per_second" in row
+    }
     kinds = {
         "physics": "no view",
         "state": "numbers",
@@ -289,47 +285,43 @@ def car_speed(results: dict[str, Any]) -> str:
         "view at once": "84 x 84 pixels, all races at once",
         "envpool": "EnvPool's, 96 x 96 pixels",
     }
-    lines = [
-        f"Measured at commit {results['environment']['git_commit']}.",
-        "",
-        "| steps per second, two cores | 16 races | 64 | 256 |",
-        "|---|---|---|---|",
-    ]
-    for name, what in kinds.items():
-        cells = [rows.get((name, batch, 2)) for batch in (16, 64, 256)]
-        lines.append(
-            f"| {what} | "
-            + " | ".join(f"{row['steps_per_second']:,.0f}" if row else "" for row in cells)
-            + " |"
-        )
-    ratios = [
-        f"| {name} | {value:.2f} |"
-        for name, value in results["ratios"].items()
-        if "the paper's time" not in name
-    ]
-    return "\n".join([*lines, "", "| ratio | |", "|---|---|", *ratios])
+    rows = (
+        [what, *(cases.get((name, batch, 2), "") for batch in (16, 64, 256))]
+        for name, what in kinds.items()
+    )
+    ratios = {
+        name: value for name, value in results["ratios"].items() if "the paper's time" not in name
+    }
+    return "\n".join(
+        [
+            f"Measured at commit {results['environment']['git_commit']}.",
+            "",
+            *table("| steps per second, two cores | 16 races | 64 | 256 |", rows),
+            "",
+            *ratios_of(ratios),
+        ]
+    )
 
 
 def car_loop(results: dict[str, Any]) -> str:
     """The whole loop's cost of a step with the paper's plastic policy, by population."""
-    lines = [
+    header = (
         "| population, in four variations | steps per second | µs per step and core | the paper's "
-        "time to ours | peak memory |",
-        "|---|---|---|---|---|",
+        "time to ours | peak memory |"
+    )
+    ratio = "loop: the paper's time to ours, population {batch}, {cores} cores"
+    rows = [
+        (
+            f"{row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'}",
+            f"{row['steps_per_second']:,.0f}",
+            f"{row['microseconds_per_step_and_core']:.0f}",
+            f"{results['ratios'][ratio.format(**row)]:.1f}",
+            f"{row['peak_memory_bytes'] / 1e9:.1f} GB",
+        )
+        for row in results["cases"]
+        if row["name"] == "loop"
     ]
-    for row in results["cases"]:
-        if row["name"] == "loop":
-            ratio = results["ratios"][
-                f"loop: the paper's time to ours, population {row['batch']}, {row['cores']} cores"
-            ]
-            cells = (
-                f"{row['steps_per_second']:,.0f} | {row['microseconds_per_step_and_core']:.0f} | "
-                f"{ratio:.1f} | {row['peak_memory_bytes'] / 1e9:.1f} GB"
-            )
-            lines.append(
-                f"| {row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'} | {cells} |"
-            )
-    return "\n".join(lines) if len(lines) > 2 else NO_RESULT
+    return "\n".join(table(header, rows)) if rows else NO_RESULT
 
 
 def car_parts(results: dict[str, Any]) -> str:
@@ -346,16 +338,9 @@ def car_parts(results: dict[str, Any]) -> str:
         "look": "the paper's filters",
         "network_and_plasticity": "the paper's network and plasticity",
     }
-    lines = [
-        f"| one race on one core, commit {results['environment']['git_commit']} | µs |",
-        "|---|---|",
-    ]
-    return "\n".join(
-        [
-            *lines,
-            *(f"| {what} | {row[f'{name}_microseconds']:.0f} |" for name, what in names.items()),
-        ]
-    )
+    header = f"| one race on one core, commit {results['environment']['git_commit']} | µs |"
+    rows = ((what, f"{row[f'{name}_microseconds']:.0f}") for name, what in names.items())
+    return "\n".join(table(header, rows))
 
 
 def box2d(results: dict[str, Any]) -> str:
@@ -364,71 +349,71 @@ def box2d(results: dict[str, Any]) -> str:
     Of each race's largest difference the median and the worst.
     """
     parts = {name: part for name, part in results.items() if isinstance(part, dict)}
-    columns = next(iter(parts.values()))
-    lines = [
-        "| median and worst of the races | " + " | ".join(parts) + " |",
-        "|---|" + "---|" * len(parts),
+    rows = [
+        [column, *(f"{errors['median']:.0e}, {errors['largest']:.0e}" for errors in of_parts)]
+        for column, *of_parts in (
+            (column, *(part[column] for part in parts.values()))
+            for column in next(iter(parts.values()))
+        )
     ]
-    for column in columns:
-        cells = [
-            f"{part[column]['median']:.0e}, {part[column]['largest']:.0e}"
-            for part in parts.values()
-        ]
-        lines.append(f"| {column} | " + " | ".join(cells) + " |")
     counts = [
         f"{name[0].upper()}{name[1:]}: {value}."
         for name, value in results.items()
         if name.startswith(("races with", "steps of"))
     ]
-    return "\n".join([*lines, "", " ".join(counts)])
+    return "\n".join(
+        [*table(row_of("median and worst of the races", *parts), rows), "", " ".join(counts)]
+    )
 
 
 def device(lines: list[dict[str, Any]]) -> str:
     """Generations on an accelerator, beside the first record of it."""
     about = next(line for line in lines if line["name"] == "device")
     first = {
-        (line["name"], line.get("population")): line
+        (line["name"], line["population"]): f"{line['steps_per_second']:,}"
         for line in read(RESULTS / "device-nvidia-h200-first.jsonl")
+        if "population" in line
     }
-    rows = [
-        f"On one {about['devices'][0]}, Python {about['python']}, jax {about['packages']['jax']}; "
-        f"{about['started'][:10]}. Four variations, 200 steps.",
-        "",
-        "| | population | steps per second | at first | seconds of a generation | memory of its "
-        "program |",
-        "|---|---|---|---|---|---|",
+    speeds = [
+        (
+            line["name"],
+            f"{line['population']:,}",
+            f"{line['steps_per_second']:,}",
+            first.get((line["name"], line["population"]), ""),
+            f"{statistics.median(line['generation_seconds']):.2f}",
+            f"{line['program_bytes'] / 1e9:.1f} GB",
+        )
+        for line in lines
+        if line.get("episode_steps") == 200
     ]
-    for line in lines:
-        if line.get("episode_steps") == 200:
-            before = first.get((line["name"], line["population"]), {}).get("steps_per_second", "")
-            rows.append(
-                f"| {line['name']} | {line['population']:,} | {line['steps_per_second']:,} | "
-                f"{before:,} | "
-                f"{statistics.median(line['generation_seconds']):.2f} | "
-                f"{line['program_bytes'] / 1e9:.1f} GB |"
-            )
-    rows += [
-        "",
-        "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), 10 "
-        "(world) |",
-        "|---|---|---|---|",
+    differences = [
+        (line["name"].removeprefix("agreement: "), *(f"{line[figure]:.0e}" for figure in figures))
+        for line in lines
+        for figures in (
+            ("observation_1", "observation_5", "observation_10"),
+            ("action_1", "action_5", "action_20"),
+        )
+        if figures[0] in line
     ]
-    for line in lines:
-        if line["name"].startswith("agreement"):
-            what = (
-                "observation"
-                if "observation_1" in line
-                else "action"
-                if "action_1" in line
-                else None
-            )
-            if what:
-                last = line["action_20"] if what == "action" else line["observation_10"]
-                rows.append(
-                    f"| {line['name'][11:]} | {line[f'{what}_1']:.0e} | {line[f'{what}_5']:.0e} | "
-                    f"{last:.0e} |"
-                )
-    return "\n".join(rows)
+    return "\n".join(
+        [
+            f"On one {about['devices'][0]}, Python {about['python']}, "
+            f"jax {about['packages']['jax']}; {about['started'][:10]}. "
+            "Four variations, 200 steps.",
+            "",
+            *table(
+                "| | population | steps per second | at first | seconds of a generation | memory "
+                "of its program |",
+                speeds,
+            ),
+            "",
+            *table(
+                "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), "
+                "10 (world) |",
+                differences,
+            ),
+        ]
+    )
 
 
 def device_speed(lines: list[dict[str, Any]]) -> str:
@@ -453,23 +438,18 @@ def device_speed(lines: list[dict[str, Any]]) -> str:
 
 def thrown(results: dict[str, Any]) -> str:
     """How many thrown bodies of all variations left the finite numbers, by their spin."""
-    rows = [
-        (f"`{body}`, {name}", list(counts.values()))
+    counts = {
+        f"`{body}`, {name}": list(of_variations.values())
         for body, bounds in results["non_finite"].items()
-        for name, counts in bounds.items()
-    ]
-    spins = list(rows[0][1][0])
-    num_throws = results["throws"] * len(rows[0][1])
-    lines = [
-        f"| not finite of {num_throws} throws, spin in rad/s | "
-        f"{' | '.join(f'{float(spin):.0f}' for spin in spins)} |",
-        "|---|" + "---|" * len(spins),
-    ]
-    lines += [
-        f"| {title} | {' | '.join(str(sum(one[spin] for one in counts)) for spin in spins)} |"
-        for title, counts in rows
-    ]
-    return "\n".join(lines)
+        for name, of_variations in bounds.items()
+    }
+    variations = next(iter(counts.values()))
+    title = f"not finite of {results['throws'] * len(variations)} throws, spin in rad/s"
+    rows = (
+        [name, *(str(sum(one[spin] for one in of_variations)) for spin in variations[0])]
+        for name, of_variations in counts.items()
+    )
+    return "\n".join(table(row_of(title, *(f"{float(spin):.0f}" for spin in variations[0])), rows))
 
 
 def experiment(results: dict[str, Any]) -> str:
@@ -481,22 +461,16 @@ def experiment(results: dict[str, Any]) -> str:
     rows = [Row(**row) for row in plain]
     runs = list(dict.fromkeys(Run(row.method, row.fold, row.seed, Path()) for row in rows))
     scores = {(one.method, one.is_held_out): one for one in summarise(Results(runs, rows, []))}
-    lines = [
-        "| method | held out | 95% interval | trained on | 95% interval | runs |",
-        "|---|---|---|---|---|---|",
-    ]
+    table_rows = []
     for method in dict.fromkeys(run.method for run in runs):
         pair = scores[method, True], scores[method, False]
-        cells = [
-            cell
-            for one in pair
-            for cell in (
-                f"{one.iqm:.1f}",
-                "" if math.isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]",
-            )
-        ]
-        lines.append(f"| {method} | {' | '.join(cells)} | {pair[0].num_runs} |")
-    return "\n".join(lines)
+        cells = []
+        for one in pair:
+            interval = "" if math.isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]"
+            cells += [f"{one.iqm:.1f}", interval]
+        table_rows.append([method, *cells, str(pair[0].num_runs)])
+    header = "| method | held out | 95% interval | trained on | 95% interval | runs |"
+    return "\n".join(table(header, table_rows))
 
 
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
