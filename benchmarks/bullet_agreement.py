@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from harness import fields
+from tables import row_of, table
 
 from hebbax import devices
 from hebbax.tasks.quadruped import Quadruped
@@ -52,8 +53,7 @@ def main() -> None:
         {"body": name, "gait": gait, **compare_lifetimes(name, gait)} for name, gait in pairs
     ]
     harness.write(options, "bullet_agreement", {"replay": replays, "lifetimes": lifetimes}, FIELDS)
-    print_replays(replays)
-    print_lifetimes(lifetimes)
+    print_tables(replays, lifetimes)
 
 
 def replay(name: str, gait: str) -> dict[str, list[float]]:
@@ -130,31 +130,24 @@ def summarize(
     }
 
 
-def print_replays(replays: list[dict[str, Any]]) -> None:
-    """Prints a Markdown table of the replays."""
-    print(
-        "| body | gait | "
-        + " | ".join(f"after {horizon}" for horizon in HORIZONS)
-        + " |\n|"
-        + "---|" * (2 + len(HORIZONS))
-    )
-    for row in replays:
-        cells = [
-            f"{m:.3f} m, {rad:.2f} rad"
-            for m, rad in zip(row["torso_m"], row["joints_rad"], strict=True)
-        ]
-        print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
-
-
-def print_lifetimes(lifetimes: list[dict[str, Any]]) -> None:
-    """Prints a Markdown table of the lifetimes: the recorded figure, then ours."""
-    print("\n| body | gait | " + " | ".join(FIGURES) + " |\n|" + "---|" * (2 + len(FIGURES)))
-    for row in lifetimes:
-        cells = [
-            f"{row[what]['recorded']:.2f} / {row[what]['mean']:.2f} +- {row[what]['std']:.2f}"
-            for what in FIGURES
-        ]
-        print(f"| {row['body']} | {row['gait']} | " + " | ".join(cells) + " |")
+def print_tables(replays: list[dict[str, Any]], lifetimes: list[dict[str, Any]]) -> None:
+    """Prints the replays' errors by horizon, and the lifetimes: the recorded figure, then ours."""
+    header = row_of("body", "gait", *(f"after {horizon}" for horizon in HORIZONS))
+    rows = [
+        (
+            row["body"],
+            row["gait"],
+            *map(cell.format, row["torso_m"], row["joints_rad"]),
+        )
+        for row in replays
+    ]
+    life = "{recorded:.2f} / {mean:.2f} +- {std:.2f}"
+    lives = [
+        (row["body"], row["gait"], *(life.format(**row[what]) for what in FIGURES))
+        for row in lifetimes
+    ]
+    tables = [*table(header, rows), "", *table(row_of("body", "gait", *FIGURES), lives)]
+    print("\n".join(tables))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import dataclasses
 import math
 import tempfile
 from argparse import Namespace
-from typing import Any
 
 import demo
 import harness
@@ -19,11 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from harness import fields
+from stand_ins import Repeat
 
 import hebbax
 from hebbax.evolution.result import Result
 from hebbax.genomes.normal import NormalGenome
-from hebbax.types import Parameter
 
 PRESET = "car-demo"
 GASES = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # Of the straight drivers.
@@ -32,28 +31,6 @@ COMPARISON = fields(
     "gain_in_standard_errors_over_seeds"
 )
 FIELDS = demo.FIELDS | fields("straight", training=COMPARISON, held_out=COMPARISON)
-
-
-@dataclasses.dataclass(frozen=True)
-class Straight:
-    """A driver that never steers or brakes, and whose gas is inherited."""
-
-    def parameters(self, task: Any) -> Parameter:
-        del task
-        return Parameter((), (), "weight")
-
-    def reset(self, key: jax.Array, phenotype: jax.Array) -> tuple[()]:
-        del key, phenotype
-        return ()
-
-    def act(
-        self, phenotype: jax.Array, memory: tuple[()], observation: jax.Array, reward: jax.Array
-    ) -> tuple[jax.Array, tuple[()]]:
-        del observation, reward
-        return jnp.zeros(3).at[1].set(phenotype), memory
-
-    def plastic_weights(self, memory: tuple[()]) -> tuple[()]:
-        return memory
 
 
 def main() -> None:
@@ -86,10 +63,10 @@ def main() -> None:
 def drive_straight(seed: int, gas: float, options: Namespace) -> list[tuple[float, ...]]:
     """Returns `[variations, episodes]` of a straight driver on the evaluation's tracks."""
     config = demo.configure(PRESET, seed, options)
-    # It does not look, so that no picture needs to be drawn.
+    # It neither steers nor brakes. It does not look either, so that no picture needs to be drawn.
     task = dataclasses.replace(config.task, view="state")
-    config = dataclasses.replace(config, task=task, policy=Straight())
-    genome = NormalGenome(mean=jnp.float32(gas), std=jnp.ones(()))
+    config = dataclasses.replace(config, task=task, policy=Repeat())
+    genome = NormalGenome(mean=jnp.array([0.0, gas, 0.0]), std=jnp.ones(()))
     result = Result(config, genome, genome, best_generation=0, wiring=(), history=[])
     return [score.returns for score in hebbax.evaluate(result, options.episodes)]
 

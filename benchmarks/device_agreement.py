@@ -14,13 +14,14 @@ import hebbax
 from hebbax.policies.vision import Vision
 from hebbax.presets import PRESETS
 
-WORLD = fields(
+LINE = fields("name at_seconds")
+WORLD = LINE | fields(
     "first_observation equal_numbers observation_1 reward_1 observation_5 reward_5 observation_10 "
     "reward_10"
 )
 LONG_WORLD = WORLD | fields("observation_50 reward_50")
-POLICY = fields("action_1 action_5 action_20")
-MIXTURE = fields("logits rules")
+POLICY = LINE | fields("action_1 action_5 action_20")
+MIXTURE = LINE | fields("logits rules")
 
 
 def compare_world(task: Any, steps: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import harness
 import jax
 import jax.numpy as jnp
 from device_agreement import (
+    LINE,
     LONG_WORLD,
     MIXTURE,
     POLICY,
@@ -35,7 +36,6 @@ from hebbax.presets import PRESETS
 
 REPEATS = 4  # Generations that are measured, after one that is not.
 TRIPS = 1000  # Of a loop.
-LINE = fields("name at_seconds")
 GENERATIONS = LINE | fields(
     "population variations episode_steps compile_seconds program_bytes steps generation_seconds "
     "steps_per_second ended_early non_finite fitness_mean peak_bytes"
@@ -86,17 +86,9 @@ def _loop(operations: int, array: jax.Array) -> jax.Array:
 class Agreement:
     """How far this device's numbers are from the CPU's: programs run no longer than a moment."""
 
-    compared: str
-    figures: Mapping[str, Any]
+    name: str
+    fields: Mapping[str, Any]
     compare: Callable[[], dict[str, Any]]
-
-    @property
-    def name(self) -> str:
-        return f"agreement: {self.compared}"
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        return {**LINE, **self.figures}
 
     def sizes(self, options: argparse.Namespace) -> dict[str, Any]:
         del options
@@ -187,20 +179,26 @@ class Generations:
         }
 
 
-def quadruped(**fields: Any) -> hebbax.Quadruped:
-    """Whose lifetimes are long enough to be compared."""
-    return hebbax.Quadruped(episode_steps=100, burn_in_steps=0, **fields)
+def agreement(name: str, fields: Any, compare: Callable[..., Any], *arguments: Any) -> Agreement:
+    return Agreement(f"agreement: {name}", fields, functools.partial(compare, *arguments))
 
 
+def walker(body: Any) -> hebbax.Quadruped:
+    """A quadruped whose lifetimes are long enough to be compared."""
+    return hebbax.Quadruped(body, episode_steps=100, burn_in_steps=0)
+
+
+FULL = "products in float32"
+Job = Device | Generations | Agreement
 JOBS: list[Job] = [
     Device(),
     Generations("quadruped", "quadruped-hebbian", 512),
     Generations("quadruped", "quadruped-hebbian", 4096),
-    Agreement("quadruped", LONG_WORLD, lambda: compare_world(quadruped(), 50)),
-    Agreement("plastic network", POLICY, lambda: compare_policy(hebbax.Hebbian(), "default")),
-    Agreement("car's pixels", WORLD, lambda: compare_world(hebbax.CarRacing(), 10)),
-    Agreement("network with a view", POLICY, lambda: compare_policy(Vision(), "default")),
-    Agreement("mixture's gradient", MIXTURE, compare_mixture),
+    agreement("quadruped", LONG_WORLD, compare_world, walker("bullet"), 50),
+    agreement("plastic network", POLICY, compare_policy, hebbax.Hebbian(), "default"),
+    agreement("car's pixels", WORLD, compare_world, hebbax.CarRacing(), 10),
+    agreement("network with a view", POLICY, compare_policy, Vision(), "default"),
+    agreement("mixture's gradient", MIXTURE, compare_mixture),
     Generations("car", "car-hebbian", 512),
     Generations("car", "car-hebbian", 64),
     Generations("quadruped, profile", "quadruped-hebbian", 4096, steps=10),
@@ -208,20 +206,10 @@ JOBS: list[Job] = [
     Generations("plasticity", "quadruped-hebbian", 4096),
     Generations("physics", "quadruped-hebbian", 4096),
     Generations("quadruped, shared rho 128", "quadruped-shared-rho128", 500),
-    Agreement("car", LONG_WORLD, lambda: compare_world(hebbax.CarRacing(view="state"), 50)),
-    Agreement(
-        "quadruped, Brax's body", LONG_WORLD, lambda: compare_world(quadruped(body="brax"), 50)
-    ),
-    Agreement(
-        "plastic network, products in float32",
-        POLICY,
-        lambda: compare_policy(hebbax.Hebbian(), "highest"),
-    ),
-    Agreement(
-        "network with a view, products in float32",
-        POLICY,
-        lambda: compare_policy(Vision(), "highest"),
-    ),
+    agreement("car", LONG_WORLD, compare_world, hebbax.CarRacing(view="state"), 50),
+    agreement("quadruped, Brax's body", LONG_WORLD, compare_world, walker("brax"), 50),
+    agreement(f"plastic network, {FULL}", POLICY, compare_policy, hebbax.Hebbian(), "highest"),
+    agreement(f"network with a view, {FULL}", POLICY, compare_policy, Vision(), "highest"),
     Generations("quadruped", "quadruped-hebbian", 16384),
     Generations("car", "car-hebbian", 2048),
     Generations("quadruped, Brax's body", "quadruped-hebbian", 4096, task={"body": "brax"}),

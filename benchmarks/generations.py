@@ -14,31 +14,25 @@ from hebbax.evolution.rollout import stack
 
 
 class Generation:
-    """The first generation of a run, compiled.
-
-    program: JAX's.
-    compile_seconds: that it took.
-    state: before it.
-    """
+    """The first generation of a run: its program, and the seconds of compiling it."""
 
     def __init__(self, config: Config) -> None:
-        """Compiles it."""
         mesh = devices.population_mesh(config.strategy.population_size)
         data = (
             random_keys(config.seed).generations,
             stack(config.training_variations),
+            initial_state(config),
             jnp.zeros((), jnp.int32),
         )
-        self._key, self._variations, self._index = devices.put_everywhere(data, mesh)
-        self.state = devices.put_everywhere(initial_state(config), mesh)
-        jax.block_until_ready(self.state)
+        data = jax.block_until_ready(devices.put_everywhere(data, mesh))
+        self._key, self._variations, self._state, self._index = data
         started = time.perf_counter()
         self.program: Any = compile_generation(config, mesh)
         self.compile_seconds = time.perf_counter() - started
 
     def run(self, state: Any = None) -> tuple[Any, Any]:
         """The state after it and its metrics, from the first state unless another is given."""
-        state = self.state if state is None else state
+        state = self._state if state is None else state
         return self.program(self._key, self._variations, state, self._index)
 
     def check_steps(self, meant: int) -> None:

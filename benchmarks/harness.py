@@ -54,13 +54,17 @@ class Benchmark:
 
 def run(benchmark: Benchmark, description: str | None) -> None:
     """Measures all cases and writes their medians, or measures one in a process for it."""
-    options = _parse(description)
+    parser = arguments(description)
+    parser.add_argument("--rounds", type=int, default=3, help="processes per case, at most")
+    parser.add_argument("--only", default="", help="names of cases, separated by commas")
+    parser.add_argument("--peer-python", default=sys.executable, help="a Python that has the peers")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if options.case:
         case = type(benchmark.cases[0])(**json.loads(options.case))
         take_cores(case.cores)
-        say(benchmark.measure(case))
-        return
-    runs: dict[Any, list[dict[str, Any]]] = {case: [] for case in _cases(benchmark, options)}
+        return say(benchmark.measure(case))
+    runs: dict[Any, list[dict[str, Any]]] = {case: [] for case in cases_here(benchmark, options)}
     with tempfile.TemporaryDirectory() as folder:
         cache = {"JAX_COMPILATION_CACHE_DIR": folder} if benchmark.has_cache else {}
         for number in range(1 if options.tiny else options.rounds):
@@ -74,37 +78,24 @@ def run(benchmark: Benchmark, description: str | None) -> None:
     rows = [_row(case, measured, benchmark.figure) for case, measured in runs.items()]
     results = {"environment": environment(), "ratios": benchmark.ratios(rows), "cases": rows}
     print(json.dumps(results["ratios"], indent=2))
-    write(options, f"{benchmark.name}-{{device}}", results, benchmark.fields)
+    return write(options, f"{benchmark.name}-{{device}}", results, benchmark.fields)
 
 
-def _parse(description: str | None) -> argparse.Namespace:
-    parser = arguments(description)
-    parser.add_argument("--rounds", type=int, default=3, help="processes per case, at most")
-    parser.add_argument("--only", default="", help="names of cases, separated by commas")
-    parser.add_argument(
-        "--peer-python", default=sys.executable, help="an interpreter that has the peers"
-    )
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def _cases(benchmark: Benchmark, options: argparse.Namespace) -> list[Any]:
+def cases_here(benchmark: Benchmark, options: argparse.Namespace) -> list[Any]:
     """The cases that are asked for and can be measured here."""
     found = []
     for case in benchmark.cases:
+        module = benchmark.peers.get(case.name)
         if options.only and case.name not in options.only.split(","):
             continue
-        changes = {
-            name: min(most, getattr(case, name))
-            for name, most in benchmark.tiny.items()
-            if options.tiny
-        }
-        if case.name not in benchmark.peers:
-            changes["cores"] = cores_here(case.cores)
-        elif not _has(options.peer_python, benchmark.peers[case.name]):
-            print(f"{case} is left out: {options.peer_python} lacks {benchmark.peers[case.name]}")
+        if module and not _has(options.peer_python, module):
+            print(f"{case} is left out: {options.peer_python} lacks {module}")
             continue
-        found.append(dataclasses.replace(case, **changes))
+        tiny = benchmark.tiny if options.tiny else {}
+        changes = {name: min(most, getattr(case, name)) for name, most in tiny.items()}
+        # Peers run on a CPU wherever they are.
+        cores = case.cores if module else cores_here(case.cores)
+        found.append(dataclasses.replace(case, cores=cores, **changes))
     return list(dict.fromkeys(found))  # Without cores some are alike.
 
 
@@ -114,23 +105,15 @@ def _has(python: str, module: str) -> bool:
 
 
 def _row(case: Any, measured: list[dict[str, Any]], figure: str) -> dict[str, Any]:
-    """A case with its figures: of numbers the medians over its processes."""
-    medians = {
-        name: statistics.median(run[name] for run in measured)
-        for name, value in measured[0].items()
-        if isinstance(value, int | float)
-    }
-    # Later processes may find the program of the first.
-    first = {
-        name: value
-        for name, value in measured[0].items()
-        if isinstance(value, str) or name == "compile_seconds"
-    }
-    every = {f"all_{figure}": [run[figure] for run in measured if figure in run]}
-    return dataclasses.asdict(case) | medians | first | every
+    """A case with its figures: of numbers the medians over its processes.
 
-
-# Where it runs.
+    But for the first one's seconds of compiling, whose programs the others may find.
+    """
+    row = dataclasses.asdict(case)
+    for name, value in measured[0].items():
+        is_number = isinstance(value, int | float) and name != "compile_seconds"
+        row[name] = statistics.median(run[name] for run in measured) if is_number else value
+    return row | {f"all_{figure}": [run[figure] for run in measured if figure in run]}
 
 
 @functools.cache
@@ -178,9 +161,6 @@ def device_memory(figure: str) -> int | None:
     return (jax.local_devices()[0].memory_stats() or {}).get(figure)
 
 
-# Processes.
-
-
 def in_a_process(command: Sequence[str], variables: Mapping[str, str] = {}) -> dict[str, Any]:
     """What a command says; its NumPy uses one thread."""
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -209,9 +189,6 @@ def hear(lines: Iterable[str]) -> dict[str, Any]:
         if line.startswith(SAYING):
             return json.loads(line.removeprefix(SAYING))
     raise EOFError("the process ended without a word")
-
-
-# Clocks.
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
@@ -244,9 +221,6 @@ def ratios_of(
         for name, (first, second) in pairs.items()
         if first in figures and second in figures
     }
-
-
-# Results.
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

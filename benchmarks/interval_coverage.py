@@ -26,23 +26,17 @@ FIELDS = fields("folds simulations resamples standard_error coverage")
 Interval: TypeAlias = Callable[[np.ndarray], tuple[float, float]]
 
 
-def mean_interval(scores: np.ndarray) -> tuple[float, float]:
-    return stratified_interval(list(scores[0]), mean, resamples=RESAMPLES)
-
-
-def interquartile_interval(scores: np.ndarray) -> tuple[float, float]:
-    return stratified_interval(list(scores[0]), resamples=RESAMPLES)
-
-
-def probability_interval(scores: np.ndarray) -> tuple[float, float]:
-    return improvement_interval(list(scores[0]), list(scores[1]), resamples=RESAMPLES)
-
-
-# The truth of each figure, and what should contain it.
+# The truth of each figure of two methods' scores, and what should contain it.
 INTERVALS: dict[str, tuple[float, Interval]] = {
-    "mean": (0.0, mean_interval),
-    "interquartile mean": (0.0, interquartile_interval),
-    "probability of improvement": (0.5, probability_interval),
+    "mean": (0.0, lambda scores: stratified_interval([*scores[0]], mean, RESAMPLES)),
+    "interquartile mean": (
+        0.0,
+        lambda scores: stratified_interval([*scores[0]], resamples=RESAMPLES),
+    ),
+    "probability of improvement": (
+        0.5,
+        lambda scores: improvement_interval([*scores[0]], [*scores[1]], RESAMPLES),
+    ),
 }
 
 

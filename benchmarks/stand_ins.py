@@ -27,7 +27,7 @@ class Repeat:
         self, phenotype: jax.Array, memory: tuple[()], observation: jax.Array, reward: jax.Array
     ) -> tuple[jax.Array, tuple[()]]:
         del observation, reward
-        return jnp.tanh(phenotype), memory
+        return jnp.clip(phenotype, -1.0, 1.0), memory
 
     def plastic_weights(self, memory: tuple[()]) -> tuple[()]:
         return memory

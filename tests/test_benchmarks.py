@@ -3,6 +3,7 @@
 import json
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,13 +107,12 @@ def test_a_case_has_no_cores_where_programs_run_elsewhere(monkeypatch: pytest.Mo
     import quadruped
 
     monkeypatch.setattr(harness, "environment", lambda: {"backend": "gpu"})
-    monkeypatch.setattr("sys.argv", ["quadruped.py", "--only", "hebbian"])
-    options = harness._parse(None)
-    found = harness._cases(quadruped.BENCHMARK, options)
+    options = SimpleNamespace(only="hebbian", tiny=False)
+    found = harness.cases_here(quadruped.BENCHMARK, options)
     assert {case.cores for case in found} == {None}
     assert len(found) == 5
     monkeypatch.setattr(harness, "environment", lambda: {"backend": "cpu"})
-    assert {case.cores for case in harness._cases(quadruped.BENCHMARK, options)} == {1, 2}
+    assert {case.cores for case in harness.cases_here(quadruped.BENCHMARK, options)} == {1, 2}
 
 
 def test_tables_are_made_of_the_results():
