@@ -69,7 +69,7 @@ def configure(preset: str, seed: int, options: Namespace) -> Any:
         config,
         task=dataclasses.replace(config.task, episode_steps=10),
         strategy=dataclasses.replace(config.strategy, population_size=4),
-        generations=2,
+        generations=WINDOW + 1,
     )
 
 

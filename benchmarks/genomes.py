@@ -1,9 +1,10 @@
 """How long shared rules take a search: the population's score gradient, and its samples.
 
-Every case runs in a process of its own, in turn with the others; the figures are medians, in
-seconds per individual. It writes `benchmarks/results/genomes-DEVICE.json` and prints the ratios.
-The peer, evostrat, is no dependency: name a Python that has `evostrat` and `torch` by
-`--peer-python`, or its cases are left out.
+Every case runs in a process of its own, three times in turn with the others but the largest, which
+runs once; the figures are medians, in seconds per individual. It writes
+`benchmarks/results/genomes-DEVICE.json` and prints the ratios. The peer, evostrat, is no
+dependency: name a Python that has `evostrat` and `torch` by `--peer-python`, or its cases are left
+out.
 
 Cases
     gradient: `score_gradient` of a population that lies split over the cores, as it does when its

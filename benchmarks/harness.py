@@ -77,6 +77,8 @@ def run(benchmark: Benchmark, description: str | None) -> None:
                 print(f"{case}: {measured}", flush=True)
     rows = [_row(case, measured, benchmark.figure) for case, measured in runs.items()]
     results = {"environment": environment(), "ratios": benchmark.ratios(rows), "cases": rows}
+    for row in rows:
+        print(row["name"], benchmark.figure, in_words(row[f"all_{benchmark.figure}"]))
     print(json.dumps(results["ratios"], indent=2))
     return write(options, f"{benchmark.name}-{{device}}", results, benchmark.fields)
 
@@ -210,6 +212,13 @@ def compiled(function: Any, *arguments: Any) -> tuple[Any, float]:
     started = time.perf_counter()
     program = function.lower(*arguments).compile()
     return program, time.perf_counter() - started
+
+
+def in_words(values: Sequence[float]) -> str:
+    """A figure and what it is: of a single run there is no median."""
+    if len(values) < 2:
+        return f"{values[0]:,.4g} (a single run)" if values else "not measured"
+    return f"{statistics.median(values):,.4g} (median of {len(values)})"
 
 
 def ratios_of(

@@ -11,7 +11,7 @@ import math
 import re
 import statistics
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ def main() -> None:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
-            made = make(read(RESULTS / file)) if (RESULTS / file).exists() else NO_RESULT
-            table = "\n".join(wrapped(line) for line in made.splitlines())
+            made = make(read(RESULTS / file)) if (RESULTS / file).exists() else [NO_RESULT]
+            lines = "\n".join(wrapped(line) for line in made)
             text = re.sub(
                 rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-                lambda found, table=table: found[1] + table + "\n" + found[2],
+                lambda found, lines=lines: f"{found[1]}{lines}\n{found[2]}",
                 text,
                 flags=re.S,
             )
@@ -47,173 +47,160 @@ def wrapped(line: str) -> str:
 def read(file: Path) -> Any:
     """A benchmark's results: of one JSON, or a list of one for each line."""
     text = file.read_text()
-    return (
-        [json.loads(line) for line in text.splitlines()]
-        if file.suffix == ".jsonl"
-        else json.loads(text)
-    )
+    is_lines = file.suffix == ".jsonl"
+    return [json.loads(line) for line in text.splitlines()] if is_lines else json.loads(text)
 
 
-def table(header: str, rows: Iterable[Iterable[str]]) -> list[str]:
+def table(header: str, rows: Iterable[Iterable[str]]) -> Iterator[str]:
     """The lines of a table in Markdown, below a header such as `| one | two |`."""
-    return [header, "|" + "---|" * (header.count("|") - 1), *(row_of(*row) for row in rows)]
+    yield header
+    yield "|" + "---|" * (header.count("|") - 1)
+    yield from (row_of(*row) for row in rows)
 
 
 def row_of(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def ratios_of(ratios: dict[str, float]) -> list[str]:
-    """A table of ratios."""
-    return table("| ratio | |", ((name, f"{value:.2f}") for name, value in ratios.items()))
+def ratios_of(results: dict[str, Any], without: str = "nothing") -> Iterator[str]:
+    """A table of a benchmark's ratios."""
+    pairs = ((name, f"{value:.2f}") for name, value in results["ratios"].items())
+    yield from table("| ratio | |", (pair for pair in pairs if without not in pair[0]))
 
 
-def machine(environment: dict[str, Any]) -> str:
-    """Where it was measured."""
-    return f"On {environment['cores']} cores ({environment['devices'][0]})"
+def cases_by(results: dict[str, Any], *names: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """A benchmark's cases by some of their fields."""
+    return {tuple(row[name] for name in names): row for row in results["cases"]}
 
 
-def demo(results: dict[str, Any]) -> str:
+def steps_per_second(row: dict[str, Any] | None) -> str:
+    return f"{row['steps_per_second']:,.0f}" if row else ""
+
+
+def machine(results: dict[str, Any], *packages: str) -> str:
+    """Where a benchmark ran, in which versions."""
+    about = results["environment"]
+    versions = [f"{name} {version}" for name, version in about["packages"].items()]
+    named = ", ".join(version for version in versions if version.split()[0] in packages)
+    where = f"On {about['cores']} cores ({about['devices'][0]})"
+    return f"{where}, Python {about['python']}, {named}" if packages else where
+
+
+def date(results: dict[str, Any]) -> str:
+    return results["environment"]["started"][:10]
+
+
+def commit(results: dict[str, Any]) -> str:
+    return results["environment"]["git_commit"]
+
+
+def demo(results: dict[str, Any]) -> Iterator[str]:
     """Whether the demo learns, and what it reaches."""
     runs = results["runs"]
-    lines = [
-        f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} "
-        f"in the first five generations to {results['last']:.1f} in the "
-        f"last five, {results['gain_in_standard_errors_over_generations']:.0f} standard errors "
-        f"({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); training and "
-        f"evaluation take at most {_minutes(runs):.0f} minutes on two "
-        f"cores. Measured at commit {results['environment']['git_commit']}. The score of the "
-        "genome's mean, 100 lifetimes in each variation:",
-        "",
-        *scores(runs),
-    ]
-    return "\n".join(lines)
+    yield (
+        f"{_rise(results)}, {results['gain_in_standard_errors_over_generations']:.0f} standard "
+        f"errors ({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); "
+        f"{_minutes(runs)} Measured at commit {commit(results)}. The score of the genome's mean, "
+        "100 lifetimes in each variation:"
+    )
+    yield ""
+    yield from scores(runs)
 
 
-def car_demo(results: dict[str, Any]) -> str:
+def car_demo(results: dict[str, Any]) -> Iterator[str]:
     """Whether the racer's demo learns, and how far it is from a driver that goes straight."""
-    runs, environment = results["runs"], results["environment"]
-    lines = [
-        f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} "
-        f"in the first five generations to {results['last']:.1f} in the "
-        f"last five; training and evaluation take at most {_minutes(runs):.0f} minutes on two "
-        f"cores. Measured at commit {environment['git_commit']}. Against "
-        "drivers that never steer, the best of several constant gases, on the same tracks:",
-        "",
-        *table(
-            "| variations | learned | straight | its gas | least gain of a seed | standard errors "
-            "over races | over seeds |",
-            (
-                (
-                    name.replace("_", " "),
-                    f"{results[name]['score']:.1f}",
-                    f"{results[name]['straight_score']:.1f}",
-                    f"{results[name]['straight_gas']:g}",
-                    f"{results[name]['least_gain_of_a_seed']:.1f}",
-                    f"{results[name]['gain_in_standard_errors_over_races']:.1f}",
-                    f"{results[name]['gain_in_standard_errors_over_seeds']:.1f}",
-                )
-                for name in ("training", "held_out")
-            ),
-        ),
-        "",
-        "The score of the genome's mean, 100 lifetimes in each variation:",
-        "",
-        *scores(runs),
-    ]
-    return "\n".join(lines)
-
-
-def _minutes(runs: list[dict[str, Any]]) -> float:
-    return max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
-
-
-def scores(runs: list[dict[str, Any]]) -> list[str]:
-    """Each seed's score in every variation."""
-    rows = []
-    for of_seeds in zip(*(run["scores"] for run in runs), strict=True):
-        first = of_seeds[0]
-        mark = " (held out)" if first["is_held_out"] else ""
-        cells = [f"{one['mean']:.1f} [{one['low']:.1f}, {one['high']:.1f}]" for one in of_seeds]
-        rows.append([f"`{first['variation']}`{mark}", *cells])
-    return table(row_of("variation", *(f"seed {run['seed']}" for run in runs)), rows)
-
-
-def speed(results: dict[str, Any]) -> str:
-    """Steps per second of the main cases, and the ratios."""
-    cases = {
+    yield (
+        f"{_rise(results)}; {_minutes(results['runs'])} Measured at commit {commit(results)}. "
+        "Against drivers that never steer, the best of several constant gases, on the same tracks:"
+    )
+    yield ""
+    cells = (
+        "{score:.1f}|{straight_score:.1f}|{straight_gas:g}|{least_gain_of_a_seed:.1f}|"
+        "{gain_in_standard_errors_over_races:.1f}|{gain_in_standard_errors_over_seeds:.1f}"
+    )
+    yield from table(
+        "| variations | learned | straight | its gas | least gain of a seed | standard errors "
+        "over races | over seeds |",
         (
-            row["name"],
-            row["body"],
-            row["population"],
-            row["cores"],
-        ): f"{row['steps_per_second']:,.0f}"
-        for row in results["cases"]
-    }
+            (name.replace("_", " "), *cells.format(**results[name]).split("|"))
+            for name in ("training", "held_out")
+        ),
+    )
+    yield from ("", "The score of the genome's mean, 100 lifetimes in each variation:", "")
+    yield from scores(results["runs"])
+
+
+def _rise(results: dict[str, Any]) -> str:
+    return (
+        f"Over {len(results['runs'])} seeds the population's mean fitness rises from "
+        f"{results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
+        "last five"
+    )
+
+
+def _minutes(runs: list[dict[str, Any]]) -> str:
+    most = max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
+    return f"training and evaluation take at most {most:.0f} minutes on two cores."
+
+
+def scores(runs: list[dict[str, Any]]) -> Iterator[str]:
+    """Each seed's score in every variation."""
+    rows = (
+        (
+            f"`{of_seeds[0]['variation']}`" + " (held out)" * of_seeds[0]["is_held_out"],
+            *(f"{one['mean']:.1f} [{one['low']:.1f}, {one['high']:.1f}]" for one in of_seeds),
+        )
+        for of_seeds in zip(*(run["scores"] for run in runs), strict=True)
+    )
+    yield from table(row_of("variation", *(f"seed {run['seed']}" for run in runs)), rows)
+
+
+def speed(results: dict[str, Any]) -> Iterator[str]:
+    """Steps per second of the main cases."""
+    cases = cases_by(results, "name", "body", "population", "cores")
     names = {
         "hebbian": "plastic policy, `{}` body, {} x 4",
         "physics": "physics alone, `{}` body, {} x 4",
         "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy",
     }
-    rows = [
-        [names[name].format(body, population)]
-        + [cases.get((name, body, population, cores), "") for cores in (1, 2)]
-        for name, body, population in dict.fromkeys(key[:3] for key in cases)
-        if name in names
-    ]
-    return "\n".join(table("| quadruped, steps per second | one core | two cores |", rows))
+    rows = (
+        (
+            names[kind[0]].format(*kind[1:]),
+            *(steps_per_second(cases.get((*kind, n))) for n in (1, 2)),
+        )
+        for kind in dict.fromkeys(case[:3] for case in cases)
+        if kind[0] in names
+    )
+    yield from table("| quadruped, steps per second | one core | two cores |", rows)
 
 
-def measured(results: dict[str, Any]) -> str:
+def measured(results: dict[str, Any]) -> Iterator[str]:
     """All ratios, with where and when they were measured."""
-    environment = results["environment"]
-    versions = ", ".join(
-        f"{name} {version}"
-        for name, version in environment["packages"].items()
-        if name in ("jax", "brax", "mujoco-mjx")
-    )
     peak = max(row["peak_memory_bytes"] for row in results["cases"]) / 1e9
-    return "\n".join(
-        [
-            f"{machine(environment)}, Python {environment['python']}, {versions}; "
-            f"{environment['started'][:10]}. "
-            f"The highest peak memory of any case is {peak:.1f} GB.",
-            "",
-            speed(results),
-            "",
-            *ratios_of(results["ratios"]),
-        ]
+    yield (
+        f"{machine(results, 'jax', 'brax', 'mujoco-mjx')}; {date(results)}. The highest peak "
+        f"memory of any case is {peak:.1f} GB."
     )
+    yield from ("", *speed(results), "", *ratios_of(results))
 
 
-def in_turn(results: dict[str, Any]) -> str:
+def in_turn(results: dict[str, Any]) -> Iterator[str]:
     """Ratios of programs that ran in turn, with their quartiles."""
-    environment = results["environment"]
-    return "\n".join(
-        [
-            f"{machine(environment)}, {results['turns']} turns, "
-            f"commit {environment['git_commit']}; {environment['started'][:10]}.",
-            "",
-            *table(
-                "| time of a step | median | quartiles |",
-                (
-                    (name, f"{ratio['median']:.2f}", f"{ratio['low']:.2f} to {ratio['high']:.2f}")
-                    for name, ratio in results["ratios"].items()
-                ),
-            ),
-        ]
+    turns = results["turns"]
+    yield f"{machine(results)}, {turns} turns, commit {commit(results)}; {date(results)}."
+    yield ""
+    rows = (
+        (name, f"{ratio['median']:.2f}", f"{ratio['low']:.2f} to {ratio['high']:.2f}")
+        for name, ratio in results["ratios"].items()
     )
+    yield from table("| time of a step | median | quartiles |", rows)
 
 
-def genomes(results: dict[str, Any]) -> str:
+def genomes(results: dict[str, Any]) -> Iterator[str]:
     """Seconds per individual of gradient and samples, memory, and the ratios."""
-    environment = results["environment"]
-    cases = {
-        (row["name"], row["network"], row["num_rules"], row["cores"]): row
-        for row in results["cases"]
-    }
+    cases = cases_by(results, "name", "network", "num_rules", "cores")
     rows = []
-    for name, network, num_rules in dict.fromkeys(key[:3] for key in cases):
+    for name, network, num_rules in dict.fromkeys(case[:3] for case in cases):
         one, two = (cases.get((name, network, num_rules, cores)) for cores in (1, 2))
         cells = [f"{1e3 * row['seconds_per_individual']:,.1f}" if row else "" for row in (one, two)]
         memory = two and (
@@ -222,62 +209,45 @@ def genomes(results: dict[str, Any]) -> str:
         )
         is_peer = name == "evostrat"
         size = "sample and gradient" if is_peer else f"population {(two or one)['population']}"
-        rows.append([f"{name}, {network}, M = {num_rules:,}, {size}", *cells, memory or ""])
-    return "\n".join(
-        [
-            f"{machine(environment)}, Python {environment['python']}, "
-            f"jax {environment['packages']['jax']}; {environment['started'][:10]}.",
-            "",
-            *table(
-                "| milliseconds per individual | one core | two cores | memory above genome and "
-                "gradient, two cores |",
-                rows,
-            ),
-            "",
-            *ratios_of(results["ratios"]),
-        ]
+        rows.append((f"{name}, {network}, M = {num_rules:,}, {size}", *cells, memory or ""))
+    yield from (f"{machine(results, 'jax')}; {date(results)}.", "")
+    yield from table(
+        "| milliseconds per individual | one core | two cores | memory above genome and gradient, "
+        "two cores |",
+        rows,
     )
+    yield from ("", *ratios_of(results))
 
 
-def natural(results: dict[str, Any]) -> str:
+def natural(results: dict[str, Any]) -> Iterator[str]:
     """Squared steps by the number of rules."""
     # Until `Natural` and `EvenSteps` were told apart, `natural` was what `even` is now.
     steps = [step for step in ("plain", "natural", "even") if f"{step}_rules" in results["rows"][0]]
     columns = [(step, part) for step in steps for part in ("rules", "assignment")]
     rows = (
-        [str(row["num_rules"]), *(f"{row[f'{step}_{part}']:.3g}" for step, part in columns)]
+        (str(row["num_rules"]), *(f"{row[f'{step}_{part}']:.3g}" for step, part in columns))
         for row in results["rows"]
     )
-    return "\n".join(table(row_of("rules M", *(f"{step}: {part}" for step, part in columns)), rows))
+    yield from table(row_of("rules M", *map("{0[0]}: {0[1]}".format, columns)), rows)
 
 
-def coverage(results: dict[str, Any]) -> str:
+def coverage(results: dict[str, Any]) -> Iterator[str]:
     """How often intervals contain the truth."""
-    runs = list(next(iter(results["coverage"].values())))
-    return "\n".join(
-        [
-            *table(
-                row_of("runs in each fold", *runs),
-                (
-                    [name, *(f"{share:.1%}" for share in shares.values())]
-                    for name, shares in results["coverage"].items()
-                ),
-            ),
-            "",
-            f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a "
-            "standard error is "
-            f"{results['standard_error']:.1%}.",
-        ]
+    shares = results["coverage"]
+    yield from table(
+        row_of("runs in each fold", *next(iter(shares.values()))),
+        ((name, *map("{:.1%}".format, shares[name].values())) for name in shares),
+    )
+    yield ""
+    yield (
+        f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a "
+        f"standard error is {results['standard_error']:.1%}."
     )
 
 
-def car_speed(results: dict[str, Any]) -> str:
+def car_speed(results: dict[str, Any]) -> Iterator[str]:
     """The racer's steps per second by batch, and the ratios."""
-    cases = {
-        (row["name"], row["batch"], row["cores"]): f"{row['steps_per_second']:,.0f}"
-        for row in results["cases"]
-        if "steps_per_second" in row
-    }
+    cases = cases_by(results, "name", "batch", "cores")
     kinds = {
         "physics": "no view",
         "state": "numbers",
@@ -286,45 +256,36 @@ def car_speed(results: dict[str, Any]) -> str:
         "envpool": "EnvPool's, 96 x 96 pixels",
     }
     rows = (
-        [what, *(cases.get((name, batch, 2), "") for batch in (16, 64, 256))]
+        (what, *(steps_per_second(cases.get((name, batch, 2))) for batch in (16, 64, 256)))
         for name, what in kinds.items()
     )
-    ratios = {
-        name: value for name, value in results["ratios"].items() if "the paper's time" not in name
-    }
-    return "\n".join(
-        [
-            f"Measured at commit {results['environment']['git_commit']}.",
-            "",
-            *table("| steps per second, two cores | 16 races | 64 | 256 |", rows),
-            "",
-            *ratios_of(ratios),
-        ]
-    )
+    yield from (f"Measured at commit {commit(results)}.", "")
+    yield from table("| steps per second, two cores | 16 races | 64 | 256 |", rows)
+    yield from ("", *ratios_of(results, without="the paper's time"))
 
 
-def car_loop(results: dict[str, Any]) -> str:
+def car_loop(results: dict[str, Any]) -> Iterator[str]:
     """The whole loop's cost of a step with the paper's plastic policy, by population."""
-    header = (
-        "| population, in four variations | steps per second | µs per step and core | the paper's "
-        "time to ours | peak memory |"
-    )
     ratio = "loop: the paper's time to ours, population {batch}, {cores} cores"
-    rows = [
+    rows = (
         (
             f"{row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'}",
-            f"{row['steps_per_second']:,.0f}",
+            steps_per_second(row),
             f"{row['microseconds_per_step_and_core']:.0f}",
             f"{results['ratios'][ratio.format(**row)]:.1f}",
             f"{row['peak_memory_bytes'] / 1e9:.1f} GB",
         )
         for row in results["cases"]
         if row["name"] == "loop"
-    ]
-    return "\n".join(table(header, rows)) if rows else NO_RESULT
+    )
+    yield from table(
+        "| population, in four variations | steps per second | µs per step and core | the paper's "
+        "time to ours | peak memory |",
+        rows,
+    )
 
 
-def car_parts(results: dict[str, Any]) -> str:
+def car_parts(results: dict[str, Any]) -> Iterator[str]:
     """What a step of the racer and its view are made of."""
     row = next(row for row in results["cases"] if row["name"] == "parts")
     names = {
@@ -338,35 +299,33 @@ def car_parts(results: dict[str, Any]) -> str:
         "look": "the paper's filters",
         "network_and_plasticity": "the paper's network and plasticity",
     }
-    header = f"| one race on one core, commit {results['environment']['git_commit']} | µs |"
-    rows = ((what, f"{row[f'{name}_microseconds']:.0f}") for name, what in names.items())
-    return "\n".join(table(header, rows))
+    yield from table(
+        f"| one race on one core, commit {commit(results)} | µs |",
+        ((what, f"{row[f'{name}_microseconds']:.0f}") for name, what in names.items()),
+    )
 
 
-def box2d(results: dict[str, Any]) -> str:
+def box2d(results: dict[str, Any]) -> Iterator[str]:
     """How near the racer comes to Box2D live.
 
     Of each race's largest difference the median and the worst.
     """
     parts = {name: part for name, part in results.items() if isinstance(part, dict)}
-    rows = [
-        [column, *(f"{errors['median']:.0e}, {errors['largest']:.0e}" for errors in of_parts)]
-        for column, *of_parts in (
-            (column, *(part[column] for part in parts.values()))
-            for column in next(iter(parts.values()))
-        )
-    ]
-    counts = [
+    cell = "{median:.0e}, {largest:.0e}"
+    rows = (
+        (column, *(cell.format(**part[column]) for part in parts.values()))
+        for column in next(iter(parts.values()))
+    )
+    yield from table(row_of("median and worst of the races", *parts), rows)
+    yield ""
+    yield " ".join(
         f"{name[0].upper()}{name[1:]}: {value}."
         for name, value in results.items()
         if name.startswith(("races with", "steps of"))
-    ]
-    return "\n".join(
-        [*table(row_of("median and worst of the races", *parts), rows), "", " ".join(counts)]
     )
 
 
-def device(lines: list[dict[str, Any]]) -> str:
+def device(lines: list[dict[str, Any]]) -> Iterator[str]:
     """Generations on an accelerator, beside the first record of it."""
     about = next(line for line in lines if line["name"] == "device")
     first = {
@@ -374,7 +333,7 @@ def device(lines: list[dict[str, Any]]) -> str:
         for line in read(RESULTS / "device-nvidia-h200-first.jsonl")
         if "population" in line
     }
-    speeds = [
+    speeds = (
         (
             line["name"],
             f"{line['population']:,}",
@@ -385,38 +344,36 @@ def device(lines: list[dict[str, Any]]) -> str:
         )
         for line in lines
         if line.get("episode_steps") == 200
-    ]
-    differences = [
+    )
+    kinds = (
+        ("observation_1", "observation_5", "observation_10"),
+        ("action_1", "action_5", "action_20"),
+    )
+    differences = (
         (line["name"].removeprefix("agreement: "), *(f"{line[figure]:.0e}" for figure in figures))
         for line in lines
-        for figures in (
-            ("observation_1", "observation_5", "observation_10"),
-            ("action_1", "action_5", "action_20"),
-        )
+        for figures in kinds
         if figures[0] in line
-    ]
-    return "\n".join(
-        [
-            f"On one {about['devices'][0]}, Python {about['python']}, "
-            f"jax {about['packages']['jax']}; {about['started'][:10]}. "
-            "Four variations, 200 steps.",
-            "",
-            *table(
-                "| | population | steps per second | at first | seconds of a generation | memory "
-                "of its program |",
-                speeds,
-            ),
-            "",
-            *table(
-                "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), "
-                "10 (world) |",
-                differences,
-            ),
-        ]
+    )
+    yield (
+        f"On one {about['devices'][0]}, Python {about['python']}, jax {about['packages']['jax']}; "
+        f"{about['started'][:10]}. Four variations, 200 steps."
+    )
+    yield ""
+    yield from table(
+        "| | population | steps per second | at first | seconds of a generation | memory of its "
+        "program |",
+        speeds,
+    )
+    yield ""
+    yield from table(
+        "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), 10 "
+        "(world) |",
+        differences,
     )
 
 
-def device_speed(lines: list[dict[str, Any]]) -> str:
+def device_speed(lines: list[dict[str, Any]]) -> Iterator[str]:
     """An accelerator's speed in a sentence."""
     speeds = {
         (line["name"], line.get("population")): line.get("steps_per_second") for line in lines
@@ -427,32 +384,30 @@ def device_speed(lines: list[dict[str, Any]]) -> str:
         speeds.get((f"{name}, products in float32", population)) or speeds[name, population]
         for name, population in (("quadruped", 4096), ("car", 512))
     )
-    return (
-        f"On one {device}, with the paper's networks: "
-        f"{quadruped:,} quadruped steps a second (4,096 "
-        "individuals in four "
-        f"bodies), {car:,} racer steps from pixels (512 "
-        "drivers in four variations, most of whom end early)."
+    yield (
+        f"On one {device}, with the paper's networks: {quadruped:,} quadruped steps a second "
+        f"(4,096 individuals in four bodies), {car:,} racer steps from pixels (512 drivers in four "
+        "variations, most of whom end early)."
     )
 
 
-def thrown(results: dict[str, Any]) -> str:
+def thrown(results: dict[str, Any]) -> Iterator[str]:
     """How many thrown bodies of all variations left the finite numbers, by their spin."""
     counts = {
         f"`{body}`, {name}": list(of_variations.values())
         for body, bounds in results["non_finite"].items()
         for name, of_variations in bounds.items()
     }
-    variations = next(iter(counts.values()))
+    spins, *_ = variations = next(iter(counts.values()))
     title = f"not finite of {results['throws'] * len(variations)} throws, spin in rad/s"
     rows = (
-        [name, *(str(sum(one[spin] for one in of_variations)) for spin in variations[0])]
+        (name, *(str(sum(one[spin] for one in of_variations)) for spin in spins))
         for name, of_variations in counts.items()
     )
-    return "\n".join(table(row_of(title, *(f"{float(spin):.0f}" for spin in variations[0])), rows))
+    yield from table(row_of(title, *(f"{float(spin):.0f}" for spin in spins)), rows)
 
 
-def experiment(results: dict[str, Any]) -> str:
+def experiment(results: dict[str, Any]) -> Iterator[str]:
     """Interquartile means of an experiment's methods, with their intervals."""
     plain: list[dict[str, Any]] = [
         {name: math.nan if value is None else value for name, value in row.items()}
@@ -461,19 +416,18 @@ def experiment(results: dict[str, Any]) -> str:
     rows = [Row(**row) for row in plain]
     runs = list(dict.fromkeys(Run(row.method, row.fold, row.seed, Path()) for row in rows))
     scores = {(one.method, one.is_held_out): one for one in summarise(Results(runs, rows, []))}
-    table_rows = []
+    cells = []
     for method in dict.fromkeys(run.method for run in runs):
-        pair = scores[method, True], scores[method, False]
-        cells = []
-        for one in pair:
+        cells.append([method])
+        for one in (scores[method, True], scores[method, False]):
             interval = "" if math.isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]"
-            cells += [f"{one.iqm:.1f}", interval]
-        table_rows.append([method, *cells, str(pair[0].num_runs)])
+            cells[-1] += [f"{one.iqm:.1f}", interval]
+        cells[-1].append(str(scores[method, True].num_runs))
     header = "| method | held out | 95% interval | trained on | 95% interval | runs |"
-    return "\n".join(table(header, table_rows))
+    yield from table(header, cells)
 
 
-TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+TABLES: dict[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
     "genomes": ("genomes-cpu.json", genomes),
