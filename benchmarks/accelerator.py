@@ -48,12 +48,10 @@ class Lines:
     """The file of figures, and the time that is left."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        """Begins."""
         self._file = harness.folder(options) / "device.jsonl"
         self._seconds, self._begin = options.seconds, time.perf_counter()
 
     def left(self) -> float:
-        """Seconds."""
         return self._seconds - (time.perf_counter() - self._begin)
 
     def write(self, name: str, **figures: Any) -> None:

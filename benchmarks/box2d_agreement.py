@@ -47,7 +47,6 @@ class Draws:
 
 
 def main() -> None:
-    """Drives and compares."""
     parser = harness.arguments(__doc__)
     parser.add_argument("--races", type=int, default=200)
     parser.add_argument("--steps", type=int, default=300)

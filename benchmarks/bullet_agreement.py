@@ -44,7 +44,6 @@ FIELDS = fields(
 
 
 def main() -> None:
-    """Measures and writes both comparisons."""
     options = harness.arguments(__doc__).parse_args()
     devices.use_compilation_cache()
     pairs = [(name, gait) for name in NAMES for gait in GAITS][: 1 if options.tiny else None]

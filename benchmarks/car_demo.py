@@ -34,7 +34,6 @@ FIELDS = demo.FIELDS | fields("straight", training=COMPARISON, held_out=COMPARIS
 
 
 def main() -> None:
-    """Trains and evaluates every seed, and compares."""
     options = demo.parse(harness.arguments(__doc__))
     hebbax.use_cpu_cores()
     seeds = range(options.seeds)

@@ -49,8 +49,6 @@ PAPER_MICROSECONDS = 10_214
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One thing to measure, in a process of its own."""
-
     name: str
     batch: int = 64
     cores: int | None = 2
@@ -87,7 +85,6 @@ FIELDS = fields(
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """The figures of a case."""
     match case.name:
         case "loop":
             return measure_loop(case)

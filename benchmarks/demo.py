@@ -32,7 +32,6 @@ FIELDS = fields(
 
 
 def main() -> None:
-    """Trains and evaluates every seed."""
     options = parse(harness.arguments(__doc__))
     hebbax.use_cpu_cores()
     runs = [run_seed("quadruped-demo", seed, options) for seed in range(options.seeds)]

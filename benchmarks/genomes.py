@@ -46,8 +46,6 @@ STD = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One thing to measure, in a process of its own."""
-
     name: str
     network: str
     num_rules: int
@@ -92,7 +90,6 @@ def measure(case: Case) -> dict[str, Any]:
         return strategy.init(key, specification.init(jax.random.key(1), shape))
 
     def spread(genotypes: Any) -> Any:
-        """Splits a population over the cores."""
         return devices.over_population(lambda share: share, mesh)(genotypes)
 
     before = _resident_memory()

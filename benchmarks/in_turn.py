@@ -59,7 +59,6 @@ class Program(NamedTuple):
 
 
 def main() -> None:
-    """Measures all ratios."""
     parser = harness.arguments(__doc__)
     parser.add_argument("--turns", type=int, default=12, help="2 or more")
     parser.add_argument("--only", default="bullet,brax,car", help="what is compared")

@@ -41,7 +41,6 @@ INTERVALS: dict[str, tuple[float, Interval]] = {
 
 
 def main() -> None:
-    """Simulates every figure with every number of runs."""
     options = harness.arguments(__doc__).parse_args()
     simulations = 20 if options.tiny else SIMULATIONS
     coverage = {

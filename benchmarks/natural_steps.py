@@ -40,7 +40,6 @@ FIELDS = fields(
 
 
 def main() -> None:
-    """Measures all numbers of rules."""
     options = harness.arguments(__doc__).parse_args()
     rows = [
         measure(num_rules, 1 if options.tiny else max(3, 300 // num_rules))

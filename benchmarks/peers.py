@@ -15,7 +15,6 @@ import harness
 
 
 def main() -> None:
-    """Measures one case."""
     benchmark, case = sys.argv[1], SimpleNamespace(**json.loads(sys.argv[2]))
     harness.pin(case.cores)
     figures = MEASURES[benchmark, case.name](case)

@@ -45,8 +45,6 @@ from hebbax.tasks.quadruped.engine import SUBSTEPS
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One thing to measure, in a process of its own."""
-
     name: str
     body: str = "bullet"
     population: int = 64

@@ -11,7 +11,7 @@ import math
 import re
 import statistics
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +51,19 @@ def read(file: Path) -> Any:
     return [json.loads(line) for line in text.splitlines()] if is_lines else json.loads(text)
 
 
-def table(header: str, rows: Iterable[Iterable[str]]) -> Iterator[str]:
+def table(header: str, rows: Iterable[Iterable[str]]) -> list[str]:
     """The lines of a table in Markdown, below a header such as `| one | two |`."""
-    yield header
-    yield "|" + "---|" * (header.count("|") - 1)
-    yield from (row_of(*row) for row in rows)
+    return [header, "|" + "---|" * (header.count("|") - 1), *(row_of(*row) for row in rows)]
 
 
 def row_of(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def ratios_of(results: dict[str, Any], without: str = "nothing") -> Iterator[str]:
+def ratios_of(results: dict[str, Any], without: str = "nothing") -> list[str]:
     """A table of a benchmark's ratios."""
     pairs = ((name, f"{value:.2f}") for name, value in results["ratios"].items())
-    yield from table("| ratio | |", (pair for pair in pairs if without not in pair[0]))
+    return table("| ratio | |", (pair for pair in pairs if without not in pair[0]))
 
 
 def cases_by(results: dict[str, Any], *names: str) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -94,31 +92,29 @@ def commit(results: dict[str, Any]) -> str:
     return results["environment"]["git_commit"]
 
 
-def demo(results: dict[str, Any]) -> Iterator[str]:
+def demo(results: dict[str, Any]) -> list[str]:
     """Whether the demo learns, and what it reaches."""
     runs = results["runs"]
-    yield (
+    text = (
         f"{_rise(results)}, {results['gain_in_standard_errors_over_generations']:.0f} standard "
         f"errors ({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); "
         f"{_minutes(runs)} Measured at commit {commit(results)}. The score of the genome's mean, "
         "100 lifetimes in each variation:"
     )
-    yield ""
-    yield from scores(runs)
+    return [text, "", *scores(runs)]
 
 
-def car_demo(results: dict[str, Any]) -> Iterator[str]:
+def car_demo(results: dict[str, Any]) -> list[str]:
     """Whether the racer's demo learns, and how far it is from a driver that goes straight."""
-    yield (
+    text = (
         f"{_rise(results)}; {_minutes(results['runs'])} Measured at commit {commit(results)}. "
         "Against drivers that never steer, the best of several constant gases, on the same tracks:"
     )
-    yield ""
     cells = (
         "{score:.1f}|{straight_score:.1f}|{straight_gas:g}|{least_gain_of_a_seed:.1f}|"
         "{gain_in_standard_errors_over_races:.1f}|{gain_in_standard_errors_over_seeds:.1f}"
     )
-    yield from table(
+    learned = table(
         "| variations | learned | straight | its gas | least gain of a seed | standard errors "
         "over races | over seeds |",
         (
@@ -126,8 +122,8 @@ def car_demo(results: dict[str, Any]) -> Iterator[str]:
             for name in ("training", "held_out")
         ),
     )
-    yield from ("", "The score of the genome's mean, 100 lifetimes in each variation:", "")
-    yield from scores(results["runs"])
+    text_of_scores = "The score of the genome's mean, 100 lifetimes in each variation:"
+    return [text, "", *learned, "", text_of_scores, "", *scores(results["runs"])]
 
 
 def _rise(results: dict[str, Any]) -> str:
@@ -143,7 +139,7 @@ def _minutes(runs: list[dict[str, Any]]) -> str:
     return f"training and evaluation take at most {most:.0f} minutes on two cores."
 
 
-def scores(runs: list[dict[str, Any]]) -> Iterator[str]:
+def scores(runs: list[dict[str, Any]]) -> list[str]:
     """Each seed's score in every variation."""
     rows = (
         (
@@ -152,10 +148,10 @@ def scores(runs: list[dict[str, Any]]) -> Iterator[str]:
         )
         for of_seeds in zip(*(run["scores"] for run in runs), strict=True)
     )
-    yield from table(row_of("variation", *(f"seed {run['seed']}" for run in runs)), rows)
+    return table(row_of("variation", *(f"seed {run['seed']}" for run in runs)), rows)
 
 
-def speed(results: dict[str, Any]) -> Iterator[str]:
+def speed(results: dict[str, Any]) -> list[str]:
     """Steps per second of the main cases."""
     cases = cases_by(results, "name", "body", "population", "cores")
     names = {
@@ -171,32 +167,31 @@ def speed(results: dict[str, Any]) -> Iterator[str]:
         for kind in dict.fromkeys(case[:3] for case in cases)
         if kind[0] in names
     )
-    yield from table("| quadruped, steps per second | one core | two cores |", rows)
+    return table("| quadruped, steps per second | one core | two cores |", rows)
 
 
-def measured(results: dict[str, Any]) -> Iterator[str]:
+def measured(results: dict[str, Any]) -> list[str]:
     """All ratios, with where and when they were measured."""
     peak = max(row["peak_memory_bytes"] for row in results["cases"]) / 1e9
-    yield (
+    text = (
         f"{machine(results, 'jax', 'brax', 'mujoco-mjx')}; {date(results)}. The highest peak "
         f"memory of any case is {peak:.1f} GB."
     )
-    yield from ("", *speed(results), "", *ratios_of(results))
+    return [text, "", *speed(results), "", *ratios_of(results)]
 
 
-def in_turn(results: dict[str, Any]) -> Iterator[str]:
+def in_turn(results: dict[str, Any]) -> list[str]:
     """Ratios of programs that ran in turn, with their quartiles."""
-    turns = results["turns"]
-    yield f"{machine(results)}, {turns} turns, commit {commit(results)}; {date(results)}."
-    yield ""
+    turns = f"{machine(results)}, {results['turns']} turns"
     rows = (
         (name, f"{ratio['median']:.2f}", f"{ratio['low']:.2f} to {ratio['high']:.2f}")
         for name, ratio in results["ratios"].items()
     )
-    yield from table("| time of a step | median | quartiles |", rows)
+    header = "| time of a step | median | quartiles |"
+    return [f"{turns}, commit {commit(results)}; {date(results)}.", "", *table(header, rows)]
 
 
-def genomes(results: dict[str, Any]) -> Iterator[str]:
+def genomes(results: dict[str, Any]) -> list[str]:
     """Seconds per individual of gradient and samples, memory, and the ratios."""
     cases = cases_by(results, "name", "network", "num_rules", "cores")
     rows = []
@@ -210,16 +205,15 @@ def genomes(results: dict[str, Any]) -> Iterator[str]:
         is_peer = name == "evostrat"
         size = "sample and gradient" if is_peer else f"population {(two or one)['population']}"
         rows.append((f"{name}, {network}, M = {num_rules:,}, {size}", *cells, memory or ""))
-    yield from (f"{machine(results, 'jax')}; {date(results)}.", "")
-    yield from table(
+    header = (
         "| milliseconds per individual | one core | two cores | memory above genome and gradient, "
-        "two cores |",
-        rows,
+        "two cores |"
     )
-    yield from ("", *ratios_of(results))
+    text = f"{machine(results, 'jax')}; {date(results)}."
+    return [text, "", *table(header, rows), "", *ratios_of(results)]
 
 
-def natural(results: dict[str, Any]) -> Iterator[str]:
+def natural(results: dict[str, Any]) -> list[str]:
     """Squared steps by the number of rules."""
     # Until `Natural` and `EvenSteps` were told apart, `natural` was what `even` is now.
     steps = [step for step in ("plain", "natural", "even") if f"{step}_rules" in results["rows"][0]]
@@ -228,24 +222,22 @@ def natural(results: dict[str, Any]) -> Iterator[str]:
         (str(row["num_rules"]), *(f"{row[f'{step}_{part}']:.3g}" for step, part in columns))
         for row in results["rows"]
     )
-    yield from table(row_of("rules M", *map("{0[0]}: {0[1]}".format, columns)), rows)
+    return table(row_of("rules M", *map("{0[0]}: {0[1]}".format, columns)), rows)
 
 
-def coverage(results: dict[str, Any]) -> Iterator[str]:
+def coverage(results: dict[str, Any]) -> list[str]:
     """How often intervals contain the truth."""
     shares = results["coverage"]
-    yield from table(
-        row_of("runs in each fold", *next(iter(shares.values()))),
-        ((name, *map("{:.1%}".format, shares[name].values())) for name in shares),
-    )
-    yield ""
-    yield (
+    header = row_of("runs in each fold", *next(iter(shares.values())))
+    rows = ((name, *map("{:.1%}".format, shares[name].values())) for name in shares)
+    text = (
         f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a "
         f"standard error is {results['standard_error']:.1%}."
     )
+    return [*table(header, rows), "", text]
 
 
-def car_speed(results: dict[str, Any]) -> Iterator[str]:
+def car_speed(results: dict[str, Any]) -> list[str]:
     """The racer's steps per second by batch, and the ratios."""
     cases = cases_by(results, "name", "batch", "cores")
     kinds = {
@@ -259,12 +251,14 @@ def car_speed(results: dict[str, Any]) -> Iterator[str]:
         (what, *(steps_per_second(cases.get((name, batch, 2))) for batch in (16, 64, 256)))
         for name, what in kinds.items()
     )
-    yield from (f"Measured at commit {commit(results)}.", "")
-    yield from table("| steps per second, two cores | 16 races | 64 | 256 |", rows)
-    yield from ("", *ratios_of(results, without="the paper's time"))
+    text, header = (
+        f"Measured at commit {commit(results)}.",
+        "| steps per second, two cores | 16 races | 64 | 256 |",
+    )
+    return [text, "", *table(header, rows), "", *ratios_of(results, without="the paper's time")]
 
 
-def car_loop(results: dict[str, Any]) -> Iterator[str]:
+def car_loop(results: dict[str, Any]) -> list[str]:
     """The whole loop's cost of a step with the paper's plastic policy, by population."""
     ratio = "loop: the paper's time to ours, population {batch}, {cores} cores"
     rows = (
@@ -278,14 +272,14 @@ def car_loop(results: dict[str, Any]) -> Iterator[str]:
         for row in results["cases"]
         if row["name"] == "loop"
     )
-    yield from table(
+    return table(
         "| population, in four variations | steps per second | µs per step and core | the paper's "
         "time to ours | peak memory |",
         rows,
     )
 
 
-def car_parts(results: dict[str, Any]) -> Iterator[str]:
+def car_parts(results: dict[str, Any]) -> list[str]:
     """What a step of the racer and its view are made of."""
     row = next(row for row in results["cases"] if row["name"] == "parts")
     names = {
@@ -299,13 +293,13 @@ def car_parts(results: dict[str, Any]) -> Iterator[str]:
         "look": "the paper's filters",
         "network_and_plasticity": "the paper's network and plasticity",
     }
-    yield from table(
+    return table(
         f"| one race on one core, commit {commit(results)} | µs |",
         ((what, f"{row[f'{name}_microseconds']:.0f}") for name, what in names.items()),
     )
 
 
-def box2d(results: dict[str, Any]) -> Iterator[str]:
+def box2d(results: dict[str, Any]) -> list[str]:
     """How near the racer comes to Box2D live.
 
     Of each race's largest difference the median and the worst.
@@ -316,16 +310,15 @@ def box2d(results: dict[str, Any]) -> Iterator[str]:
         (column, *(cell.format(**part[column]) for part in parts.values()))
         for column in next(iter(parts.values()))
     )
-    yield from table(row_of("median and worst of the races", *parts), rows)
-    yield ""
-    yield " ".join(
+    counts = " ".join(
         f"{name[0].upper()}{name[1:]}: {value}."
         for name, value in results.items()
         if name.startswith(("races with", "steps of"))
     )
+    return [*table(row_of("median and worst of the races", *parts), rows), "", counts]
 
 
-def device(lines: list[dict[str, Any]]) -> Iterator[str]:
+def device(lines: list[dict[str, Any]]) -> list[str]:
     """Generations on an accelerator, beside the first record of it."""
     about = next(line for line in lines if line["name"] == "device")
     first = {
@@ -355,25 +348,24 @@ def device(lines: list[dict[str, Any]]) -> Iterator[str]:
         for figures in kinds
         if figures[0] in line
     )
-    yield (
+    text = (
         f"On one {about['devices'][0]}, Python {about['python']}, jax {about['packages']['jax']}; "
         f"{about['started'][:10]}. Four variations, 200 steps."
     )
-    yield ""
-    yield from table(
+    speeds = table(
         "| | population | steps per second | at first | seconds of a generation | memory of its "
         "program |",
         speeds,
     )
-    yield ""
-    yield from table(
+    differences = table(
         "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), 10 "
         "(world) |",
         differences,
     )
+    return [text, "", *speeds, "", *differences]
 
 
-def device_speed(lines: list[dict[str, Any]]) -> Iterator[str]:
+def device_speed(lines: list[dict[str, Any]]) -> list[str]:
     """An accelerator's speed in a sentence."""
     speeds = {
         (line["name"], line.get("population")): line.get("steps_per_second") for line in lines
@@ -384,14 +376,15 @@ def device_speed(lines: list[dict[str, Any]]) -> Iterator[str]:
         speeds.get((f"{name}, products in float32", population)) or speeds[name, population]
         for name, population in (("quadruped", 4096), ("car", 512))
     )
-    yield (
+    text = (
         f"On one {device}, with the paper's networks: {quadruped:,} quadruped steps a second "
         f"(4,096 individuals in four bodies), {car:,} racer steps from pixels (512 drivers in four "
         "variations, most of whom end early)."
     )
+    return [text]
 
 
-def thrown(results: dict[str, Any]) -> Iterator[str]:
+def thrown(results: dict[str, Any]) -> list[str]:
     """How many thrown bodies of all variations left the finite numbers, by their spin."""
     counts = {
         f"`{body}`, {name}": list(of_variations.values())
@@ -404,10 +397,10 @@ def thrown(results: dict[str, Any]) -> Iterator[str]:
         (name, *(str(sum(one[spin] for one in of_variations)) for spin in spins))
         for name, of_variations in counts.items()
     )
-    yield from table(row_of(title, *(f"{float(spin):.0f}" for spin in spins)), rows)
+    return table(row_of(title, *(f"{float(spin):.0f}" for spin in spins)), rows)
 
 
-def experiment(results: dict[str, Any]) -> Iterator[str]:
+def experiment(results: dict[str, Any]) -> list[str]:
     """Interquartile means of an experiment's methods, with their intervals."""
     plain: list[dict[str, Any]] = [
         {name: math.nan if value is None else value for name, value in row.items()}
@@ -424,10 +417,10 @@ def experiment(results: dict[str, Any]) -> Iterator[str]:
             cells[-1] += [f"{one.iqm:.1f}", interval]
         cells[-1].append(str(scores[method, True].num_runs))
     header = "| method | held out | 95% interval | trained on | 95% interval | runs |"
-    yield from table(header, cells)
+    return table(header, cells)
 
 
-TABLES: dict[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
+TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
     "genomes": ("genomes-cpu.json", genomes),

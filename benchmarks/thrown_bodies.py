@@ -34,7 +34,6 @@ FIELDS = fields(
 
 
 def main() -> None:
-    """Throws all bodies with all spins."""
     options = harness.arguments(__doc__).parse_args()
     throws, steps = (2, 2) if options.tiny else (THROWS, STEPS)
     non_finite = {
