@@ -67,12 +67,11 @@ def main() -> None:
     cores = harness.cores_here(CORES)
     harness.take_cores(cores)
     ratios, microseconds = {}, {}
-    for group in [
-        group for group in (*BODIES, "car") if group in (options.only or group).split(",")
-    ]:
+    for group in options.only.split(","):
         programs = make_drivers(options) if group == "car" else make_quadrupeds(group, options)
         microseconds[group] = turns = take_turns(programs, options.turns)
-        for name, (first, second) in (CAR_RATIOS if group == "car" else QUADRUPED_RATIOS).items():
+        compared = CAR_RATIOS if group == "car" else QUADRUPED_RATIOS
+        for name, (first, second) in compared.items():
             pairs = zip(turns[first], turns[second], strict=True)
             ratios[f"{group}: {name}"] = quartiles([one / other for one, other in pairs])
             print(f"{group}: {name}: {ratios[f'{group}: {name}']}", flush=True)
