@@ -133,11 +133,7 @@ def print_tables(replays: list[dict[str, Any]], lifetimes: list[dict[str, Any]])
     """Prints the replays' errors by horizon, and the lifetimes: the recorded figure, then ours."""
     header = row_of("body", "gait", *(f"after {horizon}" for horizon in HORIZONS))
     rows = [
-        (
-            row["body"],
-            row["gait"],
-            *map(cell.format, row["torso_m"], row["joints_rad"]),
-        )
+        (row["body"], row["gait"], *map(cell.format, row["torso_m"], row["joints_rad"]))
         for row in replays
     ]
     life = "{recorded:.2f} / {mean:.2f} +- {std:.2f}"
