@@ -56,7 +56,9 @@ def test_scores_go_on_where_a_run_was_interrupted(tmp_path: Path):
     assert [metrics.get("scores") for metrics in resumed.history] == [
         metrics.get("scores") for metrics in whole.history
     ]
-    together = train_together([(config, None), (dataclasses.replace(config, seed=1), None)])
+    other = dataclasses.replace(config, seed=1, evaluation_episodes=6)
+    together = train_together([(config, None), (other, None)])
+    assert "scores" in together[1].history[1]
     for i in (1, 3):
         scores = together[0].history[i]["scores"]
         assert scores == pytest.approx(whole.history[i]["scores"], rel=1e-4)

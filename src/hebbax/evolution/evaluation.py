@@ -114,23 +114,29 @@ def evaluate(
     ]
 
 
-def compile_scores(config: Config) -> Callable[[Config, TrainingState], dict[str, float]]:
-    """Makes what scores the mode of a genome while it evolves.
+@final
+class ModeScores:
+    """Scores the modes of genomes while they evolve, by one program for runs that go together."""
 
-    Args:
-        config: of one of the runs that go together.
+    def __init__(self) -> None:
+        """Without a program: it is compiled when it is first needed."""
+        self._programs: dict[int, Callable[..., Outcome]] = {}
 
-    Returns:
-        A function of a run's configuration and state: the mean of the finite returns in each
-        variation, of `evaluation_episodes` episodes that are the same every time.
-    """
-    mesh = devices.population_mesh(config.evaluation_episodes)
-    rollout = _compile(config, mesh, is_shared=True)
+    def __call__(self, config: Config, state: TrainingState) -> dict[str, float]:
+        """The mean of the finite returns in each variation.
 
-    def score(config: Config, state: TrainingState) -> dict[str, float]:
-        keys = jax.random.split(random_keys(config.seed).learning_curve, config.evaluation_episodes)
-        data = (keys, state.search.genome.mode(), state.wiring, stack(config.task.variations))
-        outcome = interrupts.in_thread(rollout, *devices.put_everywhere(data, mesh))
+        The run's `evaluation_episodes` are the same every time.
+        """
+        episodes = config.evaluation_episodes
+        mesh = devices.population_mesh(episodes)
+        keys = jax.random.split(random_keys(config.seed).learning_curve, episodes)
+        data = devices.put_everywhere(
+            (keys, state.search.genome.mode(), state.wiring, stack(config.task.variations)), mesh
+        )
+        if episodes not in self._programs:
+            rollout = _compile(config, mesh, is_shared=True)
+            self._programs[episodes] = interrupts.compiled(rollout, *data)
+        outcome = interrupts.in_thread(self._programs[episodes], *data)
         returns = np.asarray(outcome.returns, np.float64)
         is_finite = np.isfinite(returns)
         sums, counts = np.sum(returns, axis=0, where=is_finite), np.sum(is_finite, axis=0)
@@ -138,8 +144,6 @@ def compile_scores(config: Config) -> Callable[[Config, TrainingState], dict[str
             name: float(total / count) if count else float("nan")
             for name, total, count in zip(config.task.variations, sums, counts, strict=True)
         }
-
-    return score
 
 
 def save_scores(

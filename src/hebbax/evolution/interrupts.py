@@ -116,13 +116,17 @@ def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
     return future.result()
 
 
-def call(function: Any, *arguments: Any) -> Any:
-    """Calls a function of `jax.jit` so that signals are heard.
+def compiled(function: Any, *arguments: Any) -> Callable[..., Any]:
+    """Compiles a function of `jax.jit` for some arguments, so that signals are heard.
 
     It is traced here: a thread of its own knows none of the settings that surround the call.
     """
-    lowered = function.lower(*arguments)
-    return in_thread(lambda: lowered.compile()(*arguments))
+    return in_thread(function.lower(*arguments).compile)
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """Compiles a function of `jax.jit` and calls it, so that signals are heard."""
+    return in_thread(compiled(function, *arguments), *arguments)
 
 
 def say(sentence: str) -> None:

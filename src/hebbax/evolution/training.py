@@ -16,7 +16,7 @@ from hebbax import devices
 from hebbax.config import Config
 from hebbax.evolution import interrupts
 from hebbax.evolution.check import check
-from hebbax.evolution.evaluation import compile_scores
+from hebbax.evolution.evaluation import ModeScores
 from hebbax.evolution.generation import Program, compile_generation
 from hebbax.evolution.keys import random_keys
 from hebbax.evolution.result import Metrics, Result
@@ -132,7 +132,7 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
     num_generations = min(run.generations_left for run in runs)
     # So far everything is on disk, and signals do what they do by default.
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
-    score_mode = compile_scores(runs[0].config)
+    score_mode = ModeScores()
     keys = _stack([random_keys(run.config.seed).generations for run in runs], mesh)
     variations = _stack([stack(run.config.training_variations) for run in runs], mesh)
     states = _stack([run.state for run in runs], mesh)
