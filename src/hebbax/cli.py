@@ -95,10 +95,7 @@ class RenderOptions:
     steps: int | None = None
     """The most policy steps to film; the whole episode if None."""
     lesion_layer: int | None = None
-    """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step.
-
-    None if None.
-    """
+    """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step."""
     lesion_step: int | None = None
     """The policy step, counted from 0, from which on the layer is damaged."""
     output: Path | None = None

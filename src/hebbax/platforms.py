@@ -25,7 +25,7 @@ class Sizes(NamedTuple):
 
 
 # Measured on two cores of a CPU and on an H200.
-# chunk: sixteen of the paper's quadrupeds at a time, plastic, run faster than thirty-two.
+# chunk: four of the paper's plastic quadrupeds, in four bodies each, run faster than eight.
 # chunk_bytes: two of the paper's plastic drivers in four variations. With eight, network and
 #     plasticity take three times as long.
 # block: 512 kB stay in a core's caches with what is made of them; an accelerator is kept busy.

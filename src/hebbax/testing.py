@@ -154,6 +154,21 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
     )
     _check_mirror(genome, genotype, log_prob)
     learned = learned_of(genome)
+    for name in ("natural_gradient", "even_gradient"):
+        if hasattr(genome, name):
+            scaled = interfaces.shapes_returned(
+                f"genome.{name}",
+                lambda genome, gradient, name=name: getattr(genome, name)(gradient),
+                genome,
+                learned,
+            )
+            interfaces.check_same_shapes(
+                scaled,
+                learned,
+                f"what genome.{name} returns",
+                "the gradient it was given",
+                "so that steps can be taken",
+            )
     gradient = jax.jit(jax.grad(lambda learned: with_learned(genome, learned).log_prob(genotype)))(
         learned
     )

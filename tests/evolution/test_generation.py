@@ -16,6 +16,8 @@ import pytest
 
 import hebbax
 from hebbax import devices
+from hebbax.evolution import limits
+from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import (
     Program,
     compile_generation,
@@ -232,7 +234,11 @@ def test_unequal_runs_do_not_go_together():
 def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
     """Each run fits, all together do not."""
     config = small_config()
-    monkeypatch.setattr(devices, "memory_bytes", lambda: 5_500)
+    setup = Setup.of(config)
+    state, population = limits.search_bytes(setup, config.genome, config.strategy)
+    # Two devices of a CPU share the memory, and each runs four individuals at a time.
+    needed = 2 * (2 * state + population + 4 * limits.individual_bytes(setup, 2))
+    monkeypatch.setattr(devices, "memory_bytes", lambda: 1.5 * needed)
     hebbax.check(config)
     with pytest.raises(ValueError, match=r"2 runs would take .* or fewer runs together"):
         train_together([(config, None), (small_config(seed=1), None)])

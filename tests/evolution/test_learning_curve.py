@@ -1,16 +1,20 @@
 """Scores of the genome's mode while it evolves: `evaluate_every`."""
 
 import dataclasses
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import hebbax
 from hebbax.comparison.results import collect_run, held_out_curves
+from hebbax.evolution import interrupts, training
+from hebbax.evolution.evaluation import ModeScores
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import train_together
-from small_run import small_config, without_clock
+from small_run import newest_checkpoint, small_config, without_clock
 
 
 @pytest.mark.parametrize("every", [1, 2, 3])
@@ -62,6 +66,37 @@ def test_scores_go_on_where_a_run_was_interrupted(tmp_path: Path):
     for i in (1, 3):
         scores = together[0].history[i]["scores"]
         assert scores == pytest.approx(whole.history[i]["scores"], rel=1e-4)
+
+
+def test_nothing_is_taken_down_while_modes_are_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """SIGTERM in the second run's scoring leaves both runs with the generation before.
+
+    Mutation: a run is noted before the other is scored, and its old state is kept as the new one.
+    """
+    configs = [small_config(seed=seed, evaluate_every=1, evaluation_episodes=4) for seed in (0, 1)]
+    folders = [tmp_path / "first", tmp_path / "second"]
+    runs = list(zip(configs, folders, strict=True))
+    scored = []
+
+    class Terminated(ModeScores):
+        def __call__(self, *arguments: Any) -> dict[str, float]:
+            scored.append(arguments)
+            if len(scored) == 4:
+                raise interrupts.Terminated(interrupts.TERMINATED)
+            return super().__call__(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "ModeScores", Terminated)
+        patch.setattr(interrupts, "end_process", lambda: sys.exit(interrupts.TERMINATED))
+        with pytest.raises(SystemExit):
+            train_together(runs)
+    assert [newest_checkpoint(folder) for folder in folders] == [1, 1]
+    for result, whole in zip(
+        train_together(runs), train_together([(c, None) for c in configs]), strict=True
+    ):
+        assert without_clock(result.history) == without_clock(whole.history)
 
 
 def test_the_held_out_curve_is_read_from_a_run(tmp_path: Path):

@@ -1,6 +1,6 @@
 """Whether a run can be made: all questions that can be asked before anything is computed."""
 
-from hebbax import devices
+from hebbax import devices, platforms
 from hebbax.config import Config
 from hebbax.evolution import interfaces, limits
 from hebbax.evolution.episode import Setup
@@ -40,18 +40,22 @@ def check(config: Config, num_runs: int = 1) -> None:
 
 def _check_memory(config: Config, setup: Setup, state: int, population: int, num_runs: int) -> None:
     """Refuses runs whose search, population and episodes no device here could hold."""
-    num_variations = len(config.training_variations)
-    at_a_time = limits.chunk_size(setup, num_variations) or config.strategy.population_size
+    num_variations, population_size = len(config.training_names), config.strategy.population_size
+    num_devices = devices.population_mesh(population_size).size
+    share = population_size // num_devices
+    at_a_time = min(share, limits.chunk_size(setup, num_variations, num_runs) or share)
     episodes = at_a_time * limits.individual_bytes(setup, num_variations)
     # A generation's state stays until the next one's is there.
-    needed = num_runs * (2 * state + population) + episodes
+    parts = [num_runs * part for part in (2 * state, population, episodes)]
+    if platforms.is_cpu():  # Its devices share the memory.
+        parts = [num_devices * part for part in parts]
     available = devices.memory_bytes()
-    if needed > available:
+    if sum(parts) > available:
+        states, populations, episodes = (part / 1e9 for part in parts)
         raise ValueError(
             f"strategy is {config.strategy}: {num_runs} run{'s' if num_runs > 1 else ''} would "
-            f"take {needed / 1e9:.1f} GB, of which two states of the search have "
-            f"{2 * num_runs * state / 1e9:.1f}, populations {num_runs * population / 1e9:.1f} and "
-            f"episodes {episodes / 1e9:.1f}, but a device here has {available / 1e9:.1f} GB; "
-            "choose a smaller network, population, chunk_size or genome, an algorithm with a "
-            "smaller state, or fewer runs together"
+            f"take {sum(parts) / 1e9:.1f} GB, of which two states of the search have "
+            f"{states:.1f}, populations {populations:.1f} and episodes {episodes:.1f}, but there "
+            f"are {available / 1e9:.1f} GB here; choose a smaller network, population, chunk_size "
+            "or genome, an algorithm with a smaller state, or fewer runs together"
         )

@@ -208,14 +208,15 @@ def generation(
         best_generation=jnp.where(is_best, index, state.best_generation),
     )
     metrics = {
+        # First, so that none of theirs stands for one of ours.
+        **getattr(state.search.genome, "describe", dict)(),
+        **info,
         **figures,
         "returns": jnp.mean(outcome.returns, axis=0, where=jnp.isfinite(outcome.returns)),
         "ended_early": jnp.mean(outcome.num_steps < program.setup.task.max_steps),
         "non_finite": num_non_finite,
         "non_finite_genome": count_non_finite(search.genome),
         "steps": jnp.sum(outcome.num_steps),
-        **info,
-        **getattr(state.search.genome, "describe", dict)(),
     }
     return after, metrics
 

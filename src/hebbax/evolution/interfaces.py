@@ -239,7 +239,7 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
 def _fit_optional(genome: Genome, genotype: PyTree) -> None:
     """Checks the functions that a genome may have.
 
-    `mirror` is left to strategies that mirror: a mixture refuses it.
+    `mirror`, `natural_gradient` and `even_gradient` are left to strategies that use them.
     """
     population = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype), genotype
@@ -250,21 +250,6 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
     shapes_returned("genome.learned", with_learned, genome, learned)
     for leaf in jax.tree.leaves(learned):
         check_array(leaf, leaf.shape, jnp.floating, "a learned leaf of the genome")
-    for name in ("natural_gradient", "even_gradient"):
-        if hasattr(genome, name):
-            scaled = shapes_returned(
-                f"genome.{name}",
-                lambda genome, gradient, name=name: getattr(genome, name)(gradient),
-                genome,
-                learned,
-            )
-            check_same_shapes(
-                scaled,
-                learned,
-                f"what genome.{name} returns",
-                "the gradient it was given",
-                "so that steps can be taken",
-            )
     if hasattr(genome, "describe"):
         _check_figures(
             shapes_returned("genome.describe", lambda genome: genome.describe(), genome),

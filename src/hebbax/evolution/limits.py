@@ -15,7 +15,7 @@ from hebbax.strategies.base import Strategy
 def chunk_size(setup: Setup, num_variations: int, num_runs: int = 1) -> int | None:
     """How many individuals of each of some runs run at a time on a device; None for all.
 
-    Together the runs need no more memory than one alone.
+    Runs that go together share a chunk, of which each has one individual at least.
     """
     size = setup.chunk_size or _suitable_chunk(individual_bytes(setup, num_variations))
     return size and max(1, size // num_runs)

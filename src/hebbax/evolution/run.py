@@ -85,15 +85,8 @@ class Run:
         """Whether generations are to come, and nothing is in their way."""
         return self.generations_left > 0 and not self.divergence and not self.is_stopped
 
-    @property
-    def is_checkpoint_due(self) -> bool:
-        """Whether the generations so far end an interval between two checkpoints."""
-        return len(self.history) % self.config.checkpoint_every == 0
-
-    @property
-    def is_evaluation_due(self) -> bool:
-        """Whether the generation that is being made ends an interval between two evaluations."""
-        every = self.config.evaluate_every
+    def is_due(self, every: int | None) -> bool:
+        """Whether the generation that is being made ends an interval of so many; None has none."""
         return every is not None and (len(self.history) + 1) % every == 0
 
     def note(self, metrics: Metrics) -> None:

@@ -127,7 +127,8 @@ def train_together(
 def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> bool:
     """Evolves runs until the first of them has all its generations or diverges.
 
-    Whether it was interrupted before.
+    Returns:
+        Whether it was interrupted before.
     """
     num_generations = min(run.generations_left for run in runs)
     # So far everything is on disk, and signals do what they do by default.
@@ -145,27 +146,32 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                     after, metrics = interrupts.in_thread(
                         run_generation, keys, variations, states, indices
                     )
-                seconds = time.perf_counter() - started
-                metrics = jax.device_get(metrics)
+                    seconds = time.perf_counter() - started
+                    metrics = jax.device_get(metrics)
+                    logged = [
+                        _to_log(run, _pick(metrics, i, len(runs)), seconds)
+                        for i, run in enumerate(runs)
+                    ]
+                    for i, run in enumerate(runs):
+                        if run.is_due(run.config.evaluate_every):
+                            state = _pick(after, i, len(runs))
+                            logged[i]["scores"] = score_mode(run.config, state)
+                # From here on nothing is heard until all runs have taken the generation down.
                 has_diverged = bool(metrics["non_finite_genome"].any())
-                is_checkpoint_due = generations_left == 0 or has_diverged
+                is_last = generations_left == 0 or has_diverged or heard.is_interrupted
                 for i, run in enumerate(runs):
-                    logged = _to_log(run, _pick(metrics, i, len(runs)), seconds)
-                    if logged["non_finite_genome"]:
-                        run.diverge(_pick(states, i, len(runs)), logged)
+                    if logged[i]["non_finite_genome"]:
+                        run.diverge(_pick(states, i, len(runs)), logged[i])
                         continue
-                    state = _pick(after, i, len(runs))
-                    if run.is_evaluation_due:
-                        with heard.at_once():
-                            logged["scores"] = score_mode(run.config, state)
-                    run.note(logged)
-                    if is_checkpoint_due or heard.is_interrupted or run.is_checkpoint_due:
-                        run.save(state)
+                    is_checkpoint_due = is_last or run.is_due(run.config.checkpoint_every)
+                    run.note(logged[i])
+                    if is_checkpoint_due:
+                        run.save(_pick(after, i, len(runs)))
                 states_before, states = states, after
                 with heard.at_once():
                     for i, run in enumerate(runs):
                         # A run that has diverged leaves the state before it did.
-                        state = states_before if run.divergence else after
+                        state = states_before if run.divergence else states
                         handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
                         for callback in callbacks:
                             callback(run.history[-1], handle)

@@ -179,7 +179,7 @@ def _trusted(module_name: str) -> list[ModuleType]:
 
 
 def _is_ours(module_name: str) -> bool:
-    # That one is a program.
+    # `hebbax.__main__` is a program, which would run.
     return module_name.split(".")[0] == "hebbax" and not module_name.endswith("__main__")
 
 

@@ -28,10 +28,11 @@ class JointGenome(Struct):
     def sample(self, key: PRNGKey) -> Genotype:
         """Draws every part. The key is consumed."""
         keys = jax.random.split(key, len(self.parts))
+        # Sorted, as JAX does whenever it rebuilds a dictionary.
         return self.kind(
             **{
-                name: part.sample(part_key)
-                for (name, part), part_key in zip(self.parts.items(), keys, strict=True)
+                name: self.parts[name].sample(part_key)
+                for name, part_key in zip(sorted(self.parts), keys, strict=True)
             }
         )
 

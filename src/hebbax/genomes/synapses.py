@@ -34,6 +34,8 @@ class Layout:
             ValueError: if a leaf is something else than rules.
         """
         leaves, treedef = jax.tree.flatten(genotype_shape)
+        if not leaves:
+            raise ValueError("genome shares rules, but the genotype has none here")
         for leaf in leaves:
             if getattr(leaf, "kind", None) != "rule" or leaf.names != leaves[0].names:
                 raise ValueError(

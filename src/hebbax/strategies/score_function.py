@@ -113,7 +113,8 @@ class ScoreFunction:
     ) -> tuple[ScoreFunctionState, dict[str, Array]]:
         """Takes one step uphill, and one along the schedules.
 
-        Only the latter where all are equally fit.
+        Where all are equally fit only the noise's schedule goes on: the optimiser stays as it is,
+        its momentum and the schedule of its learning rate included.
         """
         learned = learned_of(state.genome)
         gradient = score_gradient(

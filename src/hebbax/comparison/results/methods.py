@@ -60,18 +60,27 @@ def _method(results: Results, name: str) -> Method:
 
 
 def sharing_of(config: Config) -> tuple[Sharing, float | None]:
-    """How a configuration shares rules, and the synapses per rule."""
-    parameters = jax.tree.leaves(config.policy.parameters(config.task))
-    num_synapses = sum(
-        math.prod(parameter.shape[1:]) for parameter in parameters if parameter.kind == "rule"
-    )
+    """How a configuration shares rules, and the synapses per rule.
+
+    An encoding with fewer numbers than the network counts as a fixed sharing.
+    """
+    parameters = config.policy.parameters(config.task)
+    leaves = jax.tree.leaves(parameters)
+    num_synapses = sum(math.prod(leaf.shape[1:]) for leaf in leaves if leaf.kind == "rule")
     if num_synapses == 0:
         return "none", None
     for part in _parts(config.genome):
         if isinstance(part, SharedRules | FixedRules):
             rho = part.rho or num_synapses / (part.num_rules or 1)
             return "evolved" if isinstance(part, SharedRules) else "fixed", float(rho)
-    return "individual", 1.0
+    num_numbers = sum(
+        leaf.size
+        for leaf in jax.tree.leaves(config.encoding.genotype_shape(parameters))
+        if leaf.kind == "rule"
+    )
+    num_coefficients = sum(leaf.size for leaf in leaves if leaf.kind == "rule") / num_synapses
+    rho = num_synapses * num_coefficients / max(1, num_numbers)
+    return ("individual" if rho == 1 else "fixed"), rho
 
 
 def _parts(genome: Any) -> Iterator[Any]:
