@@ -17,7 +17,7 @@ import harness
 from harness import fields
 
 import hebbax
-from hebbax.loggers import ProgressBar
+from hebbax.evolution.progress import ProgressBar
 from hebbax.presets import PRESETS
 
 WINDOW = 5  # Generations at each end that are compared.

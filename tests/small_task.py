@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from hebbax.types import PRNGKey, Struct
+from hebbax.types import Lazy, PRNGKey, Struct
 
 TRACK = 1.2  # m, half the length of the track; beyond it the episode ends.
 TIME_STEP = 0.2  # s
 NEVER = 10_000
+MASSES = {"light": 0.5, "medium": 1.0, "heavy": 2.0}  # kg
 
 
 class Variation(Struct):
@@ -55,16 +56,10 @@ class Cart:
     broken_steps: tuple[int, int, int] = (NEVER, NEVER, NEVER)
 
     @property
-    def variations(self) -> dict[str, Variation]:
-        masses = {"light": 0.5, "medium": 1.0, "heavy": 2.0}
-        return {
-            name: Variation(
-                mass=jnp.asarray(mass), last_step=jnp.asarray(last), broken_step=jnp.asarray(broken)
-            )
-            for (name, mass), last, broken in zip(
-                masses.items(), self.last_steps, self.broken_steps, strict=True
-            )
-        }
+    def variations(self) -> Lazy[Variation]:
+        numbers = zip(MASSES.items(), self.last_steps, self.broken_steps, strict=True)
+        of_name = {name: (mass, last, broken) for (name, mass), last, broken in numbers}
+        return Lazy(MASSES, lambda name: Variation(*map(jnp.asarray, of_name[name])))
 
     @property
     def observation_shape(self) -> tuple[int, ...]:

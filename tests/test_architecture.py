@@ -15,7 +15,7 @@ FLOORS = [
     ("policies", "strategies", "tasks"),
     ("config",),
     ("evolution", "presets"),
-    ("loggers", "testing"),
+    ("testing",),
     ("comparison",),
     ("watching",),
     ("cli",),
@@ -38,7 +38,7 @@ HOMES = {
     "matplotlib": ("watching.visualization",),
     "mujoco": ("tasks.quadruped",),
     "orbax": ("evolution.checkpoint",),
-    "rich": ("loggers", "cli"),
+    "rich": ("evolution.progress", "cli"),
     "submitit": ("comparison.cluster",),
     "tyro": ("cli",),
 }

@@ -229,8 +229,8 @@ def _run(command: Callable[[], None]) -> None:
 
 
 def _train(arguments: list[str]) -> None:
+    from hebbax.evolution.progress import ProgressBar
     from hebbax.evolution.training import train
-    from hebbax.loggers import ProgressBar
     from hebbax.presets import PRESETS
 
     if arguments and arguments[0] in ("-h", "--help"):
@@ -269,8 +269,8 @@ def _evaluate(arguments: list[str]) -> None:
     _use_cores(options.cores)
 
     from hebbax.evolution.evaluation import evaluate, save_scores
+    from hebbax.evolution.progress import score_table
     from hebbax.evolution.result import load_result
-    from hebbax.loggers import score_table
 
     trust(options.trust)
     result = load_result(options.run)

@@ -85,6 +85,10 @@ def check_rule(rule: Rule) -> None:
 
     Raises:
         ValueError: if something does not fit.
+
+    Examples:
+        >>> import hebbax
+        >>> hebbax.testing.check_rule(hebbax.ABCD())
     """
     interfaces.check_members(rule, "rule", ("coefficients", "init", "update"))
     interfaces.check_hashable(rule, "rule")
@@ -107,6 +111,11 @@ def check_encoding(encoding: Encoding, parameters: PyTree) -> None:
 
     Raises:
         ValueError: if something does not fit.
+
+    Examples:
+        >>> import hebbax
+        >>> parameters = hebbax.Hebbian(hidden_sizes=()).parameters(hebbax.tasks.Point())
+        >>> hebbax.testing.check_encoding(hebbax.Direct(), parameters)
     """
     genotype = _full(interfaces.fit_encoding(encoding, parameters))
     wiring = _check_function(

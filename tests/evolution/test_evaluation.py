@@ -90,6 +90,7 @@ def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
         result.genome,
         result.best_genome,
         result.best_generation,
+        result.wiring,
         result.history,
     )
     for one, other in zip(

@@ -232,7 +232,6 @@ def test_other_settings_of_jax_are_refused(run_dir: Path):
     file = run_dir / "environment.json"
     starts = json.loads(file.read_text())
     assert starts[0]["jax"] == {
-        "jax_default_matmul_precision": None,
         "jax_default_prng_impl": "threefry2x32",
         "jax_enable_x64": False,
         "jax_threefry_partitionable": True,
@@ -240,7 +239,6 @@ def test_other_settings_of_jax_are_refused(run_dir: Path):
     for name, value in (
         ("jax_default_prng_impl", "rbg"),
         ("jax_enable_x64", True),
-        ("jax_default_matmul_precision", "high"),
     ):
         file.write_text(json.dumps([{**starts[0], "jax": {**starts[0]["jax"], name: value}}]))
         before = contents(run_dir)

@@ -121,7 +121,7 @@ def test_it_evolves_and_is_read_back(module: linen.Module, tmp_path: Any):
         (lambda: Flax(Network), "but must be a module of flax.linen"),
         (lambda: Flax(Normalised()).parameters(Cart()), "variables of batch_stats"),
         (
-            lambda: dataclasses.replace(small_config(), policy=Flax(Network((3, 2)))),
+            lambda: hebbax.check(small_config(policy=Flax(Network((3, 2))))),
             r"the action that policy.act returns has shape \(2,\)",
         ),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hebbax.tasks.car_racing.contacts import find_contacts
-from hebbax.tasks.car_racing.dynamics import WHEEL_HALF_WIDTH, Car, place
+from hebbax.tasks.car_racing.dynamics import WHEEL_HALF_WIDTH, Car, place_car
 from hebbax.tasks.car_racing.track import FAR_AWAY, MAX_TILES, Track
 from tasks.car_golden import RUNS, drive_all, load
 
@@ -33,7 +33,7 @@ def rectangle(left: float, right: float, bottom: float, top: float) -> np.ndarra
 
 def wheel_at(x: float, y: float, angle: float = 0.0) -> Car:
     """A car whose front left wheel is at a place, its other wheels far below."""
-    car = place(jnp.zeros(2), jnp.zeros(()))
+    car = place_car(jnp.zeros(2), jnp.zeros(()))
     center = jnp.full((5, 2), -50.0).at[0].set(0.0).at[1].set(jnp.array([x, y]))
     return car.replace(center=center, angle=car.angle.at[1].set(angle))
 

@@ -19,7 +19,7 @@ from hebbax.tasks.car_racing.dynamics import (
     Variation,
     drive,
     joint_angles,
-    place,
+    place_car,
 )
 from tasks.car_golden import RUNS, drive_all, load
 
@@ -50,7 +50,7 @@ def drive_for(steps: int, car: Car, held: Controls, case: Variation) -> Car:
 @pytest.fixture(scope="module")
 def standing() -> Car:
     """A car that looks along y, its wheels in place."""
-    return place(jnp.zeros(2), jnp.zeros(()))
+    return place_car(jnp.zeros(2), jnp.zeros(()))
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -50,7 +50,7 @@ def follow(engine: Engine, weightless: Engine) -> Callable[..., Pose]:
 
     One step is compiled for each of the two engines.
     """
-    falling, floating = jax.jit(engine.advance), jax.jit(weightless.advance)
+    falling, floating = jax.jit(engine.step), jax.jit(weightless.step)
 
     def follow(recording: Recording, name: str = "default") -> Pose:
         body = engine.variation(name)
@@ -225,7 +225,7 @@ def test_front_is_ahead_and_left_is_left():
 def ant() -> tuple[Engine, Callable[..., Any]]:
     """Brax's bodies, and how they advance."""
     engine = build_engine("brax", "paper", "mjx")
-    return engine, jax.jit(engine.advance)
+    return engine, jax.jit(engine.step)
 
 
 def test_bodies_that_spin_stay_finite(

@@ -25,11 +25,11 @@ from hebbax.comparison.results.rows import FORMAT, read_plain_sweep
 from hebbax.config import Config
 from hebbax.evolution import programs
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
+from hebbax.evolution.progress import ProgressBar
 from hebbax.evolution.run_dir import check_same_run
 from hebbax.evolution.training import DivergedError, train_together
 from hebbax.files import local_path, read_json, write_json
 from hebbax.files.ownership import owned
-from hebbax.loggers import ProgressBar
 from hebbax.types import checks
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")

@@ -13,7 +13,6 @@ import pytest
 
 import hebbax
 from film_files import decode
-from hebbax.evolution import training
 from hebbax.watching.films import film as module
 from hebbax.watching.films.film import render, scene_of
 from hebbax.watching.films.quadruped import QuadrupedScene
@@ -34,8 +33,8 @@ class CartScene:
     def __init__(self):
         self.footage: list[Any] = []
 
-    def keep(self, life):
-        return life.state.position, life.memory
+    def keep(self, state):
+        return state.state.position, state.memory.weights
 
     def draw(self, footage):
         self.footage.append(footage)
@@ -109,7 +108,7 @@ def test_what_is_not_finite_is_not_drawn(
 
     Mutation: a picture of NaNs.
     """
-    result = training.load_result(run)
+    result = hebbax.load(run)
     config = small_config(task=Cart(broken_steps=(broken_step, NEVER, NEVER)))
     broken = dataclasses.replace(result, config=config)
     if broken_step == 1:
@@ -171,7 +170,7 @@ def test_other_mistakes_are_refused(run: Path, tmp_path: Path):
 def test_results_need_an_output_and_lesions_a_plastic_layer(
     run: Path, scene: CartScene, tmp_path: Path
 ):
-    result = training.load_result(run)
+    result = hebbax.load(run)
     with pytest.raises(ValueError, match="output is None, but must be a file"):
         render(result, "light")
     static = small_config(policy=hebbax.Static(hidden_sizes=(3,)))

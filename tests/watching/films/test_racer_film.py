@@ -1,23 +1,31 @@
 """The racer on film: the road and the policy's view beside it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax.evolution import rollout
+from hebbax.evolution.episode import EpisodeState
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.watching.films import captions
 from hebbax.watching.films.racer import GAP, WORDS, RacerScene
 from hebbax.watching.films.scene import Footage
 
 
-class Idle:
-    """A policy that does nothing."""
-
-    def reset(self, key: jax.Array, genotype: None) -> tuple[()]:
-        del key, genotype
-        return ()
+def state_of(state: Any, observation: jax.Array) -> EpisodeState:
+    """The middle of an episode, of which scenes look at no more."""
+    nothing = jnp.zeros(())
+    return EpisodeState(
+        state=state,
+        observation=observation,
+        reward=nothing,
+        memory=(),
+        returns=nothing,
+        num_steps=jnp.int32(0),
+        is_over=jnp.asarray(False),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +33,9 @@ def filmed() -> tuple[RacerScene, Footage]:
     """The start of a race, kept twice."""
     scene = RacerScene(CarRacing(view_size=24), scale=2)
     body = scene.task.variations["default"]
-    kept = jax.jit(lambda key: scene.keep(rollout.begin(scene.task, Idle(), key, None, body)))(
+    kept = jax.jit(lambda key: scene.keep(state_of(*scene.task.reset(key, body))))(
         jax.random.key(0)
-    )  # pyright: ignore[reportArgumentType]
+    )
     twice = tuple(np.stack([np.asarray(pictures)] * 2) for pictures in kept)
     return scene, Footage(
         kept=twice, rewards=np.array([3.0, -0.5], np.float32), shown=(0, 1), title="here"
@@ -85,13 +93,8 @@ def test_sides_are_even(filmed: tuple[RacerScene, Footage]):
 
 def test_numbers_have_no_second_picture(filmed: tuple[RacerScene, Footage]):
     scene = RacerScene(CarRacing(view="state"), scale=1)
-    life = rollout.Life(
-        jnp.zeros(()), jnp.zeros(48), (), jnp.zeros(()), jnp.int32(0), jnp.asarray(False)
-    )
+    body = scene.task.variations["default"]
     kept = jax.eval_shape(
-        lambda key: scene.keep(
-            life.replace(state=scene.task.reset(key, scene.task.variations["default"])[0])
-        ),
-        jax.random.key(0),
+        lambda key: scene.keep(state_of(*scene.task.reset(key, body))), jax.random.key(0)
     )
     assert [leaf.shape for leaf in kept] == [(96, 96, 3)]

@@ -45,11 +45,12 @@ def learning_curves(results: Results, metric: str = "fitness_mean") -> list[Curv
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> result = hebbax.train(config, "runs/point")
-        >>> [curve] = hebbax.comparison.learning_curves(hebbax.comparison.collect_run("runs/point"))
+        >>> [curve] = results.learning_curves(results.collect_run("runs/point"))
         >>> curve.method, curve.iqm.shape
         ('point', (2,))
     """
@@ -73,13 +74,14 @@ def held_out_curves(results: Results) -> list[Curve]:
     Examples:
         >>> import dataclasses
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> config = dataclasses.replace(config, held_out="mirrored", evaluate_every=2)
         >>> result = hebbax.train(config, "runs/point")
-        >>> results = hebbax.comparison.collect_run("runs/point")
-        >>> hebbax.comparison.results.held_out_curves(results)[0].num_runs.tolist()
+        >>> found = results.collect_run("runs/point")
+        >>> results.held_out_curves(found)[0].num_runs.tolist()
         [0, 1]
     """
     return [

@@ -37,11 +37,12 @@ def describe_methods(results: Results) -> list[Method]:
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> result = hebbax.train(config, "runs/point")
-        >>> hebbax.comparison.describe_methods(hebbax.comparison.collect_run("runs/point"))
+        >>> results.describe_methods(results.collect_run("runs/point"))
         [Method(name='point', sharing='individual', rho=1.0)]
     """
     return [_method(results, name) for name in results.methods]

@@ -119,11 +119,12 @@ def read_runs(folder: str | Path) -> list[Run]:
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> [(run.method, run.fold, run.seed) for run in hebbax.comparison.read_runs("sweep")]
+        >>> [(run.method, run.fold, run.seed) for run in results.read_runs("sweep")]
         [('hebbian', 'mirrored', 0)]
     """
     folder = local_path(folder, "folder")
@@ -210,12 +211,13 @@ def collect(folder: str | Path) -> Results:
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> results = hebbax.comparison.collect("sweep")
-        >>> results.variations, len(results.rows), results.missing
+        >>> found = results.collect("sweep")
+        >>> found.variations, len(found.rows), found.missing
         (['default', 'weak', 'strong', 'mirrored'], 8, [])
     """
     return _collect(read_runs(folder))
@@ -231,12 +233,13 @@ def collect_run(run_dir: str | Path) -> Results:
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> result = hebbax.train(config, "runs/point")
-        >>> results = hebbax.comparison.collect_run("runs/point")
-        >>> results.methods, results.missing[0].reason
+        >>> found = results.collect_run("runs/point")
+        >>> found.methods, found.missing[0].reason
         (['point'], '2 of 2 generations, not evaluated')
     """
     folder = local_path(run_dir, "run_dir")

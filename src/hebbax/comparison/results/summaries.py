@@ -87,11 +87,12 @@ def generalisation_matrix(results: Results, kind: str = "mode") -> Matrix:
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> matrix = hebbax.comparison.generalisation_matrix(hebbax.comparison.collect("sweep"))
+        >>> matrix = results.generalisation_matrix(results.collect("sweep"))
         >>> matrix.methods, matrix.num_held_out.tolist()
         (['hebbian'], [[0, 0, 0, 1]])
     """
@@ -116,11 +117,12 @@ def summarise(results: Results, kind: str = "mode") -> list[Summary]:
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> held_out, trained_on = hebbax.comparison.summarise(hebbax.comparison.collect("sweep"))
+        >>> held_out, trained_on = results.summarise(results.collect("sweep"))
         >>> held_out.method, held_out.num_runs, held_out.num_missing
         ('hebbian', 1, 0)
     """
@@ -148,13 +150,14 @@ def improvements(
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> methods = {"hebbian": config, "again": config}
         >>> runs = hebbax.sweep(methods, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> results = hebbax.comparison.collect("sweep")
-        >>> [improvement] = hebbax.comparison.improvements(results, reference="hebbian")
+        >>> found = results.collect("sweep")
+        >>> [improvement] = results.improvements(found, reference="hebbian")
         >>> improvement.method, improvement.probability
         ('again', 0.5)
     """
@@ -191,12 +194,13 @@ def scores_by_fold(
 
     Examples:
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> results = hebbax.comparison.collect("sweep")
-        >>> scores = hebbax.comparison.scores_by_fold(results, "hebbian", is_held_out=True)
+        >>> found = results.collect("sweep")
+        >>> scores = results.scores_by_fold(found, "hebbian", is_held_out=True)
         >>> scores["mirrored"].shape
         (1,)
     """

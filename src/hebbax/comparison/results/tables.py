@@ -29,11 +29,12 @@ def write(folder: str | Path, results: Results | None = None) -> Results:
     Examples:
         >>> from pathlib import Path
         >>> import hebbax
+        >>> from hebbax.comparison import results
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> results = hebbax.comparison.write("sweep")
+        >>> found = results.write("sweep")
         >>> sorted(file.name for file in Path("sweep").glob("results.*"))
         ['results.csv', 'results.json']
     """

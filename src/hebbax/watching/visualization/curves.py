@@ -36,7 +36,7 @@ def draw_learning_curves(
         >>> import numpy as np
         >>> from hebbax.watching.visualization.curves import draw_learning_curves
         >>> iqm, runs = np.asarray([1.0, 2.0, 3.0]), np.asarray([5, 5, 5])
-        >>> curve = hebbax.comparison.Curve("hebbian", iqm, iqm - 0.5, iqm + 0.5, runs, 5)
+        >>> curve = hebbax.comparison.results.Curve("hebbian", iqm, iqm - 0.5, iqm + 0.5, runs, 5)
         >>> draw_learning_curves([curve]).axes[0].get_title("left")
         'hebbian  (5 of 5 runs)'
     """

@@ -35,7 +35,7 @@ def draw_generalisation_matrix(matrix: Matrix, label: str = "mean return") -> Fi
         >>> from hebbax.watching.visualization.matrix import draw_generalisation_matrix
         >>> scores, runs = np.asarray([[3.0, 4.0]]), np.asarray([[1, 1]])
         >>> figures = scores, 2 * scores, runs, runs, 0 * runs
-        >>> matrix = hebbax.comparison.Matrix(["hebbian"], ["default", "weak"], *figures)
+        >>> matrix = hebbax.comparison.results.Matrix(["hebbian"], ["default", "weak"], *figures)
         >>> [text.get_text() for text in draw_generalisation_matrix(matrix).axes[0].texts]
         ['3.00', '6.00', '4.00', '8.00']
     """

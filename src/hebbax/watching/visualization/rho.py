@@ -56,7 +56,7 @@ def draw_fitness_over_rho(
         label: what the scores are.
 
     Examples:
-        >>> from hebbax.comparison import Method, Summary
+        >>> from hebbax.comparison.results import Method, Summary
         >>> from hebbax.watching.visualization.rho import draw_fitness_over_rho
         >>> methods = [Method("individual", "individual", 1.0), Method("shared", "evolved", 16.0)]
         >>> figures = {True: (5.0, 4.0, 6.0), False: (7.0, 6.0, 8.0)}  # Held out, and trained on.

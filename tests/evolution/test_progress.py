@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from hebbax.evolution.evaluation import Score
-from hebbax.loggers import ProgressBar, describe, score_table
+from hebbax.evolution.progress import ProgressBar, describe, score_table
 
 
 def metrics_of(generation: int, non_finite: int = 0) -> dict:
@@ -43,7 +43,7 @@ def test_lines_come_now_and_then(
     Mutation: a line for every generation fails here.
     """
     now = 1000.0
-    monkeypatch.setattr("hebbax.loggers.time.monotonic", lambda: now)
+    monkeypatch.setattr("hebbax.evolution.progress.time.monotonic", lambda: now)
     with ProgressBar(30) as progress:
         for generation in range(30):
             progress(metrics_of(generation))
