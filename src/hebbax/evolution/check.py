@@ -34,6 +34,7 @@ def check(config: Config, num_runs: int = 1) -> None:
     # Our own are tested, and their physics take seconds to trace.
     if not type(task).__module__.startswith("hebbax."):
         interfaces.fit_task(task)
+    # Tracing the search for its size asks whether its parts fit one another.
     state, population = limits.search_bytes(setup, config.genome, config.strategy)
     _check_memory(config, setup, state, population, num_runs)
 
