@@ -484,7 +484,7 @@ def test_values_that_cannot_be_written_are_refused():
     ("content", "reason"),
     [
         (b'{"format": 0, "config": {}}', "has format 0, but this version of hebbax reads format 2"),
-        (b'{"format": 1, "config": {}}', "reads format 2; `pip install 'hebbax<0.2'` reads it"),
+        (b'{"format": 1, "config": {}}', "reads format 2; hebbax 0.1 reads it"),
         (b"{}", "has format None"),
         (b'{"format": 2}', "'config'"),
         (b'{"format": 2, "config": {"class": "hebbax.config:Config"}}', "'task'"),

@@ -27,7 +27,7 @@ else:
     Encoding = GenomeSpec = Policy = Strategy = Task = Any
 
 FORMAT = 2  # Raised whenever a run's folder of an older version can no longer be read.
-READERS = {1: "hebbax<0.2"}  # What reads folders of older formats.
+READERS = {1: "hebbax 0.1"}  # What reads folders of older formats.
 
 # What the interfaces of `base` modules have.
 TASK = ("variations", "observation_shape", "action_size", "max_steps", "reset", "step")
@@ -220,7 +220,7 @@ def _check_format(plain: dict[str, Any]) -> None:
     number = plain.get("format")
     if number != FORMAT:
         reader = READERS.get(number) if isinstance(number, int) else None
-        remedy = f"; `pip install '{reader}'` reads it" if reader else ""
+        remedy = f"; {reader} reads it" if reader else ""
         raise ValueError(
             f"the configuration has format {number}, but this version of hebbax reads format "
             f"{FORMAT}{remedy}"
