@@ -155,7 +155,8 @@ def score_gradient(
 
         grad_theta (1/P) sum_j weights_j log p(z_j | theta)
 
-    The devices of the mesh that the program around it is traced for share the population.
+    Where the genome has densities of populations, `log_probs`, the devices of the mesh that the
+    program around it is traced for share the population.
 
     Args:
         genome: the distribution p, at the theta where the gradient is wanted.
@@ -173,7 +174,9 @@ def score_gradient(
         return jax.grad(mean_log_likelihood)(learned_of(genome))
 
     mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or weights.size % mesh.size:
+    # A density that is mapped costs little; one that a genome computes for a population much.
+    is_costly = hasattr(genome, "log_probs")
+    if not is_costly or mesh.empty or weights.size % mesh.size:
         return gradient(genome, genotypes, weights)
     return devices.mean_over_population(gradient, mesh, num_whole=1)(genome, genotypes, weights)
 
