@@ -27,10 +27,6 @@ SCRIPTS = {
     "quadruped": "quadruped.py",
     "thrown-bodies": "thrown_bodies.py",
 }
-# Measured before the script wrote what it writes today. To measure anew takes an entry away.
-OUTDATED = {
-    "natural-steps.json": "what it calls natural is what `EvenSteps` does, and `Natural` is missing"
-}
 FILES = sorted(path.name for path in RESULTS.iterdir())
 
 
@@ -51,17 +47,7 @@ def records(file: Path) -> Any:
     return json.loads(text)
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(
-            name, marks=pytest.mark.xfail(reason=OUTDATED[name], raises=ValueError, strict=True)
-        )
-        if name in OUTDATED
-        else name
-        for name in FILES
-    ],
-)
+@pytest.mark.parametrize("file", FILES)
 def test_results_have_the_fields_that_their_script_writes(file: str):
     """A file has all fields, and no others.
 
