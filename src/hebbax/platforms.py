@@ -24,12 +24,13 @@ class Sizes(NamedTuple):
     tracks: int
 
 
-# Measured on two cores of a CPU and on an H200.
+# What suits two cores of a CPU, and an H200.
 # chunk: four of the paper's plastic quadrupeds, in four bodies each, run faster than eight.
 # chunk_bytes: two of the paper's plastic drivers in four variations. With eight, network and
 #     plasticity take three times as long.
-# block: 512 kB stay in a core's caches with what is made of them; an accelerator is kept busy.
-# tracks: one after another cost a CPU least; 2,048 roads take an H200 143 ms so, four at a time 40.
+# block: 512 kB stay in a core's caches with what is made of them; the accelerator's is a guess.
+# tracks: a batch of candidates fills an accelerator as well as one does; timed by hand, 2,048 roads
+#     took an H200 143 ms one candidate at a time and 40 with four.
 CPU = Sizes(chunk=4, chunk_bytes=7_000_000, block=2**17, tracks=1)
 ACCELERATOR = Sizes(chunk=None, chunk_bytes=None, block=2**24, tracks=4)
 

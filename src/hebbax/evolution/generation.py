@@ -120,7 +120,7 @@ def compile_generation(
     Returns:
         A function of key, variations, state and index, which must be on every device of the mesh.
     """
-    program_key = (Program.of(config), len(config.training_variations), mesh, num_runs)
+    program_key = (Program.of(config), len(config.training_names), mesh, num_runs)
     return programs.compiled("generation", program_key, lambda: _compile(config, mesh, num_runs))
 
 
@@ -134,7 +134,7 @@ def _compile(
         jnp.zeros((), jnp.int32),
     )
     program = Program.of(config)
-    chunk_size = limits.chunk_size(program.setup, len(config.training_variations), num_runs)
+    chunk_size = limits.chunk_size(program.setup, len(config.training_names), num_runs)
     setup = dataclasses.replace(program.setup, chunk_size=chunk_size)
     function = partial(generation, dataclasses.replace(program, setup=setup), mesh)
     if num_runs > 1:

@@ -10,6 +10,7 @@ from hebbax.evolution import interfaces
 from hebbax.evolution.episode import Setup
 from hebbax.genomes.base import GenomeSpec
 from hebbax.strategies.base import Strategy
+from hebbax.types import shapes_of
 
 
 def chunk_size(setup: Setup, num_variations: int, num_runs: int = 1) -> int | None:
@@ -35,7 +36,7 @@ def individual_bytes(setup: Setup, num_variations: int) -> int:
     """Bytes of what is kept of one individual, and of its memories in all its episodes."""
     key = jax.random.key(0)
     wiring = jax.eval_shape(lambda: setup.encoding.wire(key, setup.parameters))
-    genotype = interfaces.shapes_of(setup.genotype_shape)
+    genotype = shapes_of(setup.genotype_shape)
     kept = jax.eval_shape(setup.express, wiring, genotype)
     memory = jax.eval_shape(
         lambda wiring, kept: setup.policy.reset(key, setup.read(wiring, kept)), wiring, kept

@@ -47,8 +47,7 @@ def compiled(kind: str, key: Hashable, make: Callable[[], Program]) -> Program:
 def with_precision(precision: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Traces a function with a precision of products of matrices.
 
-    By itself JAX rounds to TF32 on GPUs, which plasticity adds up: a view's network is then off by
-    up to 4e-4, and the mixture's gradient by 0.3%.
+    By itself JAX rounds to TF32 on GPUs, which plasticity adds up.
     """
 
     @functools.wraps(function)
