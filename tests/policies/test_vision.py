@@ -59,7 +59,7 @@ def test_features_are_those_of_flax(shape):
 @pytest.mark.parametrize("shape", [(84, 84, 3), (33, 20, 3)])
 @pytest.mark.usefixtures("forms_of_accelerators")
 def test_features_are_those_of_flax_on_accelerators(shape):
-    """Mutation: rows and columns of the strips exchanged."""
+    """Mutation: rows and columns of the patches exchanged."""
     test_features_are_those_of_flax(shape)
 
 

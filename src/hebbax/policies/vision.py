@@ -4,7 +4,6 @@ Two evolved convolutions in front of a policy that need not know of pictures.
 """
 
 import dataclasses
-import functools
 from typing import Any, final
 
 import jax
@@ -139,37 +138,46 @@ def look(
 
     The maximum comes before the tanh, which is the same and spares three of four.
     """
-    # XLA's own convolution with a kernel for each individual takes many times as long on a CPU.
-    on_cpu = (convolve_by_shifts, convolve_thinly)
-    elsewhere = (convolve_by_strips, functools.partial(convolve_by_strips, stride=STRIDE))
+    # XLA's own convolution with a kernel for each individual takes many times as long, anywhere.
     features = jnp.moveaxis(picture, -1, 0)
-    for convolve, kernel in zip(on_cpu if platforms.is_cpu() else elsewhere, filters, strict=True):
-        features = jnp.tanh(_pool(convolve(features, kernel)))
+    for kernel, stride in zip(filters, (1, STRIDE), strict=True):
+        if not platforms.is_cpu():
+            pooled = convolve_and_pool(features, kernel, stride)
+        else:
+            convolve = convolve_by_shifts if stride == 1 else convolve_thinly
+            pooled = _pool(convolve(features, kernel))
+        features = jnp.tanh(pooled)
     return jnp.ravel(jnp.moveaxis(features, 0, -1))
 
 
-def convolve_by_strips(
-    channels: Float[Array, "_in rows columns"],
-    kernel: Float[Array, "_y _x _in _out"],
-    stride: int = 1,
+def convolve_and_pool(
+    channels: Float[Array, "_in rows columns"], kernel: Float[Array, "_y _x _in _out"], stride: int
 ) -> Float[Array, "_out _ _"]:
-    """A convolution as a product of matrices for each row of the kernel.
+    """A convolution, and the maximum of each 2 x 2 of its pixels: one product of matrices.
 
     Few large operations, as accelerators like them.
     """
     height, width, _, num_out = kernel.shape
     rows, columns = (
-        (size - extent) // stride + 1
+        ((size - extent) // stride + 1) // 2
         for size, extent in zip(channels.shape[1:], (height, width), strict=True)
     )
-    strips = jnp.concatenate(
-        [channels[:, :, x : x + stride * (columns - 1) + 1 : stride] for x in range(width)]
-    )
-    total = jnp.zeros((num_out, rows, columns), jnp.float32)
-    for y in range(height):
-        seen = strips[:, y : y + stride * (rows - 1) + 1 : stride]
-        total = total + jnp.einsum("krc,ko->orc", seen, kernel[y].reshape(-1, num_out))
-    return total
+    apart = 2 * stride  # Of the same pixel in two neighbouring squares.
+
+    def patches(top: int, left: int) -> Float[Array, "_kernel _ _"]:
+        """What the kernel sees for the pixels at one place of their squares."""
+        return jnp.concatenate(
+            [
+                channels[:, y : y + apart * (rows - 1) + 1 : apart][
+                    :, :, x : x + apart * (columns - 1) + 1 : apart
+                ]
+                for y in range(top, top + height)
+                for x in range(left, left + width)
+            ]
+        )
+
+    seen = jnp.stack([patches(top, left) for top in (0, stride) for left in (0, stride)])
+    return jnp.max(jnp.einsum("pkrc,ko->porc", seen, kernel.reshape(-1, num_out)), axis=0)
 
 
 def convolve_by_shifts(

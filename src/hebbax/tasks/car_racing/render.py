@@ -170,27 +170,32 @@ def _draw_road(
     zoom = jnp.sqrt(jnp.sum(camera.to_screen**2, axis=1))
     x, y = _to_screen(camera, track.middle)
     margin = RADII[:, None, None] * zoom[None, None]
-    is_on_screen = (jnp.abs(x - FRAME / 2) < FRAME / 2 + margin[..., 0]) & (
-        jnp.abs(y - ROWS / 2) < ROWS / 2 + margin[..., 1]
+    is_on_screen = jnp.ravel(
+        (jnp.abs(x - FRAME / 2) < FRAME / 2 + margin[..., 0])
+        & (jnp.abs(y - ROWS / 2) < ROWS / 2 + margin[..., 1])
     )
     bits = _paint_of_quadrilaterals(is_visited)
     corners = track.corners.reshape(-1, 4, 2)
+    # Their indices in order, with room for a chunk; those of all others are dropped.
+    count = jnp.sum(is_on_screen, dtype=jnp.int32)
+    order = jnp.zeros(is_on_screen.size + CHUNK, jnp.int32)
+    place = jnp.where(is_on_screen, jnp.cumsum(is_on_screen, dtype=jnp.int32) - 1, order.size)
+    order = order.at[place].set(np.arange(is_on_screen.size), mode="drop")
 
     def draw_chunk(drawn: tuple[Array, tuple[Array, ...]]) -> tuple[Array, tuple[Array, ...]]:
-        left, planes = drawn
-        # The next of those that are left; where fewer are, the rest of the chunk paints nothing.
-        is_there, chosen = jax.lax.top_k(left, CHUNK)
+        begin, planes = drawn
+        chosen = jax.lax.dynamic_slice(order, (begin,), (CHUNK,))
         covered = _cover(*_to_screen(camera, corners[chosen]))
-        paint = jnp.where(is_there > 0, bits[chosen], 0)
+        # Where fewer are left, the rest of the chunk paints nothing.
+        paint = jnp.where(begin + np.arange(CHUNK) < count, bits[chosen], 0)
         planes = tuple(
             plane | _any_bits([covered[i] & -((paint[i] >> bit) & 1) for i in range(CHUNK)])
             for bit, plane in enumerate(planes)
         )
-        return left.at[chosen].set(0.0), planes
+        return begin + CHUNK, planes
 
     blank = tuple(jnp.zeros((FRAME // WORD, ROWS), jnp.int32) for _ in range(NUM_BITS))
-    left = is_on_screen.reshape(-1).astype(jnp.float32)
-    return jax.lax.while_loop(lambda drawn: jnp.any(drawn[0] > 0), draw_chunk, (left, blank))[1]
+    return jax.lax.while_loop(lambda drawn: drawn[0] < count, draw_chunk, (jnp.int32(0), blank))[1]
 
 
 def _paint_of_quadrilaterals(is_visited: Bool[Array, " tiles"]) -> Int[Array, " quadrilaterals"]:

@@ -22,6 +22,7 @@ BORDER_WIDTH = 8 / SCALE  # Of the red and white stripes along sharp turns.
 NUM_CHECKPOINTS = 12
 NUM_LAPS = 5  # That the pen goes, of which the last complete one is kept.
 MAX_PATH = 2500  # Strides of the pen.
+UNROLL = 4  # Strides in a trip of the loop, whose own work is more than that of a stride.
 # Of 1,000 tracks of the original the longest has 389 tiles. A longer one is drawn anew.
 MAX_TILES = 416
 
@@ -159,7 +160,7 @@ def draw_lap(noise: Float[Array, "12"], radius: Float[Array, "12"]) -> Lap:
         is_over=jnp.zeros((), bool),
     )
     _, (angles, headings, points, is_drawn) = jax.lax.scan(
-        lambda pen, _: _stride(pen, angle, checkpoint), pen, None, length=MAX_PATH
+        lambda pen, _: _stride(pen, angle, checkpoint), pen, None, length=MAX_PATH, unroll=UNROLL
     )
     return _last_lap(angles, headings, points, is_drawn)
 
