@@ -201,6 +201,8 @@ JOBS: list[Job] = [
     agreement("mixture's gradient", MIXTURE, compare_mixture),
     Generations("car", "car-hebbian", 512),
     Generations("car", "car-hebbian", 64),
+    Generations("quadruped, 1,000 steps", "quadruped-hebbian", 500, steps=1000),
+    Generations("car, 1,000 steps", "car-hebbian", 500, steps=1000),
     Generations("quadruped, profile", "quadruped-hebbian", 4096, steps=10),
     Generations("car, profile", "car-hebbian", 512, steps=10),
     Generations("plasticity", "quadruped-hebbian", 4096),
