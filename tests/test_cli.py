@@ -279,7 +279,7 @@ def test_help_is_readable(
             ["fly"],
             "unknown command 'fly'; allowed are train, evaluate, sweep, render, report, presets",
         ),
-        (["presets", "all"], "`hebbax presets` takes no options, but was given all"),
+        (["presets", "all"], "Unrecognized options: all"),
         (["train"], "no preset given; allowed are small"),
         (["train", "large"], "unknown preset 'large'; allowed are small"),
         (["train", "small", "--colour", "red"], "Unrecognized options: --colour"),
@@ -422,6 +422,7 @@ def test_render_films_a_run(
         "lesion": Lesion(1, 20),
         "is_sampled": True,
         "seed": 4,
+        "trust": (),
     }
     assert given == [((run, "light", None), options)]
 

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,17 @@ from rich.table import Table
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.files.plain import trust
 from hebbax.types import checks
 
 # `--sample` alone; there is no `--no-sample`.
 Flag = tyro.conf.FlagCreatePairsOff[bool]
+Trust = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(
+        help="Modules, or files that end in .py, whose classes the run may be of: their code runs. "
+        "Those of hebbax need not be named."
+    ),
+]
 
 USAGE = """usage: hebbax COMMAND ...
 
@@ -37,78 +44,6 @@ commands:
 
 `hebbax train PRESET --help` lists every setting of a preset.
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainOptions:
-    """Evolves a genome; the same command resumes an interrupted run.
-
-    Ctrl-C ends it after the generation, twice at once.
-
-    SIGTERM ends it at once, with a checkpoint of the last whole generation.
-    """
-
-    config: Annotated[Config, tyro.conf.arg(name="")]
-    run_dir: Path
-    """Folder for metrics and checkpoints."""
-    cores: int | None = None
-    """CPU cores to use; all of them if None."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateOptions:
-    """Scores a run's genome in every variation of its task.
-
-    Writes evaluation.json (evaluation-samples.json) into the run's folder.
-    """
-
-    run: tyro.conf.Positional[Path]
-    """Folder of the run."""
-    episodes: int = 100
-    """Episodes in each variation."""
-    sample: Flag = False
-    """Draw an individual from the genome for every episode, instead of taking its mode."""
-    best: Flag = False
-    """Take the genome of the best generation instead of the last."""
-    trust: tuple[str, ...] = ()
-    """Modules, or files that end in .py, whose classes the run may be of: their code runs.
-
-    Those of hebbax need not be named.
-    """
-    cores: int | None = None
-    """CPU cores to use; all of them if None."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RenderOptions:
-    """Films an episode of a run's genome in one variation, in real time, until it ends."""
-
-    run: tyro.conf.Positional[Path]
-    """Folder of the run."""
-    variation: str
-    """The variation to film."""
-    format: Literal["mp4", "gif", "html"] = "mp4"
-    """A film, or for the quadruped a page with Brax's viewer.
-
-    The viewer loads its program from the network.
-    """
-    steps: int | None = None
-    """The most policy steps to film; the whole episode if None."""
-    lesion_layer: int | None = None
-    """The plastic layer, counted from 0, whose weights are set to zero at --lesion-step."""
-    lesion_step: int | None = None
-    """The policy step, counted from 0, from which on the layer is damaged."""
-    output: Path | None = None
-    """The file to write; films/VARIATION.FORMAT in the run's folder if None."""
-    sample: Flag = False
-    """Draw the individual from the genome, instead of taking its mode."""
-    seed: int = 0
-    """Which episode; the same one gives the same film."""
-    trust: tuple[str, ...] = ()
-    """Modules, or files that end in .py, whose classes the run may be of: their code runs.
-
-    Those of hebbax need not be named.
-    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,40 +82,13 @@ class SweepOptions:
     """CPU cores to use; all of them if None."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ReportOptions:
-    """Writes report.html into the folder.
-
-    A page with the tables, pictures, films and settings of a run or a sweep, and with what is
-    missing.
-    """
-
-    folder: tyro.conf.Positional[Path]
-    """Folder of a run or a sweep."""
-    films: int = 0
-    """Films to make first, of the best method before the others.
-
-    Those that are there are shown in any case.
-    """
-    copy_to: Path | None = None
-    """Folder for a copy of what is worth keeping.
-
-    The page if it is below 3 MiB, tables and pictures, no checkpoints; none if None.
-    """
-    trust: tuple[str, ...] = ()
-    """Modules, or files that end in .py, whose classes the run may be of: their code runs.
-
-    Those of hebbax need not be named.
-    """
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits.
 
     0 if all went well, 2 after an error in what was asked for, 130 after an interrupt.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[list[str]], None]] = {
+    commands: dict[str, Callable[..., None]] = {
         "train": _train,
         "evaluate": _evaluate,
         "sweep": _sweep,
@@ -191,9 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         (sys.stdout if arguments else sys.stderr).write(USAGE)
         sys.exit(0 if arguments else 2)
-    if arguments[0] not in commands:
-        _refuse(f"unknown command {arguments[0]!r}; allowed are {', '.join(commands)}")
-    _run(lambda: commands[arguments[0]](arguments[1:]))
+    name, *options = arguments
+    if name not in commands:
+        _refuse(f"unknown command {name!r}; allowed are {', '.join(commands)}")
+    if name == "train":  # Its options are those of a preset, which is read first.
+        _run(lambda: _train(options))
+    else:
+        _run(lambda: tyro.cli(commands[name], args=options, prog=f"hebbax {name}"))
 
 
 def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOptions) -> None:
@@ -210,7 +122,7 @@ def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOp
     def run() -> None:
         options = tyro.cli(SweepOptions, default=default)
         _sweep_methods(methods, options)
-        _write_report(ReportOptions(options.folder))
+        _report(options.folder)
 
     _run(run)
 
@@ -229,8 +141,6 @@ def _run(command: Callable[[], None]) -> None:
 
 
 def _train(arguments: list[str]) -> None:
-    from hebbax.evolution.progress import ProgressBar
-    from hebbax.evolution.training import train
     from hebbax.presets import PRESETS
 
     if arguments and arguments[0] in ("-h", "--help"):
@@ -242,47 +152,106 @@ def _train(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in PRESETS:
         given = f"unknown preset {arguments[0]!r}" if arguments else "no preset given"
         _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
-    name = arguments[0]
-    default = TrainOptions(PRESETS[name](), run_dir=Path("runs") / name)
-    options = tyro.cli(
-        TrainOptions, default=default, args=arguments[1:], prog=f"hebbax train {name}"
+    name, *options = arguments
+    train_preset = functools.partial(
+        _train_config, config=PRESETS[name](), run_dir=Path("runs") / name
     )
-    _use_cores(options.cores)
-    with ProgressBar(options.config.generations) as progress:
-        result = train(options.config, options.run_dir, callbacks=[progress])
+    tyro.cli(train_preset, args=options, prog=f"hebbax train {name}")
+
+
+def _train_config(
+    config: Annotated[Config, tyro.conf.arg(name="")], run_dir: Path, cores: int | None = None
+) -> None:
+    """Evolves a genome; the same command resumes an interrupted run.
+
+    Ctrl-C ends it after the generation, twice at once.
+
+    SIGTERM ends it at once, with a checkpoint of the last whole generation.
+
+    Args:
+        config: What is evolved, and how.
+        run_dir: Folder for metrics and checkpoints.
+        cores: CPU cores to use; all of them if None.
+    """
+    _use_cores(cores)
+
+    from hebbax.evolution.progress import ProgressBar
+    from hebbax.evolution.training import train
+
+    with ProgressBar(config.generations) as progress:
+        result = train(config, run_dir, callbacks=[progress])
     num_generations = len(result.history)
-    if num_generations < options.config.generations:
+    if num_generations < config.generations:
         sys.stderr.write(
-            f"interrupted after generation {num_generations}; the same command resumes "
-            f"{options.run_dir}\n"
+            f"interrupted after generation {num_generations}; the same command resumes {run_dir}\n"
         )
         sys.exit(130)
     best = "in none was the fitness of more than half of the individuals finite"
     if result.best_generation is not None:
         fitness = result.history[result.best_generation]["fitness_mean"]
         best = f"best mean fitness {fitness:.2f} in generation {result.best_generation + 1}"
-    Console().print(f"{num_generations} generations in {options.run_dir}; {best}")
+    Console().print(f"{num_generations} generations in {run_dir}; {best}")
 
 
-def _evaluate(arguments: list[str]) -> None:
-    options = tyro.cli(EvaluateOptions, args=arguments, prog="hebbax evaluate")
-    _use_cores(options.cores)
+def _evaluate(
+    run: tyro.conf.Positional[Path],
+    episodes: int = 100,
+    sample: Flag = False,
+    best: Flag = False,
+    trust: Trust = (),
+    cores: int | None = None,
+) -> None:
+    """Scores a run's genome in every variation of its task.
+
+    Writes evaluation.json (evaluation-samples.json) into the run's folder.
+
+    Args:
+        run: Folder of the run.
+        episodes: Episodes in each variation.
+        sample: Draw an individual from the genome for every episode, instead of taking its mode.
+        best: Take the genome of the best generation instead of the last.
+        trust: Whose classes the run may be of.
+        cores: CPU cores to use; all of them if None.
+    """
+    _use_cores(cores)
 
     from hebbax.evolution.evaluation import evaluate, save_scores
     from hebbax.evolution.progress import score_table
     from hebbax.evolution.result import load_result
 
-    trust(options.trust)
-    result = load_result(options.run)
-    scores = evaluate(result, options.episodes, is_sampled=options.sample, is_best=options.best)
+    result = load_result(run, trust)
+    scores = evaluate(result, episodes, is_sampled=sample, is_best=best)
     # Before they are written, which may fail.
     Console().print(score_table(scores))
-    save_scores(options.run, result, scores, is_sampled=options.sample, is_best=options.best)
+    save_scores(run, result, scores, is_sampled=sample, is_best=best)
 
 
-def _render(arguments: list[str]) -> None:
-    options = tyro.cli(RenderOptions, args=arguments, prog="hebbax render")
+def _render(
+    run: tyro.conf.Positional[Path],
+    variation: str,
+    format: Literal["mp4", "gif", "html"] = "mp4",
+    steps: int | None = None,
+    lesion_layer: int | None = None,
+    lesion_step: int | None = None,
+    output: Path | None = None,
+    sample: Flag = False,
+    seed: int = 0,
+    trust: Trust = (),
+) -> None:
+    """Films an episode of a run's genome in one variation, in real time, until it ends.
 
+    Args:
+        run: Folder of the run.
+        variation: The variation to film.
+        format: A film, or for the quadruped a page that loads Brax's viewer from the network.
+        steps: The most policy steps to film; the whole episode if None.
+        lesion_layer: The plastic layer, counted from 0, that is set to zero at --lesion-step.
+        lesion_step: The policy step, counted from 0, from which on the layer is damaged.
+        output: The file to write; films/VARIATION.FORMAT in the run's folder if None.
+        sample: Draw the individual from the genome, instead of taking its mode.
+        seed: Which episode; the same one gives the same film.
+        trust: Whose classes the run may be of.
+    """
     from hebbax.watching.lesion import Lesion
 
     try:
@@ -290,31 +259,38 @@ def _render(arguments: list[str]) -> None:
     except ModuleNotFoundError as error:
         _refuse(f"films need {error.name}, which is not installed: pip install 'hebbax[viz]'")
 
-    if (options.lesion_layer is None) != (options.lesion_step is None):
+    if (lesion_layer is None) != (lesion_step is None):
         raise ValueError(
             "a lesion needs both --lesion-layer and --lesion-step, but only one is given"
         )
-    lesion = None
-    if options.lesion_layer is not None and options.lesion_step is not None:
-        lesion = Lesion(options.lesion_layer, options.lesion_step)
-    trust(options.trust)
+    is_hurt = lesion_layer is not None and lesion_step is not None
     path = render(
-        options.run,
-        options.variation,
-        options.output,
-        format=options.format,
-        num_steps=options.steps,
-        lesion=lesion,
-        is_sampled=options.sample,
-        seed=options.seed,
+        run,
+        variation,
+        output,
+        format=format,
+        num_steps=steps,
+        lesion=Lesion(lesion_layer, lesion_step) if is_hurt else None,
+        is_sampled=sample,
+        seed=seed,
+        trust=trust,
     )
-    Console(soft_wrap=True).print(f"filmed {options.variation} in {path}")
+    Console(soft_wrap=True).print(f"filmed {variation} in {path}")
 
 
-def _sweep(arguments: list[str]) -> None:
+def _sweep(options: Annotated[SweepOptions, tyro.conf.arg(name="")]) -> None:
+    """Trains and scores every preset with each variation held out and several seeds.
+
+    The same command goes on with what is missing.
+
+    Ctrl-C ends it after the generation, twice at once; SIGTERM ends it at once, with a checkpoint
+    of the last whole generation.
+
+    Args:
+        options: What is compared, and how.
+    """
     from hebbax.presets import PRESETS
 
-    options = tyro.cli(SweepOptions, args=arguments, prog="hebbax sweep")
     if not options.methods:
         raise ValueError(f"no preset given; allowed are {', '.join(PRESETS)}")
     _sweep_methods(PRESETS, options)
@@ -348,35 +324,11 @@ def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOp
     )
 
 
-def _report(arguments: list[str]) -> None:
-    _write_report(tyro.cli(ReportOptions, args=arguments, prog="hebbax report"))
-
-
-def _write_report(options: ReportOptions) -> None:
-    try:
-        from hebbax.watching.report import copy_report, write_report
-    except ModuleNotFoundError as error:
-        _refuse(f"reports need {error.name}, which is not installed: pip install 'hebbax[viz]'")
-
-    trust(options.trust)
-    console = Console(soft_wrap=True)
-    console.print(f"report in {write_report(options.folder, options.films)}", highlight=False)
-    if options.copy_to is not None:
-        copies = copy_report(options.folder, options.copy_to)
-        page = (
-            ""
-            if any(copy.name == "report.html" for copy in copies)
-            else ", without the page, which is too large"
-        )
-        console.print(f"copied {len(copies)} files to {options.copy_to}{page}", highlight=False)
-
-
 def _resize(config: Config, options: SweepOptions) -> Config:
     """The configuration with as many generations and individuals as the options say."""
-    strategy = config.strategy
+    strategy: Any = config.strategy
     if options.population_size is not None:
-        sized: Any = strategy
-        strategy = dataclasses.replace(sized, population_size=options.population_size)
+        strategy = dataclasses.replace(strategy, population_size=options.population_size)
     return dataclasses.replace(
         config,
         strategy=strategy,
@@ -384,10 +336,42 @@ def _resize(config: Config, options: SweepOptions) -> Config:
     )
 
 
-def _presets(arguments: list[str]) -> None:
-    if arguments:
-        _refuse(f"`hebbax presets` takes no options, but was given {' '.join(arguments)}")
+def _report(
+    folder: tyro.conf.Positional[Path],
+    films: int = 0,
+    copy_to: Path | None = None,
+    trust: Trust = (),
+) -> None:
+    """Writes report.html into the folder.
 
+    A page with the tables, pictures, films and settings of a run or a sweep, and with what is
+    missing.
+
+    Args:
+        folder: Folder of a run or a sweep.
+        films: Films to make first, beside those that are there; of the best method first.
+        copy_to: Folder for a copy without checkpoints, of a page below 3 MiB; none if None.
+        trust: Whose classes the runs may be of.
+    """
+    try:
+        from hebbax.watching.report import copy_report, write_report
+    except ModuleNotFoundError as error:
+        _refuse(f"reports need {error.name}, which is not installed: pip install 'hebbax[viz]'")
+
+    console = Console(soft_wrap=True)
+    console.print(f"report in {write_report(folder, films, trust)}", highlight=False)
+    if copy_to is not None:
+        copies = copy_report(folder, copy_to)
+        page = (
+            ""
+            if any(copy.name == "report.html" for copy in copies)
+            else ", without the page, which is too large"
+        )
+        console.print(f"copied {len(copies)} files to {copy_to}{page}", highlight=False)
+
+
+def _presets() -> None:
+    """Lists the presets."""
     from hebbax.presets import PRESETS
 
     table = Table("preset", "what it is")
