@@ -263,14 +263,16 @@ def _render(
         raise ValueError(
             "a lesion needs both --lesion-layer and --lesion-step, but only one is given"
         )
-    is_hurt = lesion_layer is not None and lesion_step is not None
+    lesion = None
+    if lesion_layer is not None and lesion_step is not None:
+        lesion = Lesion(lesion_layer, lesion_step)
     path = render(
         run,
         variation,
         output,
         format=format,
         num_steps=steps,
-        lesion=Lesion(lesion_layer, lesion_step) if is_hurt else None,
+        lesion=lesion,
         is_sampled=sample,
         seed=seed,
         trust=trust,
