@@ -16,6 +16,7 @@ from jaxtyping import PyTree
 
 from hebbax.encodings.base import Encoding
 from hebbax.evolution import interfaces
+from hebbax.evolution.generation import count_non_finite
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, with_learned
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.rules.base import Rule, Signals
@@ -181,10 +182,9 @@ def check_genome(specification: GenomeSpec, genotype_shape: PyTree) -> None:
     gradient = jax.jit(jax.grad(lambda learned: with_learned(genome, learned).log_prob(genotype)))(
         learned
     )
-    _require(
-        chex.assert_tree_all_finite,
-        gradient,
-        problem="the gradient of genome.log_prob is not finite at a sample of the genome",
+    interfaces.require(
+        bool(count_non_finite(gradient) == 0),
+        "the gradient of genome.log_prob is not finite at a sample of the genome",
     )
 
 
@@ -245,25 +245,21 @@ def _check_function(function: Callable[..., Any], arguments: tuple, name: str) -
     with jax.debug_key_reuse(False):  # On purpose: the same keys must give the same values.
         again = function(*arguments)
         compiled = jax.jit(function)(*arguments)
-    _require(
-        chex.assert_trees_all_equal,
-        _numbers(results),
-        _numbers(again),
-        problem=f"{name} returns another value when it is called again with the same arguments",
+    _require_close(
+        again,
+        results,
+        f"{name} returns another value when it is called again with the same arguments",
+        tolerance=0.0,
     )
     _require_close(compiled, results, f"{name} returns another value under jax.jit")
     return results
 
 
-def _require_close(tree: PyTree, other: PyTree, problem: str) -> None:
-    is_close = functools.partial(chex.assert_trees_all_close, rtol=1e-3, atol=1e-3)
-    _require(is_close, _numbers(tree), _numbers(other), problem=problem)
-
-
-def _require(asserts: Callable[..., None], *trees: PyTree, problem: str) -> None:
-    """Refuses what an assertion of chex does not hold for, with its words behind ours."""
+def _require_close(tree: PyTree, other: PyTree, problem: str, tolerance: float = 1e-3) -> None:
+    """Refuses trees whose numbers are apart, with the words of chex behind ours."""
+    numbers, other_numbers = _numbers(tree), _numbers(other)
     try:
-        asserts(*trees)
+        chex.assert_trees_all_close(numbers, other_numbers, rtol=tolerance, atol=tolerance)
     except AssertionError as error:
         raise ValueError(f"{problem}: {' '.join(str(error).split())}") from None
 
@@ -275,8 +271,7 @@ def _full(parameters: PyTree) -> PyTree:
 
 def _numbers(tree: PyTree) -> PyTree:
     """A tree of arrays without its random keys, which chex does not compare."""
-    return jax.tree.map(lambda leaf: None if _is_key(leaf) else jnp.asarray(leaf), tree)
-
-
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key)
+    arrays = jax.tree.map(jnp.asarray, tree)
+    return jax.tree.map(
+        lambda leaf: None if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf, arrays
+    )
