@@ -402,7 +402,8 @@ def test_seeds_of_numpy_are_seeds():
     for seeds in (np.arange(2), np.int64(2), [np.uint32(0), 1, 0]):
         wanted = sweeps._list_runs(ONE, Path("folder"), np.asarray(["heavy"]), seeds, 3)
         assert [one.run for one in wanted] == [
-            sweeps.SweepRun.of("plastic", "heavy", seed) for seed in (0, 1)
+            sweeps.SweepRun("plastic", "heavy", seed, f"runs/plastic/heavy/seed-{seed}")
+            for seed in (0, 1)
         ]
         assert json.dumps([one.config.to_dict() for one in wanted])
 

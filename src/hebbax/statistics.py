@@ -92,7 +92,7 @@ def stratified_interval(
         >>> 1.0 <= low < high <= 5.0
         True
     """
-    if not _has_spread(strata):
+    if not strata_are_filled(strata, at_least=2):
         return float("nan"), float("nan")
     random = np.random.default_rng(0)
     drawn = [scores[_draw(random, resamples, scores.size)] for scores in strata]
@@ -136,7 +136,7 @@ def probability_of_improvement(scores: Strata, reference: Strata) -> float:
         >>> statistics.probability_of_improvement(ours, theirs)
         0.75
     """
-    if not strata_are_filled(scores) or not strata_are_filled(reference):
+    if not all(map(strata_are_filled, (scores, reference))):
         return float("nan")
     return float(
         np.mean(
@@ -163,7 +163,7 @@ def improvement_interval(
         >>> 0.0 <= low < 0.75 < high <= 1.0
         True
     """
-    if not _has_spread(scores) or not _has_spread(reference):
+    if not all(strata_are_filled(strata, at_least=2) for strata in (scores, reference)):
         return float("nan"), float("nan")
     random = np.random.default_rng(0)
     probabilities = []
@@ -180,7 +180,7 @@ def improvement_interval(
     return _percentiles(np.mean(probabilities, axis=0))
 
 
-def strata_are_filled(strata: Strata) -> bool:
+def strata_are_filled(strata: Strata, at_least: int = 1) -> bool:
     """Whether there are strata, and runs in each.
 
     Examples:
@@ -189,11 +189,7 @@ def strata_are_filled(strata: Strata) -> bool:
         >>> statistics.strata_are_filled([np.asarray([1.0]), np.zeros(0)])
         False
     """
-    return len(strata) > 0 and all(scores.size > 0 for scores in strata)
-
-
-def _has_spread(strata: Strata) -> bool:
-    return len(strata) > 0 and all(scores.size > 1 for scores in strata)
+    return len(strata) > 0 and all(scores.size >= at_least for scores in strata)
 
 
 def _draw(random: np.random.Generator, resamples: int, num_runs: int) -> np.ndarray:

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, final
+from typing import Any, Literal, Protocol, final
 
 import numpy as np
 
@@ -66,11 +66,6 @@ class SweepRun:
     fold: str
     seed: int
     path: str
-
-    @classmethod
-    def of(cls, method: str, fold: str, seed: int) -> Self:
-        """The run and its place."""
-        return cls(method, fold, seed, f"runs/{method}/{fold}/seed-{seed}")
 
 
 @final
@@ -219,7 +214,7 @@ def _list_runs(
             raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
         for fold in _folds(folds, config):
             for seed in numbers:
-                run = SweepRun.of(method, fold, seed)
+                run = SweepRun(method, fold, seed, f"runs/{method}/{fold}/seed-{seed}")
                 wanted.append(
                     _Wanted(
                         run,

@@ -15,7 +15,7 @@ def write_json(file: Path, value: Any) -> None:
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """JSON of plain values, in which null stands for a float that is no finite number."""
-    return json.dumps(_without_non_finite(value), indent=indent, allow_nan=False)
+    return json.dumps(without_non_finite(value), indent=indent, allow_nan=False)
 
 
 def read_json(file: Path, kind: type) -> Any:
@@ -41,9 +41,10 @@ def parse_json(content: bytes, kind: type, problem: str) -> Any:
     return value
 
 
-def _without_non_finite(value: Any) -> Any:
+def without_non_finite(value: Any) -> Any:
+    """Plain values with null in place of floats that are no finite numbers."""
     if isinstance(value, dict):
-        return {name: _without_non_finite(item) for name, item in value.items()}
+        return {name: without_non_finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_non_finite(item) for item in value]
+        return [without_non_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

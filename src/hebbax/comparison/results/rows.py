@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from hebbax.config import read_config
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.files import local_path, read_json
+from hebbax.types import checks
 
 FORMAT = 1
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -168,12 +169,20 @@ def _check_run(plain: dict[str, Any]) -> None:
     """
     for field in ("method", "fold"):
         check_name(plain[field], f"the {field} of a run")
-    count_of(plain, "seed")
+    checks.integer(at_most=2**32 - 1)("seed", plain["seed"])
     path = plain["path"]
     if not isinstance(path, str) or Path(path).is_absolute() or ".." in Path(path).parts:
         raise ValueError(
             f"the path of a run is {path!r}, but must lead from the sweep's folder into it"
         )
+
+
+def newest_checkpoint(run: Run) -> float:
+    """When a run's newest checkpoint was written; 0 if it has none."""
+    return max(
+        (path.stat().st_mtime for path in run.path.glob("checkpoints/*") if path.name.isdigit()),
+        default=0.0,
+    )
 
 
 def check_name(name: Any, what: str) -> None:
@@ -187,18 +196,6 @@ def check_name(name: Any, what: str) -> None:
             f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and "
             ".."
         )
-
-
-def count_of(plain: dict[str, Any], name: str) -> int:
-    """A whole number, 0 or more, among plain values.
-
-    Raises:
-        ValueError: if it is something else.
-    """
-    value = plain[name]
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{name} is {value!r}, but must be a whole number, 0 or more")
-    return value
 
 
 def collect(folder: str | Path) -> Results:
@@ -247,7 +244,8 @@ def collect_run(run_dir: str | Path) -> Results:
     try:
         held_out = "nothing" if config["held_out"] is None else config["held_out"]
         check_name(held_out, "held_out")
-        return _collect([Run(folder.resolve().name, held_out, count_of(config, "seed"), folder)])
+        checks.integer(at_most=2**32 - 1)("seed", config["seed"])
+        return _collect([Run(folder.resolve().name, held_out, config["seed"], folder)])
     except (KeyError, ValueError) as error:
         raise ValueError(f"{folder / 'config.json'} cannot be read: {error}") from error
 
@@ -260,7 +258,7 @@ def _collect(runs: list[Run]) -> Results:
             try:
                 rows += _rows_of(run, kind)
             except ValueError as error:
-                missing.append(Missing(run.method, run.fold, run.seed, kind, reason=str(error)))
+                missing.append(Missing(*run[:3], kind, reason=str(error)))
     return Results(runs, rows, missing)
 
 
@@ -277,41 +275,36 @@ def _rows_of(run: Run, kind: str) -> list[Row]:
     try:
         plain = read_json(file, dict)
         if plain["is_sampled"] != (kind == "samples") or plain["is_best"]:
-            raise ValueError(f"{file.name} has scores of {_describe(plain)} instead")
-        episodes = count_of(plain, "episodes")
+            what = "individuals drawn from" if plain["is_sampled"] else "the mode of"
+            which = "best" if plain["is_best"] else "last"
+            raise ValueError(f"{file.name} has scores of {what} the {which} genome instead")
+        episodes = checks.integer()("episodes", plain["episodes"])
         return [
-            _row(run, kind, episodes, score, generations, population_size)
+            Row(
+                *run[:3],
+                kind,
+                episodes=episodes,
+                generations=generations,
+                population_size=population_size,
+                **_figures(score),
+            )
             for score in plain["scores"]
         ]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{file.name} cannot be read: {error!r}") from error
 
 
-def _row(
-    run: Run,
-    kind: str,
-    episodes: int,
-    score: dict[str, Any],
-    generations: int,
-    population_size: int,
-) -> Row:
+def _figures(score: dict[str, Any]) -> dict[str, Any]:
+    """What a row takes over from a score, NaN where it has null."""
     figures = {
         name: math.nan if score[name] is None else float(score[name])
         for name in ("mean", "std", "low", "high", "ended_early")
     }
-    return Row(
-        method=run.method,
-        fold=run.fold,
-        seed=run.seed,
-        kind=kind,
-        variation=score["variation"],
-        is_held_out=score["is_held_out"],
-        episodes=episodes,
-        non_finite=count_of(score, "non_finite"),
-        generations=generations,
-        population_size=population_size,
-        **figures,
-    )
+    return figures | {
+        "variation": score["variation"],
+        "is_held_out": score["is_held_out"],
+        "non_finite": checks.integer()("non_finite", score["non_finite"]),
+    }
 
 
 def _progress(path: Path) -> tuple[int, int, int]:
@@ -326,13 +319,8 @@ def _progress(path: Path) -> tuple[int, int, int]:
     try:
         return (
             len(read_metrics(path)),
-            count_of(config["strategy"], "population_size"),
-            count_of(config, "generations"),
+            checks.integer()("population_size", config["strategy"]["population_size"]),
+            checks.integer()("generations", config["generations"]),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"config.json cannot be read: {error!r}") from error
-
-
-def _describe(plain: dict[str, Any]) -> str:
-    what = "individuals drawn from" if plain["is_sampled"] else "the mode of"
-    return f"{what} the {'best' if plain['is_best'] else 'last'} genome"

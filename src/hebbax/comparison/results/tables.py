@@ -1,13 +1,10 @@
 """A sweep's rows in files: `results.csv` for spreadsheets, `results.json` for programs."""
 
 import csv
-import io
-import math
 from pathlib import Path
-from typing import Any
 
 from hebbax.comparison.results.rows import FORMAT, Results, Row, collect
-from hebbax.files import local_path, write_json, write_whole
+from hebbax.files import local_path, replacing, without_non_finite, write_json
 
 
 def write(folder: str | Path, results: Results | None = None) -> Results:
@@ -39,26 +36,15 @@ def write(folder: str | Path, results: Results | None = None) -> Results:
         ['results.csv', 'results.json']
     """
     results = collect(folder) if results is None else results
-    rows = [
-        {name: _or_none(value) for name, value in row._asdict().items()} for row in results.rows
-    ]
-    plain = {
-        "format": FORMAT,
-        "rows": rows,
-        "missing": [missing._asdict() for missing in results.missing],
-    }
-    write_whole(local_path(folder, "folder") / "results.csv", _to_csv(rows))
-    write_json(local_path(folder, "folder") / "results.json", plain)
+    folder = local_path(folder, "folder")
+    rows = without_non_finite([row._asdict() for row in results.rows])
+    missing = [missing._asdict() for missing in results.missing]
+    write_json(folder / "results.json", {"format": FORMAT, "rows": rows, "missing": missing})
+    with (
+        replacing(folder / "results.csv") as half,
+        half.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        writer = csv.DictWriter(stream, fieldnames=Row._fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     return results
-
-
-def _to_csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=Row._fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

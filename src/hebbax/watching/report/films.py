@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hebbax.comparison.results import Results, Run, summarise
 from hebbax.comparison.results.methods import sharing_of
+from hebbax.comparison.results.rows import newest_checkpoint
 from hebbax.config import Config
 from hebbax.watching.films.film import render
 from hebbax.watching.lesion import Lesion
@@ -58,7 +59,7 @@ def make_films(results: Results, count: int) -> list[Path]:
             f"films is {count}, but no run has a checkpoint yet, without which none can be filmed"
         )
     for take in takes:
-        if not take.file.exists() or take.file.stat().st_mtime < _newest_checkpoint(take.run):
+        if not take.file.exists() or take.file.stat().st_mtime < newest_checkpoint(take.run):
             lesion = (
                 Lesion(0, Config.load(take.run.path).task.max_steps // 2)
                 if take.is_lesioned
@@ -121,18 +122,10 @@ def _runs_by_merit(results: Results) -> list[Run]:
     }
     chosen = []
     for method in sorted(results.methods, key=lambda method: -merit.get(method, -math.inf)):
-        runs = [run for run in results.runs if run.method == method and _newest_checkpoint(run) > 0]
+        runs = [run for run in results.runs if run.method == method and newest_checkpoint(run) > 0]
         scored = sorted((run for run in runs if run[:3] in scores), key=lambda run: scores[run[:3]])
         chosen += [scored[len(scored) // 2]] if scored else runs[:1]
     return chosen
-
-
-def _newest_checkpoint(run: Run) -> float:
-    """When a run's newest checkpoint was written; 0 if it has none."""
-    return max(
-        (path.stat().st_mtime for path in run.path.glob("checkpoints/*") if path.name.isdigit()),
-        default=0.0,
-    )
 
 
 def _caption(run: Run, file: Path) -> str:

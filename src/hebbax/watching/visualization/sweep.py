@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from hebbax.comparison.results import (
     Results,
-    Run,
     collect,
     describe_methods,
     generalisation_matrix,
@@ -16,6 +15,7 @@ from hebbax.comparison.results import (
     learning_curves,
     summarise,
 )
+from hebbax.comparison.results.rows import newest_checkpoint
 from hebbax.evolution.generation import count_non_finite
 from hebbax.evolution.result import load_result
 from hebbax.watching.visualization.curves import draw_learning_curves
@@ -111,7 +111,8 @@ def find_rules(results: Results) -> dict[str, RulesOfRun]:
     """
     found = {}
     for method in describe_methods(results):
-        run = _run_with_checkpoint(results, method.name)
+        runs = (run for run in results.runs if run.method == method.name)
+        run = next(filter(newest_checkpoint, runs), None)
         if method.sharing != "none" and run is not None:
             result = load_result(run.path)
             if count_non_finite(result.genome) == 0:
@@ -119,15 +120,3 @@ def find_rules(results: Results) -> dict[str, RulesOfRun]:
                     f"{method.name}: {run.fold}, seed-{run.seed}", rules_of(result)
                 )
     return found
-
-
-def _run_with_checkpoint(results: Results, method: str) -> Run | None:
-    runs = (run for run in results.runs if run.method == method)
-    return next(
-        (
-            run
-            for run in runs
-            if any(child.name.isdigit() for child in run.path.glob("checkpoints/*"))
-        ),
-        None,
-    )
