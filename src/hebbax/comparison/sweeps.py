@@ -10,6 +10,8 @@ folders hold: a run that was evaluated is done, any other is taken up at its new
 
 import contextlib
 import dataclasses
+import itertools
+import operator
 import os
 import re
 import signal
@@ -164,12 +166,8 @@ def sweep(
     _open_sweep(folder, methods, [one.run for one in wanted], episodes)
     missing = [one for one in wanted if not one.is_done]
     _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
-    groups = (
-        [[one for one in missing if one.run.method == method] for method in methods]
-        if together
-        else [[one] for one in missing]
-    )
-    groups = [group for group in groups if group]
+    key = operator.attrgetter("run.method" if together else "run")
+    groups = [list(group) for _, group in itertools.groupby(missing, key)]
     if executor is None:
         with programs.shared():
             _work_here(groups)
