@@ -67,8 +67,8 @@ def test_best_method_is_filmed_first(folder: Path, asked: list[tuple[str, str, L
     assert len(found) == 5
     assert (
         sum(
-            film.caption.endswith("(held out), with its first plastic layer set to zero half-way")
-            for film in found
+            caption.endswith("(held out), with its first plastic layer set to zero half-way")
+            for caption, _ in found
         )
         == 1
     )

@@ -37,36 +37,16 @@ class Figure(NamedTuple):
 
     caption: what it shows, and how to read it.
     alt: what is to be seen, for those who do not see it.
-    uri: the picture itself.
+    uri: the picture itself; empty before it is drawn.
     width: pixels that it takes where there is room.
     numbers: what it is drawn from.
     """
 
     caption: str
     alt: str
-    uri: str
-    width: int
+    uri: str = ""
+    width: int = 0
     numbers: Table | None = None
-
-
-class Film(NamedTuple):
-    """A film.
-
-    caption: who is seen where.
-    uri: the film itself.
-    is_video: whether it can be played and stopped; otherwise it is a moving picture.
-    """
-
-    caption: str
-    uri: str
-    is_video: bool
-
-
-class Listing(NamedTuple):
-    """Text that is folded away until it is asked for."""
-
-    caption: str
-    text: str
 
 
 class Section(NamedTuple):
@@ -75,18 +55,24 @@ class Section(NamedTuple):
     anchor: its name in links.
     title: its heading.
     words: paragraphs.
-    tables, long_tables, figures, films, listings: what it holds, in the order of the page; long
-        tables and listings are folded.
+    tables, figures, long_tables: what it holds; long tables are folded.
+    films: captions, and addresses that hold the films.
+    listings: captions, and texts that are folded away until they are asked for.
     """
 
     anchor: str
     title: str
-    words: Sequence[str]
+    words: Sequence[str] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
-    films: Sequence[Film] = ()
+    films: Sequence[tuple[str, str]] = ()
     long_tables: Sequence[Table] = ()
-    listings: Sequence[Listing] = ()
+    listings: Sequence[tuple[str, str]] = ()
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether it holds anything."""
+        return any(self[2:])
 
 
 def data_uri(file: Path) -> str:

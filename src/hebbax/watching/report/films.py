@@ -1,8 +1,8 @@
 """Films on the page: those in the runs' folders, and a few that the report makes itself."""
 
+import itertools
 import math
 from pathlib import Path
-from typing import NamedTuple
 
 from hebbax.comparison.results import Results, Run, summarise
 from hebbax.comparison.results.methods import sharing_of
@@ -10,30 +10,10 @@ from hebbax.comparison.results.rows import newest_checkpoint
 from hebbax.config import Config
 from hebbax.watching.films.film import render
 from hebbax.watching.lesion import Lesion
-from hebbax.watching.report.blocks import Film, data_uri, in_words
+from hebbax.watching.report.blocks import data_uri, in_words
 
 SUFFIXES = (".mp4", ".gif")
 LARGEST = 30 * 2**20  # Bytes of all films on a page; more would not open well.
-
-
-class _Take(NamedTuple):
-    """A film to make.
-
-    run: whose genome is filmed.
-    variation: where.
-    is_lesioned: whether its first plastic layer is set to zero in the middle.
-    """
-
-    run: Run
-    variation: str
-    is_lesioned: bool
-
-    @property
-    def file(self) -> Path:
-        """Where it is."""
-        return (
-            self.run.path / "films" / f"{self.variation}{'-lesion' if self.is_lesioned else ''}.mp4"
-        )
 
 
 def make_films(results: Results, count: int) -> list[Path]:
@@ -51,25 +31,18 @@ def make_films(results: Results, count: int) -> list[Path]:
     Raises:
         ValueError: if the task is none that can be drawn, or no run has a checkpoint.
     """
-    if count < 0:
-        raise ValueError(f"films is {count}, but must be 0 or more")
-    takes = _list_takes(results)[:count]
+    takes = dict(itertools.islice(_list_takes(results).items(), count))
     if count > 0 and not takes:
         raise ValueError(
             f"films is {count}, but no run has a checkpoint yet, without which none can be filmed"
         )
-    for take in takes:
-        if not take.file.exists() or take.file.stat().st_mtime < newest_checkpoint(take.run):
-            lesion = (
-                Lesion(0, Config.load(take.run.path).task.max_steps // 2)
-                if take.is_lesioned
-                else None
-            )
-            render(take.run.path, take.variation, take.file, lesion=lesion)
-    return [take.file for take in takes]
+    for file, (run, variation, lesion) in takes.items():
+        if not file.exists() or file.stat().st_mtime < newest_checkpoint(run):
+            render(run.path, variation, file, lesion=lesion)
+    return list(takes)
 
 
-def find_films(results: Results) -> tuple[list[Film], list[str]]:
+def find_films(results: Results) -> tuple[list[tuple[str, str]], list[str]]:
     """The films in the runs' folders, and words on those that are too large for the page."""
     films, left_out, size = [], [], 0
     for run in results.runs:
@@ -79,7 +52,7 @@ def find_films(results: Results) -> tuple[list[Film], list[str]]:
             caption = _caption(run, file)
             size += file.stat().st_size
             if size <= LARGEST:
-                films.append(Film(caption, data_uri(file), file.suffix == ".mp4"))
+                films.append((caption, data_uri(file)))
             else:
                 left_out.append(
                     f"{caption}: not on this page, which would be too large; it is in the run's "
@@ -88,23 +61,20 @@ def find_films(results: Results) -> tuple[list[Film], list[str]]:
     return films, left_out
 
 
-def _list_takes(results: Results) -> list[_Take]:
-    takes = []
+def _list_takes(results: Results) -> dict[Path, tuple[Run, str, Lesion | None]]:
+    """The films worth seeing: whose genome is filmed, where, and with what damage."""
+    takes = {}
     for run in _runs_by_merit(results):
         config = Config.load(run.path)
-        variation = (
-            run.fold if run.fold in config.task.variations else next(iter(config.task.variations))
-        )
-        takes.append(_Take(run, variation, is_lesioned=False))
+        names = config.task.variations
+        variation = run.fold if run.fold in names else next(iter(names))
+        takes[run.path / "films" / f"{variation}.mp4"] = run, variation, None
         if sharing_of(config)[0] != "none":
-            takes.append(_Take(run, variation, is_lesioned=True))
-    if takes:
-        best = takes[0]
-        takes += [
-            _Take(best.run, name, False)
-            for name in Config.load(best.run.path).task.variations
-            if name != best.variation
-        ]
+            lesion = Lesion(0, config.task.max_steps // 2)
+            takes[run.path / "films" / f"{variation}-lesion.mp4"] = run, variation, lesion
+    for best, _, _ in list(takes.values())[:1]:
+        for name in Config.load(best.path).task.variations:
+            takes.setdefault(best.path / "films" / f"{name}.mp4", (best, name, None))
     return takes
 
 

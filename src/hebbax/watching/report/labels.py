@@ -4,6 +4,7 @@ What is missing, small, mixed or not finite.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from hebbax.comparison.results import Results
@@ -19,133 +20,112 @@ def list_labels(results: Results, records: Sequence[Record]) -> list[str]:
 
     Nothing where nothing does.
     """
-    labels = [
-        *_missing(results, records),
-        *_small(results, records),
-        *_failed(results, records),
-        *_mixed(records),
-    ]
-    return [label for label in labels if label]
+    told = {
+        **_missing(results, records),
+        **_small(results, records),
+        **_failed(results, records),
+        **_mixed(records),
+    }
+    return [label for label, is_so in told.items() if is_so]
 
 
-def _missing(results: Results, records: Sequence[Record]) -> list[str]:
+def _missing(results: Results, records: Sequence[Record]) -> dict[str, int]:
     total, begun = len(results.runs), len(records)
-    unscored = {missing[:3] for missing in results.missing}
-    if total == 1:
-        unscored = set()  # The page of a single run says so in the place of its scores.
+    unscored = len({missing[:3] for missing in results.missing})
     unfinished = sum(record.generations < record.wanted for record in records)
     stale = sum(
         record.evaluated is not None and record.evaluated < record.generations for record in records
     )
-    sentences = {
+    return {
         f"{count(total - begun, 'run')} of {total} {_have(total - begun)} not begun.": total
         - begun,
         (
             f"{count(unfinished, 'run')} of {total} {_have(unfinished)} begun but "
             f"{_have(unfinished)} not come to the last generation."
         ): unfinished,
+        # The page of a single run says so in the place of its scores.
         (
-            f"{count(len(unscored), 'run')} of {total} {_have(len(unscored))} no scores, or not "
-            "both "
-            f"kinds of them, and {_is(len(unscored))} missing from the tables of scores; while "
-            "runs "
-            "are missing, methods may be compared over different folds and seeds."
-        ): len(unscored),
+            f"{count(unscored, 'run')} of {total} {_have(unscored)} no scores, or not both kinds "
+            f"of them, and {_is(unscored)} missing from the tables of scores; while runs are "
+            "missing, methods may be compared over different folds and seeds."
+        ): total > 1 and unscored,
         (
             f"{count(stale, 'run')} went on after {'it was' if stale == 1 else 'they were'} "
             "scored: the scores are of an earlier genome."
         ): stale,
     }
-    return [sentence if count else "" for sentence, count in sentences.items()]
 
 
-def _small(results: Results, records: Sequence[Record]) -> list[str]:
-    seeds = min(
-        (
-            len({run.seed for run in results.runs if run[:2] == pair})
-            for pair in {run[:2] for run in results.runs}
-        ),
-        default=0,
-    )
-    few_seeds = ""
-    if len(results.runs) == 1:
-        few_seeds = "A single run: another seed may tell another story."
-    elif seeds < FEW_SEEDS:
-        few_seeds = (
-            f"{'A single seed' if seeds == 1 else f'Only {seeds} seeds'} in each fold: intervals "
-            "over so few runs "
-            f"{'cannot be given' if seeds == 1 else 'are too narrow'}, and differences within the "
-            "scatter of seeds mean nothing."
-        )
+def _small(results: Results, records: Sequence[Record]) -> dict[str, bool]:
+    is_alone = len(results.runs) == 1
+    runs_of_folds = Counter(run[:2] for run in {run[:3] for run in results.runs})
+    seeds = min(runs_of_folds.values(), default=0)
     generations = max((record.wanted for record in records), default=PAPER)
     sizes = sorted({record.population_size for record in records})
-    few_generations = ""
-    if generations < PAPER:
-        individuals = " or ".join(f"{size:,}" for size in sizes)
-        few_generations = (
-            f"{count(generations, 'generation')} of {individuals} individuals; the paper's "
-            "quadruped has 500 of 500, its racer 300 of 200. "
-            "What does not learn here may learn there."
-        )
-    return [few_seeds, few_generations]
+    return {
+        "A single run: another seed may tell another story.": is_alone,
+        (
+            f"{'A single seed' if seeds == 1 else f'Only {seeds} seeds'} in each fold: intervals "
+            f"over so few runs {'cannot be given' if seeds == 1 else 'are too narrow'}, and "
+            "differences within the scatter of seeds mean nothing."
+        ): not is_alone and seeds < FEW_SEEDS,
+        (
+            f"{count(generations, 'generation')} of "
+            f"{' or '.join(f'{size:,}' for size in sizes)} individuals; the paper's quadruped has "
+            "500 of 500, its racer 300 of 200. What does not learn here may learn there."
+        ): generations < PAPER,
+    }
 
 
-def _failed(results: Results, records: Sequence[Record]) -> list[str]:
+def _failed(results: Results, records: Sequence[Record]) -> dict[str, int]:
     episodes = sum(row.non_finite for row in results.rows)
-    runs = {row[:3] for row in results.rows if not math.isfinite(row.mean)}
+    runs = len({row[:3] for row in results.rows if not math.isfinite(row.mean)})
     history = [metrics for record in records for metrics in record.history]
     individuals = sum(metrics.get("non_finite", 0) for metrics in history)
-    lost = sum(not _is_finite(metrics.get("fitness_mean")) for metrics in history)
+    lost = sum(not math.isfinite(metrics.get("fitness_mean", math.nan)) for metrics in history)
     diverged = sum(
         record.history[-1].get("non_finite_genome", 0) > 0 for record in records if record.history
     )
-    return [
-        f"{count(episodes, 'episode')} that scored runs gave a return that is not finite; means "
-        "are of the others."
-        if episodes
-        else "",
-        f"{count(len(runs), 'run')} {_have(len(runs))} a variation without any finite return, and "
-        f"{_is(len(runs))} left out of the means."
-        if runs
-        else "",
-        f"{count(individuals, 'individual')} had a fitness that is not finite in training, and "
-        "counted as the worst."
-        if individuals
-        else "",
-        f"In {count(lost, 'generation')} nobody's fitness was finite: learning curves have no "
-        "value there."
-        if lost
-        else "",
-        f"{count(diverged, 'run')} ended because the genome was no longer finite."
-        if diverged
-        else "",
-    ]
+    return {
+        (
+            f"{count(episodes, 'episode')} that scored runs gave a return that is not finite; "
+            "means are of the others."
+        ): episodes,
+        (
+            f"{count(runs, 'run')} {_have(runs)} a variation without any finite return, and "
+            f"{_is(runs)} left out of the means."
+        ): runs,
+        (
+            f"{count(individuals, 'individual')} had a fitness that is not finite in training, and "
+            "counted as the worst."
+        ): individuals,
+        (
+            f"In {count(lost, 'generation')} nobody's fitness was finite: learning curves have no "
+            "value there."
+        ): lost,
+        f"{count(diverged, 'run')} ended because the genome was no longer finite.": diverged,
+    }
 
 
-def _is_finite(value: float | None) -> bool:
-    """Whether a metric is a finite number; it is null in a file where it was not."""
-    return value is not None and math.isfinite(value)
-
-
-def _mixed(records: Sequence[Record]) -> list[str]:
+def _mixed(records: Sequence[Record]) -> dict[str, bool]:
     sizes = {(record.wanted, record.population_size) for record in records}
     commits = sorted(
         {str(start.get("git_commit")) for record in records for start in record.starts}
     )
     dirty = [commit for commit in commits if commit.endswith("-dirty")]
     unknown = sum(not record.starts for record in records)
-    return [
-        "Runs differ in generations or population, so that methods had unequal chances; the table "
-        "of settings says where."
-        if len(sizes) > 1
-        else "",
-        f"The code changed between runs: commits {', '.join(commits)}." if len(commits) > 1 else "",
-        f"The code had changes that are in no commit: {', '.join(dirty)}." if dirty else "",
-        f"{count(unknown, 'run')} of {len(records)} {'does' if unknown == 1 else 'do'} not say on "
-        "what machine and with what code."
-        if unknown
-        else "",
-    ]
+    return {
+        (
+            "Runs differ in generations or population, so that methods had unequal chances; the "
+            "table of settings says where."
+        ): len(sizes) > 1,
+        f"The code changed between runs: commits {', '.join(commits)}.": len(commits) > 1,
+        f"The code had changes that are in no commit: {', '.join(dirty)}.": len(dirty) > 0,
+        (
+            f"{count(unknown, 'run')} of {len(records)} {'does' if unknown == 1 else 'do'} not say "
+            "on what machine and with what code."
+        ): unknown > 0,
+    }
 
 
 def _have(amount: int) -> str:

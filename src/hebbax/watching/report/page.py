@@ -1,6 +1,6 @@
 """The report: one page that holds all it shows, readable without a network and without scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,22 +19,23 @@ from hebbax.comparison.results import (
 from hebbax.files import local_path, write_whole
 from hebbax.files.plain import trust as trust_modules
 from hebbax.types import checks
-from hebbax.watching.report.blocks import Section, count, in_words
+from hebbax.watching.report.blocks import Figure, Section, Table, count, in_words
 from hebbax.watching.report.films import find_films, make_films
 from hebbax.watching.report.labels import list_labels
-from hebbax.watching.report.machines import environment_table
 from hebbax.watching.report.pictures import draw_figures
 from hebbax.watching.report.records import Record, read_records
 from hebbax.watching.report.scores import (
+    KIND_WORDS,
     improvement_table,
     matrix_table,
     run_table,
     score_table,
     summary_table,
 )
-from hebbax.watching.report.settings import difference_table, list_settings
+from hebbax.watching.report.settings import difference_table, environment_table, list_settings
 
 TEMPLATES = Path(__file__).parent / "templates"
+OF_RULES = ("rule-use-", "weight-changes-")  # How the names of pictures of rules begin.
 
 
 def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) -> Path:
@@ -79,67 +80,95 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
     make_films(results, checks.integer()("films", films))
     write(folder, results)
 
-    sections = [
-        _what_sweep(results, records) if is_sweep else _what_run(results, records),
-        _where(records),
-        *_find(results, records, folder, is_sweep),
-        _settings(records),
-    ]
-    labels = list_labels(results, records)
+    figures = draw_figures(results, folder / "figures", is_sweep=is_sweep)
+    sections = _list_sections(results, records, figures, is_sweep)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     page = folder / "report.html"
     write_whole(
         page,
-        _render(
-            folder.resolve().name,
-            is_sweep,
-            labels,
-            [section for section in sections if section is not None],
+        environment.get_template("report.html").render(
+            name=folder.resolve().name,
+            kind="sweep" if is_sweep else "run",
+            labels=list_labels(results, records),
+            sections=[section for section in sections if section.is_filled],
+            style=Markup((TEMPLATES / "report.css").read_text()),
         ),
     )
     return page
 
 
-def _find(
-    results: Results, records: Sequence[Record], folder: Path, is_sweep: bool
-) -> list[Section | None]:
-    """The sections of what was found."""
-    figures = draw_figures(results, folder / "figures", is_sweep=is_sweep)
-    scores = [_sweep_scores(results), _matrix(results)] if is_sweep else [_run_scores(results)]
-    of_rules = {name: name.startswith(("rule-use-", "weight-changes-")) for name in figures}
-    pictures = Section(
-        "pictures",
-        "Pictures",
-        [],
-        figures=[figures[name] for name in figures if not of_rules[name]],
-    )
-    rules = [figures[name] for name in figures if of_rules[name]]
-    words = (
-        ["Of each plastic method the rules of one run, the first that has a checkpoint."]
-        if is_sweep
-        else []
-    )
+def _list_sections(
+    results: Results, records: Sequence[Record], figures: Mapping[str, Figure], is_sweep: bool
+) -> list[Section]:
+    """All sections, in the order of the page; those that hold nothing are not shown."""
+    rules = [figure for name, figure in figures.items() if name.startswith(OF_RULES)]
+    pictures = [figure for name, figure in figures.items() if not name.startswith(OF_RULES)]
     films, left_out = find_films(results)
+    differences = difference_table(records)
+    of_which_run = "Of each plastic method the rules of one run, the first that has a checkpoint."
     return [
-        *scores,
-        pictures,
-        Section("rules", "Rules", words, figures=rules) if rules else None,
-        Section("films", "Films", left_out, films=films) if films or left_out else None,
-        Section("runs", "Runs", [], long_tables=[run_table(results, records)])
-        if is_sweep
-        else None,
+        Section(
+            "what",
+            "What was run",
+            _what_sweep(results, records) if is_sweep else _what_run(results, records),
+        ),
+        Section("where", "On what", tables=[environment_table(records)] if records else []),
+        Section(
+            "scores",
+            "Scores",
+            [] if is_sweep else _unscored(results),
+            tables=_compare(results) if is_sweep else _scores(results),
+        ),
+        Section(
+            "matrix",
+            "Generalisation",
+            tables=[matrix_table(generalisation_matrix(results))] if is_sweep else [],
+        ),
+        Section("pictures", "Pictures", figures=pictures),
+        Section("rules", "Rules", [of_which_run] if is_sweep and rules else [], figures=rules),
+        Section("films", "Films", left_out, films=films),
+        Section("runs", "Runs", long_tables=[run_table(results, records)] if is_sweep else []),
+        Section(
+            "settings",
+            "Settings",
+            tables=[differences] if differences.rows else [],
+            listings=list_settings(records),
+        ),
     ]
 
 
-def _what_run(results: Results, records: Sequence[Record]) -> Section:
+def _what_run(results: Results, records: Sequence[Record]) -> list[str]:
     """What was run, where it is one run."""
-    [run], size = results.runs, _size(records)
-    lines = [
+    [run], [record], size = results.runs, records, _size(records)
+    is_done = record.generations >= record.wanted
+    return [
         f"One run with seed {run.seed}, {in_words(run.fold)} held out.",
-        f"{size}; {records[0].generations} of the generations are done."
-        if records[0].generations < records[0].wanted
-        else f"{size}.",
+        f"{size}." if is_done else f"{size}; {record.generations} of the generations are done.",
     ]
-    return Section("what", "What was run", lines)
+
+
+def _what_sweep(results: Results, records: Sequence[Record]) -> list[str]:
+    """What was run."""
+    folds = list(dict.fromkeys(run.fold for run in results.runs))
+    seeds = sorted({run.seed for run in results.runs})
+    episodes = sorted({row.episodes for row in results.rows})
+    return [
+        f"{count(len(results.methods), 'method')}: {', '.join(results.methods)}.",
+        f"{count(len(folds), 'variation')} held out{' in turn' if len(folds) > 1 else ''}: "
+        f"{', '.join(map(in_words, folds))}.",
+        f"{count(len(seeds), 'seed')}: {', '.join(map(str, seeds))}; "
+        f"{count(len(results.runs), 'run')} in all.",
+        f"{_size(records)}.",
+        f"{' or '.join(map(str, episodes))} episodes in each variation score a run."
+        if episodes
+        else "No run is scored yet.",
+    ]
 
 
 def _size(records: Sequence[Record]) -> str:
@@ -158,91 +187,27 @@ def _size(records: Sequence[Record]) -> str:
     )
 
 
-def _what_sweep(results: Results, records: Sequence[Record]) -> Section:
-    """What was run."""
-    folds, seeds = (
-        list(dict.fromkeys(run.fold for run in results.runs)),
-        sorted({run.seed for run in results.runs}),
-    )
-    episodes = sorted({row.episodes for row in results.rows})
-    lines = [
-        f"{count(len(results.methods), 'method')}: {', '.join(results.methods)}.",
-        f"{count(len(folds), 'variation')} held out{' in turn' if len(folds) > 1 else ''}: "
-        f"{', '.join(map(in_words, folds))}.",
-        f"{count(len(seeds), 'seed')}: {', '.join(map(str, seeds))}; "
-        f"{count(len(results.runs), 'run')} in all.",
-        f"{_size(records)}.",
-        f"{' or '.join(map(str, episodes))} episodes in each variation score a run."
-        if episodes
-        else "No run is scored yet.",
-    ]
-    return Section("what", "What was run", lines)
+def _compare(results: Results) -> list[Table]:
+    """The scores of a sweep's methods.
 
-
-def _where(records: Sequence[Record]) -> Section | None:
-    return Section("where", "On what", [], tables=[environment_table(records)]) if records else None
-
-
-def _sweep_scores(results: Results) -> Section:
-    tables = [summary_table(summarise(results, kind), kind) for kind in KINDS]
-    if len(results.methods) > 1:
-        tables.append(improvement_table(results, _reference(results)))
-    return Section("scores", "Scores", [], tables=tables)
-
-
-def _reference(results: Results) -> str:
-    """What methods are compared with.
-
-    Individual rules, for the question is what sharing them does; without any, the first method.
+    Beside individual rules, for the question is what sharing them does; without any, beside the
+    first method.
     """
-    individual = (
-        method.name for method in describe_methods(results) if method.sharing == "individual"
-    )
-    return next(individual, results.methods[0])
+    tables = [summary_table(summarise(results, kind), kind) for kind in KINDS]
+    methods = describe_methods(results)
+    individual = (method.name for method in methods if method.sharing == "individual")
+    if len(methods) > 1:
+        tables.append(improvement_table(results, next(individual, methods[0].name)))
+    return tables
 
 
-def _matrix(results: Results) -> Section:
-    return Section(
-        "matrix", "Generalisation", [], tables=[matrix_table(generalisation_matrix(results))]
-    )
-
-
-def _run_scores(results: Results) -> Section:
+def _scores(results: Results) -> list[Table]:
+    """The scores of a run by itself."""
     kinds = [kind for kind in KINDS if any(row.kind == kind for row in results.rows)]
-    reasons = {"mode": "the genome's mode", "samples": "individuals drawn from the genome"}
-    words = [
-        f"No scores of {reasons[missing.kind]}: {missing.reason}." for missing in results.missing
+    return [score_table(results.rows, kind) for kind in kinds]
+
+
+def _unscored(results: Results) -> list[str]:
+    return [
+        f"No scores of {KIND_WORDS[missing.kind]}: {missing.reason}." for missing in results.missing
     ]
-    return Section(
-        "scores", "Scores", words, tables=[score_table(results.rows, kind) for kind in kinds]
-    )
-
-
-def _settings(records: Sequence[Record]) -> Section | None:
-    if not records:
-        return None
-    differences = difference_table(records)
-    return Section(
-        "settings",
-        "Settings",
-        [],
-        tables=[differences] if differences.rows else [],
-        listings=list_settings(records),
-    )
-
-
-def _render(name: str, is_sweep: bool, labels: Sequence[str], sections: Sequence[Section]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(
-        name=name,
-        kind="sweep" if is_sweep else "run",
-        labels=labels,
-        sections=sections,
-        style=Markup((TEMPLATES / "report.css").read_text()),
-    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,14 +13,13 @@ from hebbax.comparison.results import (
     summarise,
 )
 from hebbax.watching.report.blocks import ABSENT, Figure, Table, count, data_uri, number
-from hebbax.watching.report.scores import curve_table, matrix_table, rho_table
+from hebbax.watching.report.scores import curve_table, matrix_table, pairs_of, rho_table
 from hebbax.watching.visualization.rules import Rules
 from hebbax.watching.visualization.style import save
 from hebbax.watching.visualization.sweep import RulesOfRun, draw_results, find_rules
 
 FEW = 12  # Rules that are listed; of more there are quantiles.
 PIXELS_PER_INCH = 96  # Of a page.
-UNDRAWN: dict[str, Any] = {"uri": "", "width": 0}  # What is told before it is drawn.
 COMPARISONS = ("fitness-over-rho", "generalisation-matrix")
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -34,18 +32,13 @@ def draw_figures(results: Results, folder: Path, *, is_sweep: bool) -> dict[str,
     Of a single run there are none that compare.
     """
     rules = find_rules(results)
-    pictures = {
-        name: picture
-        for name, picture in draw_results(results, rules).items()
-        if is_sweep or name not in COMPARISONS
-    }
     described = {**_describe_results(results), **_describe_rules(rules)}
     figures = {}
-    for name, picture in pictures.items():
-        svg, _ = save(picture, folder, name)
-        figures[name] = described[name]._replace(
-            uri=data_uri(svg), width=round(picture.get_figwidth() * PIXELS_PER_INCH)
-        )
+    for name, picture in draw_results(results, rules).items():
+        if is_sweep or name not in COMPARISONS:
+            svg, _ = save(picture, folder, name)
+            width = round(picture.get_figwidth() * PIXELS_PER_INCH)
+            figures[name] = described[name]._replace(uri=data_uri(svg), width=width)
     return figures
 
 
@@ -59,10 +52,9 @@ def _describe_results(results: Results) -> dict[str, Figure]:
     last = ", ".join(
         f"{curve.method} {number(float(curve.iqm[-1]))}" for curve in curves if curve.iqm.size
     )
-    pairs = zip(summaries[::2], summaries[1::2], strict=True)
     scores = ", ".join(
         f"{held.method} {number(held.iqm)} held out and {number(trained.iqm)} trained on"
-        for held, trained in pairs
+        for held, trained in pairs_of(summaries)
     )
     return {
         "learning-curves": Figure(
@@ -72,7 +64,6 @@ def _describe_results(results: Results) -> dict[str, Figure]:
             "genomes' modes in the held-out variations, where runs were told to evaluate them.",
             alt=f"A panel with a learning curve for each of {count(len(curves), 'method')}. At "
             f"the last generation: {last or 'nothing yet'}.",
-            **UNDRAWN,
             numbers=curve_table(curves),
         ),
         "fitness-over-rho": Figure(
@@ -80,7 +71,6 @@ def _describe_results(results: Results) -> dict[str, Figure]:
             "synapses per rule, solid in variations held out and "
             "dashed in those trained on. Methods without rules are horizontal lines.",
             alt=f"Interquartile mean returns over the synapses per rule: {scores}.",
-            **UNDRAWN,
             numbers=rho_table(describe_methods(results), summaries),
         ),
         "generalisation-matrix": Figure(
@@ -89,7 +79,6 @@ def _describe_results(results: Results) -> dict[str, Figure]:
             alt=f"A matrix of mean returns, {count(len(matrix.methods), 'method')} by "
             f"{count(len(matrix.variations), 'variation')}, "
             "each held out and trained on; the table has its numbers.",
-            **UNDRAWN,
             numbers=matrix_table(matrix),
         ),
     }
@@ -105,7 +94,6 @@ def _describe_rules(rules: Mapping[str, RulesOfRun]) -> dict[str, Figure]:
             "and what the coefficients are.",
             alt=f"Use, principal components and coefficients of {amount} of {title}, as far as "
             "there is something to see in each.",
-            **UNDRAWN,
             numbers=table,
         )
         described[f"weight-changes-{method}"] = Figure(
@@ -114,7 +102,6 @@ def _describe_rules(rules: Mapping[str, RulesOfRun]) -> dict[str, Figure]:
             alt="Maps of the change of a weight by the activations before and behind it, for "
             f"{amount} of {title}"
             + (", each by itself." if len(found.use) <= FEW else ": quantiles over the synapses."),
-            **UNDRAWN,
             numbers=table,
         )
     return described

@@ -1,7 +1,8 @@
 """The tables of scores."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,25 +30,13 @@ HELD_OUT, TRAINED_ON = "held out", "trained on"
 INTERVAL = "95% interval"
 
 
+def pairs_of(summaries: Sequence[Summary]) -> Iterator[tuple[Summary, Summary]]:
+    """Of each method the summary of what it held out, and of what it was trained on."""
+    return zip(summaries[::2], summaries[1::2], strict=True)
+
+
 def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
     """Interquartile means of all methods in variations held out and trained on."""
-    scores = {(summary.method, summary.is_held_out): summary for summary in summaries}
-    rows = []
-    for method in dict.fromkeys(summary.method for summary in summaries):
-        held_out, trained_on = scores[method, True], scores[method, False]
-        wanted = held_out.num_runs + held_out.num_failed + held_out.num_missing
-        cells = [
-            cell
-            for one in (held_out, trained_on)
-            for cell in (number(one.iqm), interval(one.low, one.high))
-        ]
-        failed, episodes = (
-            max(held_out.num_failed, trained_on.num_failed),
-            held_out.non_finite + trained_on.non_finite,
-        )
-        rows.append(
-            [method, *cells, f"{held_out.num_runs} of {wanted}", str(failed), str(episodes)]
-        )
     return Table(
         caption=f"Returns of {KIND_WORDS[kind]} by method",
         columns=[
@@ -60,7 +49,7 @@ def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
             "runs not finite",
             "episodes not finite",
         ],
-        rows=rows,
+        rows=[_summary_row(*pair) for pair in pairs_of(summaries)],
         note="Interquartile means over the runs of all folds and seeds, with stratified bootstrap "
         "95% intervals. A run's score is its mean return in the "
         "variation that it held out, or the mean over those that it was trained on. Runs that are "
@@ -68,6 +57,21 @@ def summary_table(summaries: Sequence[Summary], kind: str) -> Table:
         groups=(("", 1), (HELD_OUT, 2), (TRAINED_ON, 2), ("behind them", 3)),
         marked=frozenset({1, 2}),
     )
+
+
+def _summary_row(held_out: Summary, trained_on: Summary) -> list[str]:
+    wanted = held_out.num_runs + held_out.num_failed + held_out.num_missing
+    return [
+        held_out.method,
+        *_means(held_out, trained_on),
+        f"{held_out.num_runs} of {wanted}",
+        str(max(held_out.num_failed, trained_on.num_failed)),
+        str(held_out.non_finite + trained_on.non_finite),
+    ]
+
+
+def _means(*pair: Summary) -> list[str]:
+    return [cell for one in pair for cell in (number(one.iqm), interval(one.low, one.high))]
 
 
 def improvement_table(results: Results, reference: str, kind: str = "mode") -> Table:
@@ -133,31 +137,29 @@ def matrix_table(matrix: Matrix) -> Table:
 def run_table(results: Results, records: Sequence[Record]) -> Table:
     """Every run that is wanted, with its scores, or why it has none."""
     begun = {record.run: record for record in records}
-    reasons = {missing[:4]: missing.reason for missing in results.missing}
-    scored: dict[tuple[str, str, int, str], list[Row]] = {}
-    for row in results.rows:
-        scored.setdefault(row[:4], []).append(row)
+    # Where both kinds of scores are missing, why those of the mode are.
+    states = {missing[:3]: missing.reason for missing in reversed(results.missing)}
+    scored = {key: list(rows) for key, rows in itertools.groupby(results.rows, lambda row: row[:4])}
     rows = []
     for run in results.runs:
-        record, there = begun.get(run), scored.get((*run[:3], "mode"), [])
-        samples = scored.get((*run[:3], "samples"), [])
-        progress = (
-            [f"{record.generations} of {record.wanted}", str(record.population_size)]
-            if record
-            else [ABSENT, ABSENT]
-        )
-        scores = [
-            _mean(there, True),
-            _held_out_interval(there),
-            _mean(there, False),
-            _mean(samples, True),
-            _mean(samples, False),
-        ]
-        bad = str(sum(row.non_finite for row in [*there, *samples]))
-        minutes = number(record.seconds / 60, 1) if record else ABSENT
-        state = reasons.get((*run[:3], "mode")) or reasons.get((*run[:3], "samples")) or "complete"
+        record = begun.get(run)
+        mode, samples = (scored.get((*run[:3], kind), []) for kind in ("mode", "samples"))
         rows.append(
-            [run.method, in_words(run.fold), str(run.seed), *progress, *scores, bad, minutes, state]
+            [
+                run.method,
+                in_words(run.fold),
+                str(run.seed),
+                f"{record.generations} of {record.wanted}" if record else ABSENT,
+                str(record.population_size) if record else ABSENT,
+                _mean(mode, True),
+                _held_out_interval(mode),
+                _mean(mode, False),
+                _mean(samples, True),
+                _mean(samples, False),
+                str(sum(row.non_finite for row in [*mode, *samples])),
+                number(record.seconds / 60, 1) if record else ABSENT,
+                states.get(run[:3], "complete"),
+            ]
         )
     return Table(
         caption=f"All {count(len(results.runs), 'run')}",
@@ -241,23 +243,18 @@ def _at(curve: Curve, i: int) -> str:
 
 def rho_table(methods: Sequence[Method], summaries: Sequence[Summary]) -> Table:
     """How each method shares rules, beside what it scores."""
-    scores = {(summary.method, summary.is_held_out): summary for summary in summaries}
-    rows = []
-    for method in methods:
-        pair = [scores[method.name, is_held_out] for is_held_out in (True, False)]
-        cells = [cell for one in pair for cell in (number(one.iqm), interval(one.low, one.high))]
-        rows.append(
+    return Table(
+        caption="Interquartile mean returns over the synapses per rule",
+        columns=["method", "rules", "synapses per rule", *["mean", INTERVAL] * 2],
+        rows=[
             [
                 method.name,
                 SHARING_WORDS[method.sharing],
                 ABSENT if method.rho is None else f"{method.rho:,.6g}",
-                *cells,
+                *_means(*pair),
             ]
-        )
-    return Table(
-        caption="Interquartile mean returns over the synapses per rule",
-        columns=["method", "rules", "synapses per rule", *["mean", INTERVAL] * 2],
-        rows=rows,
+            for method, pair in zip(methods, pairs_of(summaries), strict=True)
+        ],
         groups=(("", 3), (HELD_OUT, 2), (TRAINED_ON, 2)),
         marked=frozenset({3, 4}),
     )
