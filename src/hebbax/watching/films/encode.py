@@ -7,10 +7,10 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import imageio.v2 as imageio
 import imageio_ffmpeg
-from PIL import Image
 
 from hebbax.files import replacing
 from hebbax.watching.films.scene import Picture
@@ -33,23 +33,18 @@ def write_film(path: Path, pictures: Iterable[Picture], pictures_per_second: flo
         ValueError: if there is no ffmpeg for an MP4.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as half:
-        (_write_gif if path.suffix == ".gif" else _write_mp4)(half, pictures, pictures_per_second)
-
-
-def _write_gif(path: Path, pictures: Iterable[Picture], pictures_per_second: float) -> None:
-    # With a palette for each picture; all are kept, at a byte a pixel.
-    first, *others = (Image.fromarray(picture).quantize() for picture in pictures)
-    first.save(
-        path,
-        save_all=True,
-        append_images=others,
-        duration=round(1000 / pictures_per_second),
-        loop=0,
+    options = (
+        {"duration": 1000 / pictures_per_second, "loop": 0}
+        if path.suffix == ".gif"
+        else _mp4_options(pictures_per_second)
     )
+    # imageio's own context leaves ffmpeg running after an error.
+    with replacing(path) as half, contextlib.closing(imageio.get_writer(half, **options)) as writer:
+        for picture in pictures:
+            writer.append_data(picture)
 
 
-def _write_mp4(path: Path, pictures: Iterable[Picture], pictures_per_second: float) -> None:
+def _mp4_options(pictures_per_second: float) -> dict[str, Any]:
     try:
         imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
@@ -62,18 +57,13 @@ def _write_mp4(path: Path, pictures: Iterable[Picture], pictures_per_second: flo
     # Else imageio would run Python in ffmpeg's process between fork and exec, where a lock that one
     # of JAX's threads held stays locked for ever.
     os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
-    writer = imageio.get_writer(
-        path,
-        format="FFMPEG",  # pyright: ignore[reportArgumentType]
-        fps=pictures_per_second,
-        codec="libx264",
-        pixelformat="yuv420p",
-        quality=QUALITY,
-        macro_block_size=2,
-        ffmpeg_log_level="error",
-        output_params=["-movflags", "+faststart"],  # A browser can begin before it has read all.
-    )
-    # imageio's own context leaves ffmpeg running after an error.
-    with contextlib.closing(writer):
-        for picture in pictures:
-            writer.append_data(picture)
+    return {
+        "format": "FFMPEG",
+        "fps": pictures_per_second,
+        "codec": "libx264",
+        "pixelformat": "yuv420p",
+        "quality": QUALITY,
+        "macro_block_size": 2,
+        "ffmpeg_log_level": "error",
+        "output_params": ["-movflags", "+faststart"],  # A browser can begin before it has read all.
+    }
