@@ -5,8 +5,14 @@ import pytest
 
 from hebbax.watching.films.camera import Camera, look_at
 from hebbax.watching.films.capsules import Capsule
-from hebbax.watching.films.floor import DARK_SQUARE, LIGHT_SQUARE, SKY, draw_floor, lay_floor
-from hebbax.watching.films.stage import draw, set_stage
+from hebbax.watching.films.stage import (
+    DARK_SQUARE,
+    LIGHT_SQUARE,
+    SKY,
+    draw,
+    draw_floor,
+    set_stage,
+)
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -27,7 +33,7 @@ def test_squares_are_a_metre_wide(camera: Camera):
     A metre to the side they change places, two metres to the side all is as it was.
     """
     pictures = [
-        draw_floor(lay_floor(camera), camera.at(np.array([0.5 + shift, -3], np.float32)))
+        draw_floor(set_stage(camera), camera.at(np.array([0.5 + shift, -3], np.float32)))
         for shift in (0, 1, 2)
     ]
     # 4.6 m away a metre is 17 pixels.
@@ -40,7 +46,7 @@ def test_squares_are_a_metre_wide(camera: Camera):
 
 def test_above_the_horizon_is_sky():
     camera = look_at(np.array([0, -3, 1], np.float32), np.array([0, 0, 1], np.float32), 60, 80)
-    picture = draw_floor(lay_floor(camera), camera)
+    picture = draw_floor(set_stage(camera), camera)
     np.testing.assert_allclose(picture[:30], np.broadcast_to(SKY, (30, 80, 3)), atol=1e-3)
     assert np.abs(picture[-1] - SKY).max() > 5
 

@@ -1,4 +1,8 @@
-"""Pictures of capsules on a floor, drawn by the processor alone: no OpenGL, no display."""
+"""Pictures of capsules on a floor, drawn by the processor alone: no OpenGL, no display.
+
+The floor is a checkerboard with squares of a metre, the scale and the speed of what walks on it. It
+fades into the distance.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,33 +19,54 @@ from hebbax.watching.films.capsules import (
     shadow_on_floor,
     window_of,
 )
-from hebbax.watching.films.floor import Floor, draw_floor, lay_floor
 
+SKY = np.array([250, 251, 253], np.float32)
+LIGHT_SQUARE, DARK_SQUARE = (
+    np.array([240, 243, 246], np.float32),
+    np.array([212, 220, 228], np.float32),
+)
+SIGHT = 14.0  # m, at which the floor has faded to a third.
 SAMPLES = 2  # Along each side of a pixel, which smooths the edges of bodies.
 
 
 class Stage(NamedTuple):
-    """What all pictures of a film share.
+    """What all pictures of a film share: what does not change as a camera travels.
 
-    floor: as the camera sees it wherever it is.
+    points: `[rows, columns, 2]` m, where each pixel's ray meets the floor, relative to the camera.
+    spread: `[rows, columns, 2]` m, how much of the floor a pixel covers along each axis.
+    clarity: `[rows, columns]` how much of the floor's colour is left; 0 above the horizon.
     rays: `[rows, columns, 3]` through every sample of the picture.
     """
 
-    floor: Floor
-    rays: Float32[np.ndarray, "rows columns 3"]
+    points: Float32[np.ndarray, "rows columns 2"]
+    spread: Float32[np.ndarray, "rows columns 2"]
+    clarity: Float32[np.ndarray, "rows columns"]
+    rays: Float32[np.ndarray, "samples_down samples_across 3"]
 
 
 def set_stage(camera: Camera) -> Stage:
-    """Works out what does not change while a camera travels."""
-    return Stage(lay_floor(camera), cast_rays(camera, SAMPLES))
+    """Works out where the camera's pixels meet the floor, and their rays."""
+    rays = cast_rays(camera, samples=1)
+    # Rays at or above the horizon meet it too far away to be seen.
+    distance = camera.position[2] / np.maximum(-rays[..., 2], 1e-4)
+    points = rays[..., :2] * distance[..., None]
+    along_rows, along_columns = np.gradient(points, axis=(0, 1))
+    spread = np.maximum(np.abs(along_rows), np.abs(along_columns)) + 1e-6
+    clarity = np.exp(-((distance / SIGHT) ** 2))
+    return Stage(
+        points,
+        spread.astype(np.float32),
+        clarity.astype(np.float32),
+        cast_rays(camera, SAMPLES),
+    )
 
 
 def draw(
     stage: Stage, camera: Camera, capsules: Sequence[Capsule]
 ) -> UInt8[np.ndarray, "rows columns 3"]:
     """Draws capsules on the floor: what is nearer hides what is farther."""
-    picture = draw_floor(stage.floor, camera)
-    picture *= 1 - _cast_shadows(stage.floor, camera, capsules)[..., None]
+    picture = draw_floor(stage, camera)
+    picture *= 1 - _cast_shadows(stage, camera, capsules)[..., None]
     rows, columns = _join([window_of(camera, capsule) for capsule in capsules])
     fine = np.repeat(np.repeat(picture[rows, columns], SAMPLES, axis=0), SAMPLES, axis=1)
     _draw_bodies(fine, stage.rays, camera, capsules, (rows.start, columns.start))
@@ -52,8 +77,29 @@ def draw(
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
+def draw_floor(stage: Stage, camera: Camera) -> Float32[np.ndarray, "rows columns 3"]:
+    """Draws the floor, each pixel the mean colour of what it covers."""
+    stripes = _mean_stripes(stage.points + camera.position[:2], stage.spread)
+    share = stage.clarity * (0.5 - 0.5 * stripes[..., 0] * stripes[..., 1])
+    return (
+        SKY
+        + stage.clarity[..., None] * (LIGHT_SQUARE - SKY)
+        + share[..., None] * (DARK_SQUARE - LIGHT_SQUARE)
+    )
+
+
+def _mean_stripes(places: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """The mean over an interval of stripes that are 1 and -1 in turn, a metre wide.
+
+    The difference of their integral, a zigzag, at its ends.
+    """
+    halves, quarter = places / 2, spread / 4
+    ends = (end - np.floor(end) for end in (halves - quarter, halves + quarter))
+    return 2 * np.subtract(*(np.abs(end - 0.5) for end in ends)) / spread
+
+
 def _cast_shadows(
-    floor: Floor, camera: Camera, capsules: Sequence[Capsule]
+    stage: Stage, camera: Camera, capsules: Sequence[Capsule]
 ) -> Float32[np.ndarray, "rows columns"]:
     """Which share of the light the capsules take from each pixel of the floor.
 
@@ -64,7 +110,7 @@ def _cast_shadows(
         window = window_of(camera, flatten(capsule))
         np.maximum(
             dark[window],
-            shadow_on_floor(floor.points[window] + camera.position[:2], capsule),
+            shadow_on_floor(stage.points[window] + camera.position[:2], capsule),
             out=dark[window],
         )
     return dark
