@@ -34,24 +34,17 @@ def show_in_browser(
         step_duration: s, between two poses.
         title: of the page.
     """
-    front_left, rear_left, rear_right, front_right = np.asarray(lower_legs).tolist()
     with brax_rules():
-        legs = (front_left, rear_left, rear_right, front_right)
+        legs = tuple(np.asarray(lower_legs).tolist())
         system: Any = load_system("brax", "mjx", legs, 1)
         system = system.tree_replace({"opt.timestep": jnp.float32(step_duration)})
         still = jnp.zeros(system.qd_size())
-        places = jax.device_get(
-            jax.jit(jax.vmap(lambda q: kinematics.forward(system, q, still)[0]))(jnp.asarray(poses))
-        )
-        states = [
-            State(
-                q=q,
-                qd=still,
-                x=jax.tree.map(lambda leaf, step=step: leaf[step], places),
-                xd=Motion.zero(),
-                contact=None,
-            )
-            for step, q in enumerate(poses)
-        ]
+
+        @jax.jit
+        def stand(q: jax.Array) -> State:
+            places, _ = kinematics.forward(system, q, still)
+            return State(q=q, qd=still, x=places, xd=Motion.zero(), contact=None)
+
+        states = [jax.device_get(stand(q)) for q in poses]
         page = brax_html.render(system, states, height="100vh", colab=False)
     return page.replace("<title>Brax visualizer</title>", f"<title>{html.escape(title)}</title>")

@@ -3,6 +3,7 @@
 `render` reads a run, lets an individual live once, and draws what happened.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,7 +13,7 @@ import numpy as np
 
 from hebbax.config import Config
 from hebbax.evolution import interrupts, programs
-from hebbax.evolution.episode import EpisodeState, Setup, Trajectory, rollout_trajectory
+from hebbax.evolution.episode import Setup, Trajectory, rollout_trajectory
 from hebbax.evolution.keys import random_keys
 from hebbax.evolution.result import Result, load_result
 from hebbax.files import local_path, write_whole
@@ -81,7 +82,7 @@ def render(
     )
     num_steps = checks.optional(checks.integer())("steps", num_steps)
     result = run if isinstance(run, Result) else load_result(run, trust)
-    _check(result.config, variation, format, num_steps, lesion)
+    scene = _check(result.config, variation, format, num_steps, lesion)
     if output is None and isinstance(run, Result):
         raise ValueError("output is None, but must be a file: a result of train has no folder")
     path = (
@@ -92,7 +93,6 @@ def render(
     if path.suffix != f".{format}":
         raise ValueError(f"output is {path}, but must end in .{format}, the format")
 
-    scene = scene_of(result.config.task, variation)
     footage = film(
         result,
         scene,
@@ -102,8 +102,13 @@ def render(
         is_sampled=is_sampled,
         seed=seed,
     )
-    if format == "html":
-        _write_page(path, result.config, variation, footage)
+    if format == "html" and isinstance(scene, QuadrupedScene):
+        # Brax is loaded with the quadruped's physics, not with this module.
+        from hebbax.tasks.quadruped.viewer import show_in_browser
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        page = show_in_browser(footage.kept, scene.lower_legs, scene.step_duration, footage.title)
+        write_whole(path, page)
         return path
     stride = max(1, round(1 / scene.step_duration / PICTURES_PER_SECOND[format]))
     shown = range(0, len(footage.rewards), stride)
@@ -139,11 +144,8 @@ def film(
 ) -> Footage:
     """Lives the episode that is filmed, until it ends; the arguments are those of `render`."""
     config = result.config
-
     setup = Setup.of(config)
-
-    def hurt(state: EpisodeState) -> EpisodeState:
-        return state if lesion is None else damage(lesion, config.policy, state)
+    hurt = functools.partial(damage, lesion, config.policy) if lesion else lambda state: state
 
     def rollout(key: PRNGKey, genome: Genome, wiring: Wiring, body: Variation) -> Trajectory:
         sample_key, episode_key = jax.random.split(key)
@@ -189,15 +191,15 @@ def film(
 
 def _check(
     config: Config, variation: str, format: str, num_steps: int | None, lesion: Lesion | None
-) -> None:
-    """Refuses what cannot be filmed, before anything is computed."""
+) -> Scene:
+    """Refuses what cannot be filmed, before anything is computed; returns how it is filmed."""
     task = config.task
     if not isinstance(variation, str) or variation not in task.variations:
         raise ValueError(
             f"variation is {variation!r}, but must be one of the task's: "
             f"{', '.join(task.variations)}"
         )
-    scene_of(task, variation)
+    scene = scene_of(task, variation)
     if format not in get_args(Format) or (format == "html" and not isinstance(task, Quadruped)):
         raise ValueError(f"format is {format!r}, but must be mp4 or gif, or for Quadruped html")
     if num_steps is not None and not 1 <= num_steps <= task.max_steps:
@@ -213,15 +215,4 @@ def _check(
                 f"lesion.step is {lesion.step}, but must be below the "
                 f"{num_steps or task.max_steps} steps of the film"
             )
-
-
-def _write_page(path: Path, config: Config, variation: str, footage: Footage) -> None:
-    # Brax is loaded with the quadruped's physics, not with this module.
-    from hebbax.tasks.quadruped.viewer import show_in_browser
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body, step_duration = (
-        config.task.variations[variation],
-        scene_of(config.task, variation).step_duration,
-    )
-    write_whole(path, show_in_browser(footage.kept, body.lower_legs, step_duration, footage.title))
+    return scene
