@@ -97,8 +97,3 @@ def interval(low: float, high: float, decimals: int = 1) -> str:
 def count(amount: int, thing: str) -> str:
     """An amount with its thing in the singular or the plural."""
     return f"{amount:,} {thing}" if amount == 1 else f"{amount:,} {thing}s"
-
-
-def in_words(name: str) -> str:
-    """A variation's name for people."""
-    return name.replace("_", " ")

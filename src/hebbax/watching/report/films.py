@@ -10,7 +10,8 @@ from hebbax.comparison.results.rows import newest_checkpoint
 from hebbax.config import Config
 from hebbax.watching.films.film import render
 from hebbax.watching.lesion import Lesion
-from hebbax.watching.report.blocks import data_uri, in_words
+from hebbax.watching.report.blocks import data_uri
+from hebbax.watching.visualization.style import in_words
 
 SUFFIXES = (".mp4", ".gif")
 LARGEST = 30 * 2**20  # Bytes of all films on a page; more would not open well.

@@ -19,7 +19,7 @@ from hebbax.comparison.results import (
 from hebbax.files import local_path, write_whole
 from hebbax.files.plain import trust as trust_modules
 from hebbax.types import checks
-from hebbax.watching.report.blocks import Figure, Section, Table, count, in_words
+from hebbax.watching.report.blocks import Figure, Section, Table, count
 from hebbax.watching.report.films import find_films, make_films
 from hebbax.watching.report.labels import list_labels
 from hebbax.watching.report.pictures import draw_figures
@@ -33,6 +33,7 @@ from hebbax.watching.report.scores import (
     summary_table,
 )
 from hebbax.watching.report.settings import difference_table, environment_table, list_settings
+from hebbax.watching.visualization.style import in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 OF_RULES = ("rule-use-", "weight-changes-")  # How the names of pictures of rules begin.

@@ -16,7 +16,7 @@ from hebbax.watching.report.blocks import ABSENT, Figure, Table, count, data_uri
 from hebbax.watching.report.scores import curve_table, matrix_table, pairs_of, rho_table
 from hebbax.watching.visualization.rules import Rules
 from hebbax.watching.visualization.style import save
-from hebbax.watching.visualization.sweep import RulesOfRun, draw_results, find_rules
+from hebbax.watching.visualization.sweep import draw_results, find_rules
 
 FEW = 12  # Rules that are listed; of more there are quantiles.
 PIXELS_PER_INCH = 96  # Of a page.
@@ -84,7 +84,7 @@ def _describe_results(results: Results) -> dict[str, Figure]:
     }
 
 
-def _describe_rules(rules: Mapping[str, RulesOfRun]) -> dict[str, Figure]:
+def _describe_rules(rules: Mapping[str, tuple[str, Rules]]) -> dict[str, Figure]:
     """What the pictures of rules show."""
     described = {}
     for method, (title, found) in rules.items():

@@ -16,8 +16,9 @@ from hebbax.comparison.results import (
     Summary,
     improvements,
 )
-from hebbax.watching.report.blocks import ABSENT, Table, count, in_words, interval, number
+from hebbax.watching.report.blocks import ABSENT, Table, count, interval, number
 from hebbax.watching.report.records import Record
+from hebbax.watching.visualization.style import in_words
 
 KIND_WORDS = {"mode": "the genome's mode", "samples": "individuals drawn from the genome"}
 SHARING_WORDS = {

@@ -10,8 +10,6 @@ from matplotlib.ticker import MaxNLocator
 from hebbax.comparison.results import Curve
 from hebbax.watching.visualization.style import COLOURS, PALE, panels, styled
 
-COLUMNS = 3
-
 
 @styled
 def draw_learning_curves(
@@ -40,13 +38,14 @@ def draw_learning_curves(
         >>> draw_learning_curves([curve]).axes[0].get_title("left")
         'hebbian  (5 of 5 runs)'
     """
-    figure, grid = panels(len(curves), COLUMNS, size=(3.1, 2.4))
+    figure, grid = panels(len(curves), columns=3, size=(3.1, 2.4))
     for axes, curve in zip(grid, curves, strict=True):
         for other in (other for other in curves if other is not curve):
             axes.plot(_generations(other), other.iqm, color=PALE, linewidth=0.8, zorder=1)
         _draw_curve(axes, curve)
-        for scores in (scores for scores in held_out if scores.method == curve.method):
-            _draw_held_out(axes, scores)
+        for scores in held_out:
+            if scores.method == curve.method and np.any(np.isfinite(scores.iqm)):
+                _draw_held_out(axes, scores)
         num_runs = int(np.max(curve.num_runs, initial=0))
         axes.set_title(f"{curve.method}  ({num_runs} of {curve.num_wanted} runs)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -73,14 +72,13 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
 
 def _draw_held_out(axes: Axes, scores: Curve) -> None:
     is_there = np.isfinite(scores.iqm)
-    if not np.any(is_there):
-        return
-    generations = _generations(scores)[is_there]
-    low, high = scores.low[is_there], scores.high[is_there]
+    generations, iqm, low, high = (
+        figures[is_there] for figures in (_generations(scores), scores.iqm, scores.low, scores.high)
+    )
     axes.fill_between(generations, low, high, color=COLOURS[1], alpha=0.25, linewidth=0, zorder=2)
     axes.plot(
         generations,
-        scores.iqm[is_there],
+        iqm,
         marker="o",
         markersize=3,
         color=COLOURS[1],

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from hebbax.comparison.results import Matrix
-from hebbax.watching.visualization.style import INK, SEQUENTIAL, in_words, styled
+from hebbax.watching.visualization.style import INK, SEQUENTIAL, in_words, panels, styled
 
 CELL = (0.72, 0.34)  # Inches of a number's place.
 LABELS = 1.6  # Inches beside the cells.
@@ -42,8 +42,7 @@ def draw_generalisation_matrix(matrix: Matrix, label: str = "mean return") -> Fi
     values = np.stack([matrix.held_out, matrix.trained_on], axis=-1)
     num_methods, num_variations, _ = values.shape
     size = 2 * num_variations * CELL[0] + LABELS + 1.0, num_methods * CELL[1] + LABELS
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots()
+    figure, [axes] = panels(1, 1, size, beside=0.0)
     flat = values.reshape(num_methods, -1)
     mesh = axes.pcolormesh(
         np.ma.masked_invalid(flat), cmap=SEQUENTIAL, edgecolors="white", linewidth=0.5
@@ -74,7 +73,6 @@ def _write_number(
 ) -> None:
     text = f"{value:.{decimals}f}" if np.isfinite(value) else "-"
     is_dark = np.isfinite(value) and np.dot(mesh.to_rgba(np.asarray(value))[:3], LUMINANCE) < 0.5
-    weight = "bold" if column % 2 == 0 else "normal"
     axes.text(
         column + 0.5,
         row + 0.5,
@@ -82,7 +80,7 @@ def _write_number(
         ha="center",
         va="center",
         color="white" if is_dark else INK,
-        fontweight=weight,
+        fontweight="bold" if column % 2 == 0 else "normal",
     )
 
 

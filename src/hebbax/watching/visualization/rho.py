@@ -4,7 +4,6 @@ Does sharing rules help in variations that nobody trained on?
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,29 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from hebbax.comparison.results import Method, Summary
-from hebbax.watching.visualization.style import COLOURS, styled
+from hebbax.watching.visualization.style import COLOURS, panels, styled
 
 SIZE = (7.0, 5.4)  # Inches.
 APART = 1.08  # Factor between two places of equal rho, so that no interval hides another.
 
 
-class _Look(NamedTuple):
-    """How one of the two scores of a method is drawn.
-
-    Held out is filled and solid, trained on is hollow and dashed.
-    """
-
-    is_held_out: bool
-    words: str
-    line: str
-    fill: str | None
-    shift: float
-
-
-LOOKS = (
-    _Look(True, "held out", "-", None, 1.0),
-    _Look(False, "trained on", "--", "white", 1 / APART),
-)
+# Of scores held out and trained on: words, line, and the shift that keeps intervals apart.
+LOOKS = {True: ("held out", "-", 1.0), False: ("trained on", "--", 1 / APART)}
 
 
 @styled
@@ -68,17 +52,18 @@ def draw_fitness_over_rho(
         >>> draw_fitness_over_rho(methods, summaries).axes[0].get_xticks().tolist()
         [1.0, 16.0]
     """
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
-    scores = {(summary.method, summary.is_held_out): summary for summary in summaries}
+    figure, [axes] = panels(1, 1, SIZE, beside=0.0)
     evolved = [method for method in methods if method.sharing in ("individual", "evolved")]
-    without = [method.name for method in methods if method.sharing == "none"]
     fixed = [method for method in methods if method.sharing == "fixed"]
-    for look in LOOKS:
-        _draw_curve(axes, evolved, scores, look, "evolved assignment", COLOURS[0], "o", 1.0)
-        _draw_curve(axes, fixed, scores, look, "fixed random assignment", COLOURS[1], "s", APART**2)
+    without = [method.name for method in methods if method.sharing == "none"]
+    for is_held_out in LOOKS:
+        scores = {one.method: one for one in summaries if one.is_held_out == is_held_out}
+        if evolved:
+            _draw_curve(axes, evolved, scores, "evolved assignment", COLOURS[0], "o", 1.0)
+        if fixed:
+            _draw_curve(axes, fixed, scores, "fixed random assignment", COLOURS[1], "s", APART**2)
         for i, name in enumerate(without):
-            _draw_band(axes, scores[name, look.is_held_out], look, COLOURS[(2 + i) % len(COLOURS)])
+            _draw_band(axes, scores[name], COLOURS[(2 + i) % len(COLOURS)])
     _name_places(axes, [*evolved, *fixed])
     axes.set_ylabel(label)
     # Filled by columns: one of what is held out, one of what is trained on.
@@ -89,45 +74,43 @@ def draw_fitness_over_rho(
 def _draw_curve(
     axes: Axes,
     methods: Sequence[Method],
-    scores: dict[tuple[str, bool], Summary],
-    look: _Look,
-    words: str,
+    scores: dict[str, Summary],
+    assignment: str,
     colour: str,
     marker: str,
     shift: float,
 ) -> None:
-    if not methods:
-        return
+    """Draws scores of one kind: filled and solid if held out, hollow and dashed if trained on."""
     ordered = sorted(methods, key=lambda method: method.rho or 0.0)
-    drawn = [scores[method.name, look.is_held_out] for method in ordered]
-    middle, low, high = (
-        np.asarray([getattr(summary, name) for summary in drawn]) for name in ("iqm", "low", "high")
-    )
-    rho = shift * look.shift * np.asarray([method.rho or 0.0 for method in ordered])
+    drawn = [scores[method.name] for method in ordered]
+    words, line, own_shift = LOOKS[drawn[0].is_held_out]
+    rho = shift * own_shift * np.asarray([method.rho or 0.0 for method in ordered])
     axes.plot(
         rho,
-        middle,
+        [one.iqm for one in drawn],
         color=colour,
-        linestyle=look.line,
+        linestyle=line,
         marker=marker,
-        markerfacecolor=look.fill or colour,
-        label=f"{words}, {look.words}",
+        markerfacecolor=colour if drawn[0].is_held_out else "white",
+        label=f"{assignment}, {words}",
         zorder=4,
     )
+    low, high = [one.low for one in drawn], [one.high for one in drawn]
     axes.vlines(rho, low, high, color=colour, linewidth=1.2, alpha=0.8, zorder=3)
 
 
-def _draw_band(axes: Axes, summary: Summary, look: _Look, colour: str) -> None:
+def _draw_band(axes: Axes, score: Summary, colour: str) -> None:
+    words, line, _ = LOOKS[score.is_held_out]
     axes.axhline(
-        summary.iqm,
+        score.iqm,
         color=colour,
-        linestyle=look.line,
+        linestyle=line,
         linewidth=1.4,
-        label=f"{summary.method}, {look.words}",
+        label=f"{score.method}, {words}",
         zorder=2,
     )
-    if look.is_held_out and np.isfinite(summary.low):
-        axes.axhspan(summary.low, summary.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
+    if score.is_held_out and np.isfinite(score.low):
+        axes.axhspan(score.low, score.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
 
 
 def _name_places(axes: Axes, methods: Sequence[Method]) -> None:

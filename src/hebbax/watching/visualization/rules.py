@@ -98,6 +98,6 @@ def _shared_part(genome: Genome) -> Any:
     """The part of a joint genome that shares rules; any other genome itself."""
     if not isinstance(genome, JointGenome):
         return genome
-    parts = [_shared_part(part) for part in genome.parts.values()]
-    shared = [part for part in parts if isinstance(part, SharedRulesGenome | FixedRulesGenome)]
-    return shared[0] if shared else genome
+    parts = map(_shared_part, genome.parts.values())
+    shared = (part for part in parts if isinstance(part, SharedRulesGenome | FixedRulesGenome))
+    return next(shared, genome)

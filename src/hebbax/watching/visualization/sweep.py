@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -25,17 +24,6 @@ from hebbax.watching.visualization.rule_use import draw_rule_use
 from hebbax.watching.visualization.rules import Rules, rules_of
 from hebbax.watching.visualization.style import save
 from hebbax.watching.visualization.weight_changes import draw_weight_changes
-
-
-class RulesOfRun(NamedTuple):
-    """The rules that stand for a method.
-
-    title: the method and the run, in words.
-    rules: of the run's newest genome.
-    """
-
-    title: str
-    rules: Rules
 
 
 def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
@@ -73,7 +61,7 @@ def draw_sweep(folder: str | Path, kind: str = "mode") -> dict[str, list[Path]]:
 
 
 def draw_results(
-    results: Results, rules: Mapping[str, RulesOfRun], kind: str = "mode"
+    results: Results, rules: Mapping[str, tuple[str, Rules]], kind: str = "mode"
 ) -> dict[str, Figure]:
     """Draws the pictures of a sweep.
 
@@ -92,16 +80,16 @@ def draw_results(
         ),
         "generalisation-matrix": draw_generalisation_matrix(generalisation_matrix(results, kind)),
     }
-    for method, found in rules.items():
-        drawn[f"rule-use-{method}"] = draw_rule_use(found.rules, found.title)
-        drawn[f"weight-changes-{method}"] = draw_weight_changes(found.rules, found.title)
+    for method, (title, found) in rules.items():
+        drawn[f"rule-use-{method}"] = draw_rule_use(found, title)
+        drawn[f"weight-changes-{method}"] = draw_weight_changes(found, title)
     return drawn
 
 
-def find_rules(results: Results) -> dict[str, RulesOfRun]:
+def find_rules(results: Results) -> dict[str, tuple[str, Rules]]:
     """The rules of each plastic method that has a run with a checkpoint.
 
-    Of the first of these runs in the sweep's order.
+    Of the first of these runs in the sweep's order, behind the method and the run in words.
 
     A genome with numbers that are not finite, with which earlier versions went on, has nothing to
     draw.
@@ -116,7 +104,6 @@ def find_rules(results: Results) -> dict[str, RulesOfRun]:
         if method.sharing != "none" and run is not None:
             result = load_result(run.path)
             if count_non_finite(result.genome) == 0:
-                found[method.name] = RulesOfRun(
-                    f"{method.name}: {run.fold}, seed-{run.seed}", rules_of(result)
-                )
+                title = f"{method.name}: {run.fold}, seed-{run.seed}"
+                found[method.name] = title, rules_of(result)
     return found

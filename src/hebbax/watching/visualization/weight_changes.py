@@ -50,7 +50,17 @@ def draw_weight_changes(rules: Rules, title: str = "") -> Figure:
         titles = [
             f"{quantile:.0%} quantile" if quantile != 0.5 else "median" for quantile in QUANTILES
         ]
-    return _draw(pictures, titles, title)
+    figure, grid = panels(len(pictures), columns=4, size=(2.1, 2.3), beside=1.2)
+    largest = max(float(np.max(np.abs(pictures))), float(np.finfo(np.float32).tiny))
+    meshes = [
+        _draw_panel(axes, picture, words, largest)
+        for axes, picture, words in zip(grid, pictures, titles, strict=True)
+    ]
+    figure.supxlabel("activation before the synapse", fontsize="medium")
+    figure.supylabel("activation behind it", fontsize="medium")
+    figure.colorbar(meshes[-1], ax=grid, label="change of the weight")
+    figure.suptitle(title)
+    return figure
 
 
 def weight_changes(rule: Rule, coefficients: np.ndarray) -> np.ndarray:
@@ -69,25 +79,10 @@ def weight_changes(rule: Rule, coefficients: np.ndarray) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(change))(jnp.asarray(coefficients, jnp.float32)))
 
 
-def _draw(pictures: np.ndarray, titles: list[str], title: str) -> Figure:
-    figure, grid = panels(len(pictures), columns=4, size=(2.1, 2.3), beside=1.2)
-    largest = max(float(np.max(np.abs(pictures))), float(np.finfo(np.float32).tiny))
-    mesh = [
-        _draw_panel(axes, picture, words, largest)
-        for axes, picture, words in zip(grid, pictures, titles, strict=True)
-    ][-1]
-    figure.supxlabel("activation before the synapse", fontsize="medium")
-    figure.supylabel("activation behind it", fontsize="medium")
-    figure.colorbar(mesh, ax=grid, label="change of the weight")
-    figure.suptitle(title)
-    return figure
-
-
 def _draw_panel(axes: Axes, changes: np.ndarray, title: str, largest: float) -> QuadMesh:
     axes.set_title(title, fontsize="medium")
     axes.grid(visible=False)
-    axes.set_aspect("equal")
-    axes.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+    axes.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     return axes.pcolormesh(
         ACTIVATIONS,
         ACTIVATIONS,
