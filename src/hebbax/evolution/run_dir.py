@@ -13,7 +13,7 @@ from typing import Any
 from hebbax.config import Config, read_config
 from hebbax.evolution.environment import describe_environment, jax_settings
 from hebbax.files import parse_json, read_json, to_json, write_json, write_whole
-from hebbax.files.plain import class_name, to_plain
+from hebbax.files.plain import by_path, class_name, to_plain
 
 # Fields in which a resumed run may differ: they do not touch earlier numbers.
 MAY_CHANGE = (
@@ -83,8 +83,8 @@ def check_same_run(run_dir: Path, config: Config) -> None:
     Raises:
         ValueError: if a field differs that touches the numbers.
     """
-    there = _by_path(_with_defaults(read_config(run_dir)["config"], config))
-    here = _by_path(config.to_dict()["config"])
+    there = by_path(_with_defaults(read_config(run_dir)["config"], config))
+    here = by_path(config.to_dict()["config"])
     for field in [*here, *there]:
         if field not in MAY_CHANGE and here.get(field) != there.get(field):
             raise ValueError(
@@ -126,18 +126,6 @@ def _check_same_jax(run_dir: Path) -> None:
                 f"it as it was, by the variable {name.upper()} or jax.config, or choose another "
                 "folder"
             )
-
-
-def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of nested dictionaries by their dotted names, such as `strategy.std.initial`."""
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        flat |= (
-            _by_path(value, f"{prefix}{name}.")
-            if isinstance(value, dict)
-            else {prefix + name: value}
-        )
-    return flat
 
 
 def read_metrics(run_dir: Path, generations: int | None = None) -> list[dict[str, Any]]:

@@ -93,12 +93,11 @@ def from_plain(value: Any) -> Any:
             f"have; it has {', '.join(own)}"
         )
     missing = dataclasses.MISSING
-    needed = [
+    if lacking := [
         name
         for name, field in own.items()
-        if field.default is missing and field.default_factory is missing
-    ]
-    if lacking := [name for name in needed if name not in fields]:
+        if field.default is missing and field.default_factory is missing and name not in fields
+    ]:
         raise ValueError(
             f"the configuration gives {value['class']} no field {lacking[0]!r}, which it needs"
         )
@@ -134,6 +133,18 @@ def unreadable_parts(value: Any) -> list[str]:
     ]
 
 
+def by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested dictionaries by their dotted names, such as `strategy.std.initial`."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        flat |= (
+            by_path(value, f"{prefix}{name}.")
+            if isinstance(value, dict)
+            else {prefix + name: value}
+        )
+    return flat
+
+
 def class_name(specification: type) -> str:
     """How a class is written: `module:Class`."""
     return f"{specification.__module__}:{specification.__qualname__}"
@@ -146,8 +157,9 @@ def _find_class(name: str) -> Any:
         found: Any = module
         for part in qualified_name.split("."):
             found = vars(found).get(part) if isinstance(found, ModuleType | type) else None
-        if isinstance(found, type) and _is_at_home(found, module, qualified_name):
-            if not (_is_frozen_dataclass(found) or _is_linen_module(found)):
+        home = module.__name__, qualified_name  # Where it was defined, and not just imported.
+        if isinstance(found, type) and (found.__module__, found.__qualname__) == home:
+            if not _is_specification(found):
                 raise ValueError(
                     f"the configuration names {name}, which is no frozen dataclass and no module "
                     "of flax.linen, and nothing else is built"
@@ -183,20 +195,13 @@ def _is_ours(module_name: str) -> bool:
     return module_name.split(".")[0] == "hebbax" and not module_name.endswith("__main__")
 
 
-def _is_at_home(found: type, module: ModuleType, qualified_name: str) -> bool:
-    """Whether a class was defined where it was found, and not just imported there."""
-    return found.__module__ == module.__name__ and found.__qualname__ == qualified_name
-
-
-def _is_frozen_dataclass(found: type) -> bool:
+def _is_specification(found: type) -> bool:
+    """Whether a class is a frozen dataclass, or a network of Flax, frozen by other means."""
     parameters = vars(found).get("__dataclass_params__")
-    return parameters is not None and parameters.frozen
-
-
-def _is_linen_module(found: type) -> bool:
-    """Whether a class is a network of Flax, a dataclass that is frozen by other means."""
     linen = sys.modules.get("flax.linen")
-    return linen is not None and issubclass(found, linen.Module)
+    return (parameters is not None and parameters.frozen) or (
+        linen is not None and issubclass(found, linen.Module)
+    )
 
 
 def _import_file(file: Path) -> ModuleType:

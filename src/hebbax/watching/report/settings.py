@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hebbax.files.plain import by_path
 from hebbax.watching.report.blocks import ABSENT, Table, count
 from hebbax.watching.report.records import Record
 
@@ -48,20 +49,13 @@ def _describe(method: str, group: Sequence[Record], is_only: bool) -> str:
     )
 
 
-def _by_path(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of nested dictionaries by their dotted names.
-
-    A part's class stands under the part's own name.
-    """
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, dict):
-            flat |= _by_path(value, f"{prefix}{name}.")
-        elif name == "class" and prefix:
-            flat[prefix[:-1]] = str(value).rpartition(":")[2]
-        elif name != "class":
-            flat[prefix + name] = value
-    return flat
+def _by_path(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their dotted names. A part's class stands under the part's own name."""
+    return {
+        name.removesuffix(".class"): value.rpartition(":")[2] if name.endswith(".class") else value
+        for name, value in by_path(config).items()
+        if name != "class"
+    }
 
 
 def _show(plain: dict[str, Any], name: str) -> str:
