@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hebbax.tasks.quadruped.anatomy import ANKLE_SIGNS, LOWER_LEGS
-from hebbax.watching.films import captions
+from hebbax.watching.films import quadruped
 from hebbax.watching.films.quadruped import CHANGED, LOWER, QuadrupedScene
 from hebbax.watching.films.scene import Footage
 
@@ -41,7 +41,9 @@ def num_pixels(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
 def words(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What is written, which is left out of the pictures."""
     written: list[tuple[str, ...]] = []
-    monkeypatch.setattr(captions, "write", lambda picture, *texts: written.append(texts) or picture)
+    monkeypatch.setattr(
+        quadruped, "write", lambda picture, *texts: written.append(texts) or picture
+    )
     return written
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hebbax.evolution.episode import EpisodeState
 from hebbax.tasks.car_racing import CarRacing
-from hebbax.watching.films import captions
+from hebbax.watching.films import racer
 from hebbax.watching.films.racer import GAP, WORDS, RacerScene
 from hebbax.watching.films.scene import Footage
 
@@ -52,7 +52,7 @@ def test_both_pictures_are_there(
     Mutations: one left out; smoothed.
     """
     words = []
-    monkeypatch.setattr(captions, "write", lambda picture, *texts: words.append(texts) or picture)
+    monkeypatch.setattr(racer, "write", lambda picture, *texts: words.append(texts) or picture)
     scene, footage = filmed
     frame, view = (pictures[0] for pictures in footage.kept)
     assert (frame.shape, view.shape) == ((96, 96, 3), (24, 24, 3))

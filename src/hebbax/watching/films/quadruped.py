@@ -21,10 +21,9 @@ from hebbax.tasks.quadruped.anatomy import (
     place_skeleton,
     rotation,
 )
-from hebbax.watching.films import captions
 from hebbax.watching.films.camera import look_at
 from hebbax.watching.films.capsules import Capsule
-from hebbax.watching.films.scene import Footage, Picture
+from hebbax.watching.films.scene import Footage, Picture, write
 from hebbax.watching.films.stage import draw, set_stage
 
 # m, relative to the torso's place on the floor. The quadruped is to walk along x: to the right of
@@ -82,7 +81,7 @@ class QuadrupedScene:
                 f"step {step + 1}   {seconds:.1f} s   {speed:+.2f} m/s   "
                 f"{distances[step]:+.1f} m   (squares: 1 m)"
             )
-            yield captions.write(picture, footage.title, line, footage.damage_at(step))
+            yield write(picture, footage.title, line, footage.damage_at(step))
 
     def _place(self, q: Float[Array, "15"]) -> Float[Array, "14 3"]:
         """Torso, nose, hips, knees and feet in the world."""

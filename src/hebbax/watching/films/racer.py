@@ -11,8 +11,7 @@ from jaxtyping import Array, UInt8
 from hebbax.evolution.episode import EpisodeState
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.car_racing.dynamics import STEP
-from hebbax.watching.films import captions
-from hebbax.watching.films.scene import Footage, Picture
+from hebbax.watching.films.scene import Footage, Picture, write
 
 PAPER = 250  # Brightness of what is behind the pictures.
 GAP = 16  # Pixels around the pictures.
@@ -28,11 +27,8 @@ class RacerScene:
     """The task; where its policy senses numbers there is no second picture."""
     scale: int = 4
     """Pixels of the film for one of the frame, and for one of the policy's view."""
-
-    @property
-    def step_duration(self) -> float:
-        """Seconds that one policy step takes."""
-        return STEP
+    step_duration: float = STEP
+    """s, of a policy step."""
 
     def keep(self, state: EpisodeState) -> tuple[UInt8[Array, "rows columns 3"], ...]:
         """The frame, and the policy's view if it has one.
@@ -50,7 +46,7 @@ class RacerScene:
         for step in footage.shown:
             picture = self._arrange([pictures[step] for pictures in footage.kept])
             line = f"step {step + 1}   {(step + 1) * STEP:.1f} s   score {scores[step]:.1f}"
-            yield captions.write(picture, footage.title, line, footage.damage_at(step))
+            yield write(picture, footage.title, line, footage.damage_at(step))
 
     def _arrange(self, pictures: list[Any]) -> Picture:
         """Puts pictures beside each other on paper, centred, with room for words."""

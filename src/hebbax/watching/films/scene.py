@@ -1,14 +1,22 @@
-"""What a film needs to know of a task: what of an episode to keep, and how to draw it."""
+"""What a film needs to know of a task: what of an episode to keep, and how to draw it.
+
+And the words that are written on all pictures.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float, PyTree, UInt8
+from PIL import Image, ImageDraw, ImageFont
 
 from hebbax.evolution.episode import EpisodeState
 
 Picture = UInt8[np.ndarray, "rows columns 3"]
+
+INK, QUIET, ALARM = (30, 41, 59), (71, 85, 105), (185, 28, 28)
+MARGIN = 10  # Pixels, from the picture's edge.
+FONT = ImageFont.load_default(size=15)  # Pixels, the height of the letters.
 
 
 class Footage(NamedTuple):
@@ -49,3 +57,20 @@ class Scene(Protocol):
     def draw(self, footage: Footage) -> Iterator[Picture]:
         """Draws a picture for each step that is shown, all of one size with even sides."""
         ...
+
+
+def write(picture: Picture, title: str, line: str, alarm: str = "") -> Picture:
+    """Writes on a picture.
+
+    Args:
+        picture: to write on.
+        title: at the top left.
+        line: at the bottom left.
+        alarm: at the top right, in red.
+    """
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    draw.text((MARGIN, MARGIN), title, fill=INK, font=FONT, anchor="lt")
+    draw.text((image.width - MARGIN, MARGIN), alarm, fill=ALARM, font=FONT, anchor="rt")
+    draw.text((MARGIN, image.height - MARGIN), line, fill=QUIET, font=FONT, anchor="ls")
+    return np.asarray(image)

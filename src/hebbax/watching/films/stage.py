@@ -67,14 +67,13 @@ def draw(
     """Draws capsules on the floor: what is nearer hides what is farther."""
     picture = draw_floor(stage, camera)
     picture *= 1 - _cast_shadows(stage, camera, capsules)[..., None]
-    rows, columns = _join([window_of(camera, capsule) for capsule in capsules])
-    fine = np.repeat(np.repeat(picture[rows, columns], SAMPLES, axis=0), SAMPLES, axis=1)
-    _draw_bodies(fine, stage.rays, camera, capsules, (rows.start, columns.start))
-    picture[rows, columns] = (
+    fine = picture.repeat(SAMPLES, axis=0).repeat(SAMPLES, axis=1)
+    _draw_bodies(fine, stage.rays, camera, capsules)
+    smooth = (
         sum(fine[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES))
         / SAMPLES**2
     )
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(smooth + 0.5, 0, 255).astype(np.uint8)
 
 
 def draw_floor(stage: Stage, camera: Camera) -> Float32[np.ndarray, "rows columns 3"]:
@@ -117,42 +116,15 @@ def _cast_shadows(
 
 
 def _draw_bodies(
-    fine: np.ndarray,
-    rays: np.ndarray,
-    camera: Camera,
-    capsules: Sequence[Capsule],
-    corner: tuple[int, int],
+    fine: np.ndarray, rays: np.ndarray, camera: Camera, capsules: Sequence[Capsule]
 ) -> None:
-    """Draws capsules into a window of samples whose first pixel is the corner."""
+    """Draws capsules into a picture of samples."""
     nearest = np.full(fine.shape[:2], np.inf, np.float32)
     for capsule in capsules:
         window = window_of(camera, capsule)
-        if _is_empty(window):
-            continue
-        there, here = tuple(_finer(side, 0) for side in window), tuple(map(_finer, window, corner))
-        distance, share = meet_capsule(rays[there], camera.position, capsule)
+        here = tuple(slice(SAMPLES * side.start, SAMPLES * side.stop) for side in window)
+        distance, share = meet_capsule(rays[here], camera.position, capsule)
         is_nearer = distance < nearest[here]
-        points = camera.position + distance[is_nearer][:, None] * rays[there][is_nearer]
+        points = camera.position + distance[is_nearer][:, None] * rays[here][is_nearer]
         nearest[here][is_nearer] = distance[is_nearer]
         fine[here][is_nearer] = shade(points, share[is_nearer], capsule)
-
-
-def _finer(side: slice, start: int) -> slice:
-    """The samples of pixels that are counted from a start."""
-    return slice(SAMPLES * (side.start - start), SAMPLES * (side.stop - start))
-
-
-def _is_empty(window: tuple[slice, slice]) -> bool:
-    return any(side.start >= side.stop for side in window)
-
-
-def _join(windows: Sequence[tuple[slice, slice]]) -> tuple[slice, slice]:
-    """The smallest window around all that are not empty."""
-    seen = [window for window in windows if not _is_empty(window)]
-    if not seen:
-        return slice(0, 0), slice(0, 0)
-    rows, columns = (
-        slice(min(side.start for side in sides), max(side.stop for side in sides))
-        for sides in zip(*seen, strict=True)
-    )
-    return rows, columns

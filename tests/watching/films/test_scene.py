@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hebbax.watching.films.captions import write
+from hebbax.watching.films.scene import write
 
 
 def test_words_are_in_their_corners():
