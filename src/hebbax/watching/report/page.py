@@ -23,7 +23,13 @@ from hebbax.watching.report.blocks import Figure, Section, Table, count
 from hebbax.watching.report.films import find_films, make_films
 from hebbax.watching.report.labels import list_labels
 from hebbax.watching.report.pictures import draw_figures
-from hebbax.watching.report.records import Record, read_records
+from hebbax.watching.report.records import (
+    Record,
+    difference_table,
+    environment_table,
+    list_settings,
+    read_records,
+)
 from hebbax.watching.report.scores import (
     KIND_WORDS,
     improvement_table,
@@ -32,7 +38,6 @@ from hebbax.watching.report.scores import (
     score_table,
     summary_table,
 )
-from hebbax.watching.report.settings import difference_table, environment_table, list_settings
 from hebbax.watching.visualization.style import in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
