@@ -1,6 +1,8 @@
 """How fitness rose over the generations, for each method."""
 
-from collections.abc import Callable, Iterable
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,10 +102,11 @@ def _curve(
         values = [read(metrics, run.fold) for metrics in read_metrics(run.path)]
         # What is missing, or null in the file because it was not finite, is no number.
         folds.setdefault(run.fold, []).append(
-            [float("nan") if value is None else float(value) for value in values]
+            [math.nan if value is None else float(value) for value in values]
         )
-    length = max((len(values) for fold in folds.values() for values in fold), default=0)
-    figures = [_at(folds.values(), generation) for generation in range(length)]
+    # In the order of the generations; what comes after a run's end is no number either.
+    columns = [itertools.zip_longest(*fold, fillvalue=math.nan) for fold in folds.values()]
+    figures = [_at(strata) for strata in itertools.zip_longest(*columns, fillvalue=())]
     iqm, low, high, num_runs = (
         (np.asarray(column) for column in zip(*figures, strict=True))
         if figures
@@ -112,13 +115,10 @@ def _curve(
     return Curve(method, iqm, low, high, num_runs, num_wanted=len(runs))
 
 
-def _at(folds: Iterable[list[list[float]]], generation: int) -> tuple[float, float, float, int]:
+def _at(folds: Iterable[Sequence[float]]) -> tuple[float, float, float, int]:
     """Interquartile mean, interval and number of runs at one generation."""
-    there = [
-        np.asarray([values[generation] for values in fold if generation < len(values)])
-        for fold in folds
-    ]
-    strata = [scores[np.isfinite(scores)] for scores in there if np.any(np.isfinite(scores))]
+    finite = [np.asarray([score for score in fold if math.isfinite(score)]) for fold in folds]
+    strata = [scores for scores in finite if scores.size]
     scores = np.concatenate(strata) if strata else np.zeros(0)
     low, high = statistics.stratified_interval(strata, resamples=RESAMPLES)
     return float(statistics.interquartile_mean(scores)), low, high, scores.size

@@ -1,7 +1,7 @@
 """How the methods of a sweep share plasticity rules: what its central comparison is drawn over."""
 
 import math
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -45,19 +45,16 @@ def describe_methods(results: Results) -> list[Method]:
         >>> results.describe_methods(results.collect_run("runs/point"))
         [Method(name='point', sharing='individual', rho=1.0)]
     """
-    return [_method(results, name) for name in results.methods]
-
-
-def _method(results: Results, name: str) -> Method:
-    begun = (
-        run.path
-        for run in results.runs
-        if run.method == name and (run.path / "config.json").exists()
-    )
-    path = next(begun, None)
-    return (
-        Method(name, "none", None) if path is None else Method(name, *sharing_of(Config.load(path)))
-    )
+    begun: dict[str, Path] = {}
+    for run in results.runs:
+        if (run.path / "config.json").exists():
+            begun.setdefault(run.method, run.path)
+    return [
+        Method(name, *sharing_of(Config.load(begun[name])))
+        if name in begun
+        else Method(name, "none", None)
+        for name in results.methods
+    ]
 
 
 def sharing_of(config: Config) -> tuple[Sharing, float | None]:
@@ -84,10 +81,8 @@ def sharing_of(config: Config) -> tuple[Sharing, float | None]:
     return ("individual" if rho == 1 else "fixed"), rho
 
 
-def _parts(genome: Any) -> Iterator[Any]:
+def _parts(genome: Any) -> list[Any]:
     """The genome, or the genomes of its parts."""
-    if isinstance(genome, Joint):
-        for _, part in genome.parts:
-            yield from _parts(part)
-    else:
-        yield genome
+    if not isinstance(genome, Joint):
+        return [genome]
+    return [inner for _, part in genome.parts for inner in _parts(part)]
