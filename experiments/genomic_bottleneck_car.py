@@ -22,9 +22,8 @@ https://arxiv.org/abs/2007.02686.
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-from hebbax.cli import SweepOptions, run_experiment
+from hebbax.cli import run_experiment
 from hebbax.config import Config
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
@@ -52,4 +51,4 @@ METHODS = {
 }
 
 if __name__ == "__main__":
-    run_experiment(METHODS, SweepOptions((), Path("runs/genomic-bottleneck-car")))
+    run_experiment(METHODS, "runs/genomic-bottleneck-car")

@@ -22,9 +22,8 @@ Source: Palm, Najarro and Risi 2021, https://arxiv.org/abs/2011.06811.
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-from hebbax.cli import SweepOptions, run_experiment
+from hebbax.cli import run_experiment
 from hebbax.config import Config
 from hebbax.genomes.shared import FixedRules
 from hebbax.presets import PRESETS, quadruped_shared
@@ -49,4 +48,4 @@ METHODS = {
 }
 
 if __name__ == "__main__":
-    run_experiment(METHODS, SweepOptions((), Path("runs/genomic-bottleneck-quadruped")))
+    run_experiment(METHODS, "runs/genomic-bottleneck-quadruped")

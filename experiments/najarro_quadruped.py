@@ -19,9 +19,8 @@ Source: Najarro and Risi 2020, https://arxiv.org/abs/2007.02686.
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-from hebbax.cli import SweepOptions, run_experiment
+from hebbax.cli import run_experiment
 from hebbax.config import Config
 from hebbax.presets import quadruped_hebbian, quadruped_static
 from hebbax.tasks.quadruped import Quadruped
@@ -42,4 +41,4 @@ METHODS = {
 }
 
 if __name__ == "__main__":
-    run_experiment(METHODS, SweepOptions((), Path("runs/najarro-quadruped"), folds=(UNSEEN,)))
+    run_experiment(METHODS, "runs/najarro-quadruped", folds=(UNSEEN,))

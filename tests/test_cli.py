@@ -1,6 +1,7 @@
 """The command line: what it says, and what it exits with."""
 
 import dataclasses
+import functools
 import json
 import sys
 from pathlib import Path
@@ -146,20 +147,25 @@ def test_experiment(
 
     All methods unless some are named.
     """
-    default = cli.SweepOptions(
-        (), tmp_path / "default", folds=("heavy",), seeds=1, episodes=2, generations=1
+    run = functools.partial(
+        cli.run_experiment,
+        folder=str(tmp_path / "default"),
+        folds=("heavy",),
+        seeds=1,
+        episodes=2,
+        generations=1,
     )
     rows = {"first": small, "second": small}
     monkeypatch.setattr(sys, "argv", ["script.py", "second", "--folder", str(tmp_path / "other")])
-    cli.run_experiment(rows, default)
+    run(rows)
     assert [path.name for path in (tmp_path / "other" / "runs").iterdir()] == ["second"]
     monkeypatch.setattr(sys, "argv", ["script.py"])
-    cli.run_experiment(rows, default)
+    run(rows)
     assert {path.name for path in (tmp_path / "default" / "runs").iterdir()} == {"first", "second"}
     assert f"report in {tmp_path / 'default' / 'report.html'}" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["script.py", "third"])
     with pytest.raises(SystemExit) as end:
-        cli.run_experiment(rows, default)
+        run(rows)
     assert end.value.code == 2
     assert "unknown method 'third'; allowed are first, second" in capsys.readouterr().err
 

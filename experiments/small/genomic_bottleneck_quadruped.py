@@ -31,9 +31,8 @@ Source: Palm, Najarro and Risi 2021, https://arxiv.org/abs/2011.06811.
 """
 
 from functools import partial
-from pathlib import Path
 
-from hebbax.cli import SweepOptions, run_experiment
+from hebbax.cli import run_experiment
 from hebbax.config import Config
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import FixedRules, SharedRules
@@ -82,4 +81,4 @@ METHODS = {
 }
 
 if __name__ == "__main__":
-    run_experiment(METHODS, SweepOptions((), Path("runs/small-genomic-bottleneck-quadruped")))
+    run_experiment(METHODS, "runs/small-genomic-bottleneck-quadruped")

@@ -46,42 +46,6 @@ commands:
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class SweepOptions:
-    """Trains and scores every method with each variation held out and several seeds.
-
-    The same command goes on with what is missing.
-
-    Ctrl-C ends it after the generation, twice at once; SIGTERM ends it at once, with a checkpoint
-    of the last whole generation.
-    """
-
-    methods: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD ...")]
-    """What to compare: presets, or some of an experiment's methods instead of all."""
-    folder: Path
-    """Folder for all runs."""
-    folds: tuple[str, ...] = ("all",)
-    """Variations to hold out, each in turn."""
-    seeds: int = 2
-    """Runs of each method in each fold."""
-    episodes: int = 100
-    """Episodes in each variation that score a run's genome."""
-    generations: int | None = None
-    """Generations of each run; as many as the method says if None."""
-    population_size: int | None = None
-    """Individuals in a generation; as many as the method says if None."""
-    together: Flag = False
-    """Run all folds and seeds of a method as one program, which fills an accelerator."""
-    slurm: str | None = None
-    """Partition of a SLURM cluster whose jobs do the work; this process does if None."""
-    slurm_hours: int = 24
-    """Hours that a job may take."""
-    slurm_gpus: int = 1
-    """Accelerators of each job."""
-    cores: int | None = None
-    """CPU cores to use; all of them if None."""
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits.
 
@@ -102,13 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name, *options = arguments
     if name not in commands:
         _refuse(f"unknown command {name!r}; allowed are {', '.join(commands)}")
-    if name == "train":  # Its options are those of a preset, which is read first.
-        _run(lambda: _train(options))
+    command = commands[name]
+    if name in ("train", "sweep"):  # Their options begin with presets.
+        _run(lambda: command(options))
     else:
-        _run(lambda: tyro.cli(commands[name], args=options, prog=f"hebbax {name}"))
+        _run(lambda: tyro.cli(command, args=options, prog=f"hebbax {name}"))
 
 
-def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOptions) -> None:
+def run_experiment(
+    methods: Mapping[str, Callable[[], Config]], folder: str, **defaults: Any
+) -> None:
     """Runs an experiment's script.
 
     A sweep whose methods and defaults are given, and whose options are the command line's; then its
@@ -116,15 +83,13 @@ def run_experiment(methods: Mapping[str, Callable[[], Config]], default: SweepOp
 
     Args:
         methods: what makes each method's configuration, by the name of its row.
-        default: the options that are not given.
+        folder: for all runs, unless the command line names another.
+        defaults: what other options of `hebbax sweep` are if they are not given, such as `folds`.
     """
-
-    def run() -> None:
-        options = tyro.cli(SweepOptions, default=default)
-        _sweep_methods(methods, options)
-        _report(options.folder)
-
-    _run(run)
+    sweep_some = functools.partial(
+        _sweep_some, methods, methods=tuple(methods), folder=Path(folder), **defaults
+    )
+    _run(lambda: _report(tyro.cli(sweep_some)))
 
 
 def _run(command: Callable[[], None]) -> None:
@@ -280,8 +245,31 @@ def _render(
     Console(soft_wrap=True).print(f"filmed {variation} in {path}")
 
 
-def _sweep(options: Annotated[SweepOptions, tyro.conf.arg(name="")]) -> None:
-    """Trains and scores every preset with each variation held out and several seeds.
+def _sweep(arguments: list[str]) -> None:
+    from hebbax.presets import PRESETS
+
+    tyro.cli(functools.partial(_sweep_some, PRESETS), args=arguments, prog="hebbax sweep")
+
+
+def _sweep_some(
+    table: Mapping[str, Callable[[], Config]],
+    methods: Annotated[
+        tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD ...")
+    ] = (),
+    *,
+    folder: Path,
+    folds: tuple[str, ...] = ("all",),
+    seeds: int = 2,
+    episodes: int = 100,
+    generations: int | None = None,
+    population_size: int | None = None,
+    together: Flag = False,
+    slurm: str | None = None,
+    slurm_hours: int = 24,
+    slurm_gpus: int = 1,
+    cores: int | None = None,
+) -> Path:
+    """Trains and scores every method with each variation held out and several seeds.
 
     The same command goes on with what is missing.
 
@@ -289,52 +277,57 @@ def _sweep(options: Annotated[SweepOptions, tyro.conf.arg(name="")]) -> None:
     of the last whole generation.
 
     Args:
-        options: What is compared, and how.
+        table: What makes each method's configuration.
+        methods: What to compare: presets, or some of an experiment's methods instead of all.
+        folder: Folder for all runs.
+        folds: Variations to hold out, each in turn.
+        seeds: Runs of each method in each fold.
+        episodes: Episodes in each variation that score a run's genome.
+        generations: Generations of each run; as many as the method says if None.
+        population_size: Individuals in a generation; as many as the method says if None.
+        together: Run all folds and seeds of a method as one program, which fills an accelerator.
+        slurm: Partition of a SLURM cluster whose jobs do the work; this process does if None.
+        slurm_hours: Hours that a job may take.
+        slurm_gpus: Accelerators of each job.
+        cores: CPU cores to use; all of them if None.
+
+    Returns:
+        The folder.
     """
-    from hebbax.presets import PRESETS
-
-    if not options.methods:
-        raise ValueError(f"no preset given; allowed are {', '.join(PRESETS)}")
-    _sweep_methods(PRESETS, options)
-
-
-def _sweep_methods(methods: Mapping[str, Callable[[], Config]], options: SweepOptions) -> None:
-    for name in options.methods:
-        if name not in methods:
-            raise ValueError(f"unknown method {name!r}; allowed are {', '.join(methods)}")
-    _use_cores(options.cores)
+    if not methods:
+        raise ValueError(f"no preset given; allowed are {', '.join(table)}")
+    for name in methods:
+        if name not in table:
+            raise ValueError(f"unknown method {name!r}; allowed are {', '.join(table)}")
+    _use_cores(cores)
 
     from hebbax.comparison.cluster import slurm_executor
     from hebbax.comparison.sweeps import sweep
 
     executor = None
-    if options.slurm is not None:
-        executor = slurm_executor(
-            options.folder / "jobs",
-            options.slurm,
-            hours=options.slurm_hours,
-            gpus=options.slurm_gpus,
-        )
+    if slurm is not None:
+        executor = slurm_executor(folder / "jobs", slurm, hours=slurm_hours, gpus=slurm_gpus)
     sweep(
-        {name: _resize(methods[name](), options) for name in options.methods or methods},
-        options.folder,
-        "all" if options.folds == ("all",) else options.folds,
-        options.seeds,
-        options.episodes,
-        together=options.together,
+        {name: _resize(table[name](), generations, population_size) for name in methods},
+        folder,
+        "all" if folds == ("all",) else folds,
+        seeds,
+        episodes,
+        together=together,
         executor=executor,
     )
+    return folder
 
 
-def _resize(config: Config, options: SweepOptions) -> Config:
-    """The configuration with as many generations and individuals as the options say."""
+def _resize(config: Config, generations: int | None, population_size: int | None) -> Config:
+    """The configuration with other numbers of generations and individuals, where they are given."""
     strategy: Any = config.strategy
-    if options.population_size is not None:
-        strategy = dataclasses.replace(strategy, population_size=options.population_size)
+    if population_size is not None:
+        strategy = dataclasses.replace(strategy, population_size=population_size)
     return dataclasses.replace(
         config,
         strategy=strategy,
-        generations=config.generations if options.generations is None else options.generations,
+        generations=config.generations if generations is None else generations,
     )
 
 
