@@ -200,8 +200,6 @@ def _list_runs(
     methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int
 ) -> list[_Wanted]:
     """Every run that is asked for, method by method."""
-    numbers = _seeds(seeds)
-    wanted = []
     for method, config in methods.items():
         if not isinstance(method, str) or not NAME.fullmatch(method):
             raise ValueError(
@@ -210,23 +208,23 @@ def _list_runs(
             )
         if not isinstance(config, Config):
             raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
-        for fold in _folds(folds, config):
-            for seed in numbers:
-                run = SweepRun(method, fold, seed, f"runs/{method}/{fold}/seed-{seed}")
-                wanted.append(
-                    _Wanted(
-                        run,
-                        dataclasses.replace(config, held_out=fold, seed=seed),
-                        folder / run.path,
-                        episodes,
-                    )
-                )
-    if not wanted:
+    numbers = _seeds(seeds)
+    runs = [
+        SweepRun(method, fold, seed, f"runs/{method}/{fold}/seed-{seed}")
+        for method, config in methods.items()
+        for fold in _folds(folds, config)
+        for seed in numbers
+    ]
+    if not runs:
         raise ValueError(
             f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be "
             "one of each or more"
         )
-    return wanted
+    return [_Wanted(run, _config_of(run, methods), folder / run.path, episodes) for run in runs]
+
+
+def _config_of(run: SweepRun, methods: Mapping[str, Config]) -> Config:
+    return dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed)
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
@@ -255,49 +253,35 @@ def _open_sweep(
 
     A folder that cannot be gone on with is left as it is.
     """
-    is_listed = (folder / "sweep.json").exists() and set(runs) <= set(read_sweep(folder)["runs"])
-    _list_with_earlier(folder, methods, runs, episodes)
-    if is_listed:
+    if set(runs) <= set(_earlier_runs(folder, methods, episodes)):
         return
     folder.mkdir(parents=True, exist_ok=True)
     with owned(folder):
-        listed = _list_with_earlier(folder, methods, runs, episodes)
-        plain = {
-            "format": FORMAT,
-            "episodes": episodes,
-            "runs": [dataclasses.asdict(run) for run in listed],
-        }
-        write_json(folder / "sweep.json", plain)
+        # Again, for somebody else may have owned it in between.
+        listed = dict.fromkeys([*_earlier_runs(folder, methods, episodes), *runs])
+        plain = [dataclasses.asdict(run) for run in listed]
+        write_json(folder / "sweep.json", {"format": FORMAT, "episodes": episodes, "runs": plain})
 
 
-def _list_with_earlier(
-    folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int
-) -> list[SweepRun]:
-    """The runs of the folder's list, and behind them those that are new.
-
-    Refuses a folder that cannot be gone on with.
-    """
-    earlier = []
-    if (folder / "sweep.json").exists():
-        found = read_sweep(folder)
-        earlier = found["runs"]
-        if found["episodes"] != episodes:
+def _earlier_runs(folder: Path, methods: Mapping[str, Config], episodes: int) -> list[SweepRun]:
+    """The runs of the folder's list. Refuses a folder that cannot be gone on with."""
+    if not (folder / "sweep.json").exists():
+        if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ValueError(
-                f"episodes is {episodes}, but the sweep in {folder} has {found['episodes']}; give "
-                "these, or choose another folder"
+                f"folder is {folder}, which holds something but no sweep; choose a new or empty "
+                "folder"
             )
-    elif folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        return []
+    found = read_sweep(folder)
+    if found["episodes"] != episodes:
         raise ValueError(
-            f"folder is {folder}, which holds something but no sweep; choose a new or empty folder"
+            f"episodes is {episodes}, but the sweep in {folder} has {found['episodes']}; give "
+            "these, or choose another folder"
         )
-    listed = list(dict.fromkeys([*earlier, *runs]))
-    for run in listed:
+    for run in found["runs"]:
         if run.method in methods and (folder / run.path / "config.json").exists():
-            check_same_run(
-                folder / run.path,
-                dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed),
-            )
-    return listed
+            check_same_run(folder / run.path, _config_of(run, methods))
+    return found["runs"]
 
 
 def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:

@@ -5,7 +5,6 @@ from typing import final
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from hebbax.config import Config
 from hebbax.evolution.episode import EpisodeState
@@ -60,8 +59,7 @@ def damage(lesion: Lesion, policy: Policy, state: EpisodeState) -> EpisodeState:
     """Sets the lesion's layer to zero, if it is time."""
     is_now = ~state.is_over & (state.num_steps == lesion.step)
     layer = policy.plastic_weights(state.memory)[lesion.layer]
-
-    def hurt(leaf: Array) -> Array:
-        return jax.lax.select(is_now, jnp.zeros_like(leaf), leaf) if leaf is layer else leaf
-
-    return state.replace(memory=jax.tree.map(hurt, state.memory))
+    hurt = jax.lax.select(is_now, jnp.zeros_like(layer), layer)
+    return state.replace(
+        memory=jax.tree.map(lambda leaf: hurt if leaf is layer else leaf, state.memory)
+    )

@@ -116,12 +116,9 @@ def _draw_band(axes: Axes, score: Summary, colour: str) -> None:
 def _name_places(axes: Axes, methods: Sequence[Method]) -> None:
     """Names the places on the axis by the numbers that are there, not by round ones in between."""
     axes.set_xlabel(r"synapses per rule, $\rho$")
-    if methods:
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(sorted({method.rho for method in methods if method.rho}))
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda rho, _: f"{rho:,.4g}" if rho < 1000 else f"{rho:,.0f}")
-        )
-        axes.xaxis.set_minor_locator(NullLocator())
-    else:
-        axes.set_xticks([])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted({method.rho for method in methods if method.rho}))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda rho, _: f"{rho:,.4g}" if rho < 1000 else f"{rho:,.0f}")
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
