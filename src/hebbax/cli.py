@@ -54,11 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[..., None]] = {
         "train": _train,
-        "evaluate": _evaluate,
+        "evaluate": functools.partial(tyro.cli, _evaluate, prog="hebbax evaluate"),
         "sweep": _sweep,
-        "render": _render,
-        "report": _report,
-        "presets": _presets,
+        "render": functools.partial(tyro.cli, _render, prog="hebbax render"),
+        "report": functools.partial(tyro.cli, _report, prog="hebbax report"),
+        "presets": functools.partial(tyro.cli, _presets, prog="hebbax presets"),
     }
     if not arguments or arguments[0] in ("-h", "--help"):
         (sys.stdout if arguments else sys.stderr).write(USAGE)
@@ -66,11 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name, *options = arguments
     if name not in commands:
         _refuse(f"unknown command {name!r}; allowed are {', '.join(commands)}")
-    command = commands[name]
-    if name in ("train", "sweep"):  # Their options begin with presets.
-        _run(lambda: command(options))
-    else:
-        _run(lambda: tyro.cli(command, args=options, prog=f"hebbax {name}"))
+    _run(lambda: commands[name](args=options))
 
 
 def run_experiment(
@@ -105,19 +101,19 @@ def _run(command: Callable[[], None]) -> None:
         os._exit(130)
 
 
-def _train(arguments: list[str]) -> None:
+def _train(args: list[str]) -> None:
     from hebbax.presets import PRESETS
 
-    if arguments and arguments[0] in ("-h", "--help"):
+    if args and args[0] in ("-h", "--help"):
         sys.stdout.write(
             f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax "
             "train PRESET --help` lists its settings.\n"
         )
         return
-    if not arguments or arguments[0] not in PRESETS:
-        given = f"unknown preset {arguments[0]!r}" if arguments else "no preset given"
+    if not args or args[0] not in PRESETS:
+        given = f"unknown preset {args[0]!r}" if args else "no preset given"
         _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
-    name, *options = arguments
+    name, *options = args
     train_preset = functools.partial(
         _train_config, config=PRESETS[name](), run_dir=Path("runs") / name
     )
@@ -245,10 +241,10 @@ def _render(
     Console(soft_wrap=True).print(f"filmed {variation} in {path}")
 
 
-def _sweep(arguments: list[str]) -> None:
+def _sweep(args: list[str]) -> None:
     from hebbax.presets import PRESETS
 
-    tyro.cli(functools.partial(_sweep_some, PRESETS), args=arguments, prog="hebbax sweep")
+    tyro.cli(functools.partial(_sweep_some, PRESETS), args=args, prog="hebbax sweep")
 
 
 def _sweep_some(

@@ -202,10 +202,8 @@ def _check(
     scene = scene_of(task, variation)
     if format not in get_args(Format) or (format == "html" and not isinstance(task, Quadruped)):
         raise ValueError(f"format is {format!r}, but must be mp4 or gif, or for Quadruped html")
-    if num_steps is not None and not 1 <= num_steps <= task.max_steps:
-        raise ValueError(
-            f"steps is {num_steps}, but must be from 1 to the {task.max_steps} of an episode"
-        )
+    most = f"from 1 to the {task.max_steps} of an episode"
+    checks.optional(checks.integer(1, task.max_steps, most))("steps", num_steps)
     if lesion is not None and not isinstance(lesion, Lesion):
         raise ValueError(f"lesion is {lesion!r}, but must be a Lesion or None")
     if lesion is not None:

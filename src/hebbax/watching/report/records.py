@@ -82,7 +82,9 @@ def difference_table(records: Sequence[Record]) -> Table:
     names = dict.fromkeys(
         name for plain in settings.values() for name in plain if name not in OF_THE_RUN
     )
-    values = {name: [_show(plain, name) for plain in settings.values()] for name in names}
+    values = {
+        name: [_show(plain.get(name, ABSENT)) for plain in settings.values()] for name in names
+    }
     rows = [[name, *shown] for name, shown in values.items() if len(set(shown)) > 1]
     return Table("Settings that differ between the methods", ["setting", *settings], rows)
 
@@ -117,10 +119,8 @@ def _by_path(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _show(plain: dict[str, Any], name: str) -> str:
-    if name not in plain:
-        return ABSENT
-    return plain[name] if isinstance(plain[name], str) else json.dumps(plain[name])
+def _show(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def environment_table(records: Sequence[Record]) -> Table:

@@ -153,7 +153,7 @@ def run_table(results: Results, records: Sequence[Record]) -> Table:
                 f"{record.generations} of {record.wanted}" if record else ABSENT,
                 str(record.population_size) if record else ABSENT,
                 _mean(mode, True),
-                _held_out_interval(mode),
+                next((interval(row.low, row.high) for row in mode if row.is_held_out), ABSENT),
                 _mean(mode, False),
                 _mean(samples, True),
                 _mean(samples, False),
@@ -181,10 +181,6 @@ def run_table(results: Results, records: Sequence[Record]) -> Table:
 def _mean(rows: Sequence[Row], is_held_out: bool) -> str:
     means = [row.mean for row in rows if row.is_held_out == is_held_out]
     return number(float(np.mean(means))) if means else ABSENT
-
-
-def _held_out_interval(rows: Sequence[Row]) -> str:
-    return next((interval(row.low, row.high) for row in rows if row.is_held_out), ABSENT)
 
 
 def score_table(rows: Sequence[Row], kind: str) -> Table:
