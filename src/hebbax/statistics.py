@@ -166,17 +166,16 @@ def improvement_interval(
     if not all(strata_are_filled(strata, at_least=2) for strata in (scores, reference)):
         return float("nan"), float("nan")
     random = np.random.default_rng(0)
-    probabilities = []
-    for ours, theirs in zip(scores, reference, strict=True):
-        our_draws, their_draws = (
-            _draw(random, resamples, ours.size),
-            _draw(random, resamples, theirs.size),
+    probabilities = [
+        np.mean(
+            _wins(ours, theirs)[
+                _draw(random, resamples, ours.size)[:, :, None],
+                _draw(random, resamples, theirs.size)[:, None, :],
+            ],
+            axis=(1, 2),
         )
-        probabilities.append(
-            np.mean(
-                _wins(ours, theirs)[our_draws[:, :, None], their_draws[:, None, :]], axis=(1, 2)
-            )
-        )
+        for ours, theirs in zip(scores, reference, strict=True)
+    ]
     return _percentiles(np.mean(probabilities, axis=0))
 
 

@@ -33,14 +33,14 @@ def trust(names: Iterable[str]) -> None:
     for name in names:
         if name.endswith(".py"):
             _scripts.append(_import_file(Path(name).expanduser()))
-            continue
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise ValueError(
-                f"trust names {name}, but {error}; give a module on Python's path, or a file that "
-                "ends in .py"
-            ) from error
+        else:
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                raise ValueError(
+                    f"trust names {name}, but {error}; give a module on Python's path, or a file "
+                    "that ends in .py"
+                ) from error
 
 
 def to_plain(value: Any) -> Any:

@@ -13,7 +13,6 @@ from hebbax.watching.lesion import Lesion
 from hebbax.watching.report.blocks import data_uri
 from hebbax.watching.visualization.style import in_words
 
-SUFFIXES = (".mp4", ".gif")
 LARGEST = 30 * 2**20  # Bytes of all films on a page; more would not open well.
 
 
@@ -48,7 +47,7 @@ def find_films(results: Results) -> tuple[list[tuple[str, str]], list[str]]:
     films, left_out, size = [], [], 0
     for run in results.runs:
         for file in sorted(
-            file for file in (run.path / "films").glob("[!.]*") if file.suffix in SUFFIXES
+            file for file in (run.path / "films").glob("[!.]*") if file.suffix in (".mp4", ".gif")
         ):
             caption = _caption(run, file)
             size += file.stat().st_size

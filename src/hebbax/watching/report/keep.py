@@ -48,8 +48,8 @@ def copy_report(folder: str | Path, target: str | Path) -> list[Path]:
         *(path.relative_to(target) for path in (target / "figures").glob("*.svg")),
     ):
         (target / old).unlink(missing_ok=True)
-    files = [page] if page.stat().st_size < LARGEST_PAGE else []
-    files += [
+    files = [
+        *([page] if page.stat().st_size < LARGEST_PAGE else []),
         source / "results.csv",
         source / "results.json",
         *sorted((source / "figures").glob("*.svg")),
