@@ -77,8 +77,8 @@ def check_policy(policy: Policy, task: TaskShape) -> None:
     """
     phenotype = _full(interfaces.fit_policy(policy, task))
     memory = _check_function(policy.reset, (jax.random.key(SEED), phenotype), "policy.reset")
-    arguments = (phenotype, memory, jnp.ones(task.observation_shape), jnp.asarray(1.0))
-    _check_function(policy.act, arguments, "policy.act")
+    observation, reward = jnp.ones(task.observation_shape), jnp.asarray(1.0)
+    _check_function(policy.act, (phenotype, memory, observation, reward), "policy.act")
 
 
 def check_rule(rule: Rule) -> None:

@@ -45,6 +45,7 @@ def show_in_browser(
             places, _ = kinematics.forward(system, q, still)
             return State(q=q, qd=still, x=places, xd=Motion.zero(), contact=None)
 
-        states = [jax.device_get(stand(q)) for q in poses]
-        page = brax_html.render(system, states, height="100vh", colab=False)
+        page = brax_html.render(
+            system, [jax.device_get(stand(q)) for q in poses], height="100vh", colab=False
+        )
     return page.replace("<title>Brax visualizer</title>", f"<title>{html.escape(title)}</title>")

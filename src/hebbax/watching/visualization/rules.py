@@ -58,11 +58,11 @@ def rules_of(result: Result) -> Rules:
         entropies = -np.sum(
             probabilities * np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)), axis=1
         )
-        use = np.mean(probabilities, axis=0)
-        return Rules(rule, np.asarray(genome.rules, np.float64), use, entropies)
+        return Rules(
+            rule, np.asarray(genome.rules, np.float64), np.mean(probabilities, axis=0), entropies
+        )
     if isinstance(genome, FixedRulesGenome):
-        num_rules = genome.rules.shape[0]
-        users = np.bincount(np.asarray(genome.assignment, np.int64), minlength=num_rules)
+        users = np.bincount(np.asarray(genome.assignment, np.int64), minlength=len(genome.rules))
         return Rules(rule, np.asarray(genome.rules, np.float64), users / users.sum(), None)
     coefficients = _coefficients(result)
     return Rules(rule, coefficients, np.full(len(coefficients), 1 / len(coefficients)), None)
