@@ -57,7 +57,7 @@ def main() -> None:
 
 def replay(name: str, gait: str) -> dict[str, list[float]]:
     """Median errors over recorded starts, for each horizon."""
-    engine = build_engine("bullet", "reference", "mjx")
+    engine = build_engine("bullet", "reference")
     recording, actions = (
         load_run("quadruped_trajectories.npz", f"{name}/{gait}"),
         load_actions(gait),
@@ -69,10 +69,10 @@ def replay(name: str, gait: str) -> dict[str, list[float]]:
     @jax.vmap
     def follow(pose: Pose, actions: jax.Array) -> Pose:
         def advance(physics: Any, action: jax.Array) -> tuple[Any, Pose]:
-            physics = engine.advance(physics, action, body)
+            physics = engine.step(physics, action, body)
             return physics, Pose(q=physics.q, qd=physics.qd)
 
-        return jax.lax.scan(advance, engine.start(pose, body), actions)[1]
+        return jax.lax.scan(advance, engine.start(pose), actions)[1]
 
     rows = BURN_IN + starts
     windows = jnp.stack([actions[start : start + max(HORIZONS)] for start in starts])

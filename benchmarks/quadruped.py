@@ -146,7 +146,7 @@ def count_operations(task: Any) -> float:
     variation = task.variations["default"]
     state = jax.eval_shape(task.reset, jax.random.key(0), variation)[0]
     program, _ = harness.compiled(jax.jit(task.step), state, jnp.zeros(task.action_size), variation)
-    return program.cost_analysis()["flops"] * SUBSTEPS[task.body, task.pipeline]
+    return program.cost_analysis()["flops"] * SUBSTEPS[task.body]
 
 
 def plasticity_bytes() -> float:

@@ -56,7 +56,7 @@ def count(
     """How many throws of each variation failed, by their spin."""
     motion.MAX_TURN = max_turn
     task = Quadruped(body=body, burn_in_steps=0)
-    physics = engine.build_engine(body, "paper", "mjx")
+    physics = engine.build_engine(body, "paper")
 
     def throw(key: PRNGKey, spin: Float[Array, ""], variation: engine.Body) -> Bool[Array, ""]:
         turn_key, spin_key, action_key = jax.random.split(key, 3)
@@ -65,9 +65,9 @@ def count(
         q = start.physics.q.at[2].set(HEIGHT).at[3:7].set(quaternion / jnp.linalg.norm(quaternion))
         qd = jnp.zeros(14).at[3:6].set(spin * axis / jnp.linalg.norm(axis))
         actions = jnp.sign(jax.random.normal(action_key, (steps, 8)))
-        thrown = physics.start(Pose(q=q, qd=qd), variation)
+        thrown = physics.start(Pose(q=q, qd=qd))
         end, _ = jax.lax.scan(
-            lambda state, action: (physics.advance(state, action, variation), None), thrown, actions
+            lambda state, action: (physics.step(state, action, variation), None), thrown, actions
         )
         return ~jnp.all(jnp.isfinite(end.q))
 

@@ -175,7 +175,6 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
         {
             "body": ("Bullet", None, 1),
             "variation_set": ("papers", None),
-            "pipeline": ("MJX", None),
             "episode_steps": (*NO_COUNT, 40),
             "burn_in_steps": (*NO_INTEGER, None, -1, 1000),
         },

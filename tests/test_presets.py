@@ -46,7 +46,6 @@ def test_paper_settings():
         assert config.task == hebbax.Quadruped(
             body="bullet",
             variation_set="paper",
-            pipeline="mjx",
             episode_steps=1000,
             burn_in_steps=40,
         )

@@ -7,13 +7,12 @@ import functools
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import Array
 
 from hebbax.tasks.quadruped import Quadruped
 from hebbax.tasks.quadruped.anatomy import LOWER_LEGS
@@ -105,26 +104,6 @@ def test_burn_in_ends_standing_and_unscored(task: Quadruped, alone: Callable[...
     assert state.num_steps == NUM_STEPS
 
 
-# Brax asks MuJoCo for its contacts in a way that will end.
-@pytest.mark.filterwarnings("ignore:Accessing `\\w+` directly from `Data` is deprecated")
-@pytest.mark.parametrize("body", ["bullet", "brax"])
-def test_braxs_own_physics_comes_to_rest_on_its_feet(body: Literal["bullet", "brax"]):
-    """Dropped without action, it stands as high as `mjx` has it, 0.36 m, and still."""
-    task = Quadruped(body=body, pipeline="spring", burn_in_steps=0)
-    variation = task.variations["default"]
-    state, _ = jax.jit(task.reset)(jax.random.key(0), variation)
-
-    def fall(state: Any, _: None) -> tuple[Any, Array]:
-        state, observation, _, _ = task.step(state, jnp.zeros(8), variation)
-        return state, observation
-
-    observations = jax.jit(lambda state: jax.lax.scan(fall, state, length=60))(state)[1]
-    assert np.all(np.isfinite(observations))
-    assert abs(0.75 + observations[-1, 0] - 0.36) < 0.02
-    assert np.max(np.abs(observations[-1, 3:6])) < 0.05
-    np.testing.assert_array_equal(observations[-1, 24:], 1.0)
-
-
 @pytest.mark.parametrize("field", ["height", "backwards"])
 def test_early_endings_wait_for_the_grace(
     task: Quadruped, step: Callable[..., Any], alone: Callable[..., Any], field: str
@@ -208,7 +187,6 @@ def test_variations_stack(variation_set: Any):
     [
         ("body", "ant", "bullet, brax"),
         ("variation_set", "all", "paper, reference, najarro"),
-        ("pipeline", "mujoco", "mjx, spring"),
         ("burn_in_steps", -1, "0 or more"),
         ("episode_steps", 40, "more than the 40"),
     ],

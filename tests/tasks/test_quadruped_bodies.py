@@ -27,7 +27,7 @@ LINKS_OF_BODIES = ([0, 1, 4, 7, 10], [2], [3], [5], [6], [8], [9], [11], [12])
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return build_engine("bullet", "reference", "mjx")
+    return build_engine("bullet", "reference")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def follow(engine: Engine, weightless: Engine) -> Callable[..., Pose]:
     def follow(recording: Recording, name: str = "default") -> Pose:
         body = engine.variation(name)
         advance = falling if recording.data["gravity"] else floating
-        physics = engine.start(jax.tree.map(lambda leaf: leaf[0], recording.poses), body)
+        physics = engine.start(jax.tree.map(lambda leaf: leaf[0], recording.poses))
         poses = []
         for action in recording.data["actions"]:
             physics = advance(physics, jnp.asarray(action), body)
@@ -179,7 +179,7 @@ def test_feet_are_at_the_legs_ends(body: str, variation_set: str):
 
     Which leg differs, and by how much.
     """
-    engine = build_engine(body, variation_set, "mjx")
+    engine = build_engine(body, variation_set)
     for name, lower_legs in LOWER_LEGS[variation_set].items():
         system = system_of(engine, name)
         feet = [
@@ -200,7 +200,7 @@ def test_bodies_can_be_built_inside_a_program():
     They come out as numbers all the same.
     """
     engines = []
-    jax.jit(lambda: engines.append(build_engine("bullet", "paper", "mjx")))()
+    jax.jit(lambda: engines.append(build_engine("bullet", "paper")))()
     body = engines[0].variation("long_rear_legs")
     np.testing.assert_allclose(body.lower_legs, [0.4, 0.6, 0.6, 0.4])
     assert isinstance(engines[0].joint_range, np.ndarray)
@@ -224,7 +224,7 @@ def test_front_is_ahead_and_left_is_left():
 @pytest.fixture(scope="module")
 def ant() -> tuple[Engine, Callable[..., Any]]:
     """Brax's bodies, and how they advance."""
-    engine = build_engine("brax", "paper", "mjx")
+    engine = build_engine("brax", "paper")
     return engine, jax.jit(engine.step)
 
 
@@ -246,9 +246,7 @@ def test_bodies_that_spin_stay_finite(
         .at[8::2]
         .set(jnp.array([0.8, -0.8, -0.8, 0.8]))
     )
-    physics = engine.start(
-        Pose(q=q, qd=jnp.zeros(14).at[3:6].set(jnp.array([60.0, 50.0, 20.0]))), body
-    )
+    physics = engine.start(Pose(q=q, qd=jnp.zeros(14).at[3:6].set(jnp.array([60.0, 50.0, 20.0]))))
     spins = []
     for action in jnp.sign(jax.random.normal(jax.random.key(0), (60, 8))):
         physics = advance(physics, action, body)
@@ -283,7 +281,7 @@ def test_motion_is_that_of_braxs_pipeline(
     )
     actions = jnp.sin(jnp.arange(16.0)).reshape(2, 8)
 
-    physics, state = engine.start(pose, body), jax.jit(pipeline.init)(system, pose.q, pose.qd)
+    physics, state = engine.start(pose), jax.jit(pipeline.init)(system, pose.q, pose.qd)
     # What `init` has of a step already stands in the way of comparing: the solver would start from
     # another guess.
     state = state.replace(qacc_warmstart=jnp.zeros(14))

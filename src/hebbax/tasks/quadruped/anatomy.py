@@ -66,7 +66,7 @@ LOWER_LEGS: Mapping[str, Mapping[str, tuple[float, float, float, float]]] = Mapp
 
 
 class Pose(Struct):
-    """Where the quadruped is and how it moves, in coordinates that all pipelines share.
+    """Where the quadruped is and how it moves, in coordinates of its own.
 
     q: `[15]` torso position (m), torso orientation (quaternion w, x, y, z), joint angles (rad).
     qd: `[14]` torso velocity in the world (m/s), torso rotation in its own frame (rad/s), joint

@@ -1,12 +1,11 @@
-"""The quadruped's physics: Brax's pipelines as pure functions of a body.
+"""The quadruped's physics: MuJoCo's, through Brax, as pure functions of a body.
 
-Brax warns on every load that its environments are not maintained; its pipelines over MuJoCo are,
-and that warning alone is silenced, here where it is raised.
+Brax warns on every load that its environments are not maintained; what stands on MuJoCo is, and
+that warning alone is silenced, here where it is raised.
 """
 
 import contextlib
 import dataclasses
-import importlib
 import warnings
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -17,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from brax.base import System
 from brax.io import mjcf
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 from mujoco import mjx
 
 from hebbax.tasks.quadruped.anatomy import LOWER_LEGS, Pose
@@ -27,11 +26,8 @@ from hebbax.tasks.quadruped.motion import QUIRKS, EngineQuirks, Motion, move
 from hebbax.types import Struct
 
 BodyName = Literal["bullet", "brax"]
-PipelineName = Literal["mjx", "spring"]
-Physics = PyTree
 
-BULLET_STEP = 0.0165  # s, of one policy step.
-BRAX_STEP = 0.05  # s
+STEPS = MappingProxyType({"bullet": 0.0165, "brax": 0.05})  # s, of one policy step.
 
 # How many substeps a policy step has. Brax's body has as many as in Brax. The paper's: 120
 # episodes of 300 steps, full torque in random directions, in all five bodies, no episode left the
@@ -39,14 +35,7 @@ BRAX_STEP = 0.05  # s
 # with 12 of 20 solver iterations), the torso's height (0.51 m on average with 2 and with 3) and the
 # distance covered (0.47 +- 0.03 and 0.52 +- 0.05 m) do not tell 2 substeps from more. A second
 # solver iteration changes them as little, and costs a fifth.
-SUBSTEPS = MappingProxyType(
-    {
-        ("bullet", "mjx"): 2,
-        ("bullet", "spring"): 8,
-        ("brax", "mjx"): 5,
-        ("brax", "spring"): 10,
-    }
-)
+SUBSTEPS = MappingProxyType({"bullet": 2, "brax": 5})
 
 
 class Body(Struct):
@@ -86,7 +75,6 @@ class Engine:
     on any device may close over them.
     """
 
-    pipeline: Any
     num_substeps: int
     step_duration: float
     quirks: EngineQuirks
@@ -94,7 +82,7 @@ class Engine:
     treedef: Any
     differs: tuple[bool, ...]
     bodies: dict[str, tuple[tuple[np.ndarray, ...], LowerLegs]]
-    template: Any
+    template: mjx.Data
     joint_range: np.ndarray
 
     def variation(self, name: str) -> Body:
@@ -105,31 +93,23 @@ class Engine:
             lower_legs=jnp.asarray(lower_legs, jnp.float32),
         )
 
-    def start(self, pose: Pose, body: Body) -> Physics:
-        """Places a body in a pose."""
-        return flat_vmap(self._start)(pose, body)
+    def start(self, pose: Pose) -> Motion:
+        """What a body carries that is placed in a pose."""
+        return Motion(q=pose.q, qd=pose.qd, warmstart=jnp.zeros_like(pose.qd))
 
-    def step(self, physics: Physics, action: Float[Array, "8"], body: Body) -> Physics:
+    def step(self, motion: Motion, action: Float[Array, "8"], body: Body) -> Motion:
         """Moves a body by one policy step; actions beyond +-1 are as good as +-1."""
-        return flat_vmap(self._advance)(physics, action, body)
+        return flat_vmap(self._advance)(motion, action, body)
 
     @brax_rules()
-    def _start(self, pose: Pose, body: Body) -> Physics:
-        if self.template is not None:
-            return Motion(q=pose.q, qd=pose.qd, warmstart=jnp.zeros_like(pose.qd))
-        return self.pipeline.init(self._system(body), pose.q, pose.qd)
-
-    @brax_rules()
-    def _advance(self, physics: Physics, action: Float[Array, "8"], body: Body) -> Physics:
+    def _advance(self, motion: Motion, action: Float[Array, "8"], body: Body) -> Motion:
         system = self._system(body)
         action = jnp.clip(action, -1.0, 1.0)
 
-        def substep(physics: Physics, _: None) -> tuple[Physics, None]:
-            if self.template is not None:
-                return move(system, self.template, self.quirks, physics, action), None
-            return self.pipeline.step(system, physics, action), None
+        def substep(motion: Motion, _: None) -> tuple[Motion, None]:
+            return move(system, self.template, self.quirks, motion, action), None
 
-        return jax.lax.scan(substep, physics, None, length=self.num_substeps)[0]
+        return jax.lax.scan(substep, motion, None, length=self.num_substeps)[0]
 
     def _system(self, body: Body) -> System:
         different = iter(body.leaves)
@@ -140,19 +120,13 @@ class Engine:
         return jax.tree.unflatten(self.treedef, leaves)
 
 
-def build_engine(
-    body: BodyName, variation_set: Literal["paper", "reference", "najarro"], pipeline: PipelineName
-) -> Engine:
+def build_engine(body: BodyName, variation_set: Literal["paper", "reference", "najarro"]) -> Engine:
     """Builds the physics of a set of bodies, which takes a second or two."""
     lower_legs = LOWER_LEGS[variation_set]
-    num_substeps = SUBSTEPS[body, pipeline]
+    num_substeps = SUBSTEPS[body]
     with jax.ensure_compile_time_eval(), brax_rules():
-        systems = [
-            load_system(body, pipeline, lengths, num_substeps) for lengths in lower_legs.values()
-        ]
-        template = (
-            jax.tree.map(np.asarray, mjx.make_data(systems[0])) if pipeline == "mjx" else None
-        )
+        systems = [load_system(body, lengths, num_substeps) for lengths in lower_legs.values()]
+        template = jax.tree.map(np.asarray, mjx.make_data(systems[0]))
         flat = [[np.asarray(leaf) for leaf in jax.tree.leaves(system)] for system in systems]
         joint_range = np.asarray(systems[0].jnt_range, np.float32)[1:]
     differs = tuple(
@@ -164,9 +138,8 @@ def build_engine(
         for leaves in flat
     ]
     return Engine(
-        pipeline=importlib.import_module(f"brax.{pipeline}.pipeline"),
         num_substeps=num_substeps,
-        step_duration=BULLET_STEP if body == "bullet" else BRAX_STEP,
+        step_duration=STEPS[body],
         quirks=QUIRKS[body],
         base=tuple(flat[0]),
         treedef=jax.tree.structure(systems[0]),
@@ -177,16 +150,10 @@ def build_engine(
     )
 
 
-def load_system(
-    body: BodyName, pipeline: PipelineName, lower_legs: LowerLegs, num_substeps: int
-) -> System:
+def load_system(body: BodyName, lower_legs: LowerLegs, num_substeps: int) -> System:
     """Loads one body as Brax sees it."""
-    duration = BULLET_STEP if body == "bullet" else BRAX_STEP
-    xml = (
-        bullet_xml(lower_legs, BULLET_STEP / num_substeps)
-        if body == "bullet"
-        else brax_xml(lower_legs)
-    )
+    timestep = STEPS[body] / num_substeps
+    xml = bullet_xml(lower_legs, timestep) if body == "bullet" else brax_xml(lower_legs)
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore",
@@ -196,14 +163,12 @@ def load_system(
         system: Any = mjcf.loads(xml)
 
     # As Brax's own environment of the ant sets them.
-    system = system.tree_replace({"opt.timestep": jnp.float32(duration / num_substeps)})
-    if pipeline == "mjx":
-        system = system.tree_replace(
-            {
-                "opt.solver": mjx.SolverType.NEWTON,
-                "opt.disableflags": mjx.DisableBit.EULERDAMP,
-                "opt.iterations": 1,
-                "opt.ls_iterations": 4,
-            }
-        )
-    return system
+    return system.tree_replace(
+        {
+            "opt.timestep": jnp.float32(timestep),
+            "opt.solver": mjx.SolverType.NEWTON,
+            "opt.disableflags": mjx.DisableBit.EULERDAMP,
+            "opt.iterations": 1,
+            "opt.ls_iterations": 4,
+        }
+    )

@@ -19,7 +19,7 @@ from hebbax.types import Struct
 
 
 class Motion(Struct):
-    """All that the `mjx` pipeline carries from one policy step to the next.
+    """All that the physics carries from one policy step to the next.
 
     q: `[15]` as in `Pose`.
     qd: `[14]` as in `Pose`.

@@ -43,7 +43,7 @@ LOADING = threading.Lock()
 class QuadrupedState(Struct):
     """The state of an episode.
 
-    physics: what the pipeline carries.
+    physics: what the engine carries.
     center: `[2]` m, mean place of the body's parts.
     has_contact: `[4]` whether a lower leg touched the ground after this step; sensed one step
         later, as in the original.
@@ -85,8 +85,6 @@ class Quadruped:
 
     Or the three of Najarro and Risi 2020.
     """
-    pipeline: Literal["mjx", "spring"] = "mjx"
-    """Which of Brax's physics moves the body; the paper's numbers are those of `mjx`."""
     episode_steps: int = 1000
     """Steps of an episode, the burn-in's included."""
     burn_in_steps: int = 40
@@ -99,7 +97,6 @@ class Quadruped:
             "task.",
             body=checks.choice("bullet", "brax"),
             variation_set=checks.choice(*LOWER_LEGS),
-            pipeline=checks.choice("mjx", "spring"),
             burn_in_steps=checks.integer(),
         )
         more = f"more than the {self.burn_in_steps} of burn_in_steps, and below 2^31"
@@ -152,7 +149,7 @@ class Quadruped:
         pose = Pose(q=jnp.concatenate([torso, angles]), qd=jnp.zeros(6 + NUM_JOINTS))
         limbs = place_limbs(pose, variation.lower_legs)
         start = QuadrupedState(
-            physics=self._engine.start(pose, variation),
+            physics=self._engine.start(pose),
             center=limbs.center,
             has_contact=limbs.clearance < CONTACT_GAP,
             num_steps=jnp.int32(0),
@@ -213,11 +210,11 @@ class Quadruped:
 
     @property
     def _engine(self) -> "Engine":
-        return _build(self.body, self.variation_set, self.pipeline)
+        return _build(self.body, self.variation_set)
 
 
 @functools.cache
-def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
+def _build(body: Any, variation_set: Any) -> "Engine":
     # Loads Brax and MuJoCo, which takes seconds: not before an episode runs. They print that they
     # did without warp, which nobody needs here. One thread at a time: of two that redirect, the
     # later would put back what the earlier had put there, and nothing would be seen any more.
@@ -225,4 +222,4 @@ def _build(body: Any, variation_set: Any, pipeline: Any) -> "Engine":
         with contextlib.redirect_stdout(io.StringIO()):
             from hebbax.tasks.quadruped.engine import build_engine
 
-        return build_engine(body, variation_set, pipeline)
+        return build_engine(body, variation_set)

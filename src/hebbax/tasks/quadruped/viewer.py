@@ -36,7 +36,7 @@ def show_in_browser(
     """
     with brax_rules():
         legs = tuple(np.asarray(lower_legs).tolist())
-        system: Any = load_system("brax", "mjx", legs, 1)
+        system: Any = load_system("brax", legs, 1)
         system = system.tree_replace({"opt.timestep": jnp.float32(step_duration)})
         still = jnp.zeros(system.qd_size())
 
