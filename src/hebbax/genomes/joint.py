@@ -1,14 +1,13 @@
 """Different genomes for parts of a genotype, such as shared rules beside evolved weights."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, final
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of
+from hebbax.genomes.base import GenomeSpec, learned_of, log_probs_of
 from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 
@@ -77,7 +76,7 @@ class JointGenome(Struct):
         return {
             figure: value
             for part in self.parts.values()
-            for figure, value in _figures(part).items()
+            for figure, value in getattr(part, "describe", dict)().items()
         }
 
     def natural_gradient(self, gradient: "JointGenome") -> "JointGenome":
@@ -133,32 +132,19 @@ class Joint:
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> JointGenome:
         """Makes the parts' first genomes. The key is consumed."""
-        shapes = _fields(genotype_shape)
-        specifications = dict(self.parts)
-        if set(specifications) != set(shapes):
+        if not dataclasses.is_dataclass(genotype_shape):
             raise ValueError(
-                f"genome.parts names {[name for name, _ in self.parts]}, but must name each of "
-                f"{list(shapes)} once"
+                f"genome is Joint, but the policy's genotype is a {type(genotype_shape).__name__}, "
+                "which has no named parts"
             )
-        keys = jax.random.split(key, len(shapes))
+        names = [field.name for field in dataclasses.fields(genotype_shape)]
+        specifications = dict(self.parts)
+        if set(specifications) != set(names):
+            raise ValueError(
+                f"genome.parts names {list(specifications)}, but must name each of {names} once"
+            )
         parts = {
-            name: specifications[name].init(part_key, shape)
-            for (name, shape), part_key in zip(shapes.items(), keys, strict=True)
+            name: specifications[name].init(part_key, getattr(genotype_shape, name))
+            for name, part_key in zip(names, jax.random.split(key, len(names)), strict=True)
         }
         return JointGenome(parts=parts, kind=type(genotype_shape))
-
-
-def _fields(genotype_shape: PyTree) -> Mapping[str, PyTree]:
-    if not dataclasses.is_dataclass(genotype_shape):
-        raise ValueError(
-            f"genome is Joint, but the policy's genotype is a {type(genotype_shape).__name__}, "
-            "which has no named parts"
-        )
-    return {
-        field.name: getattr(genotype_shape, field.name)
-        for field in dataclasses.fields(genotype_shape)
-    }
-
-
-def _figures(part: Genome) -> dict[str, Array]:
-    return getattr(part, "describe", dict)()

@@ -67,9 +67,8 @@ class NormalGenome(Struct):
             mean=jax.tree.map(lambda leaf: jnp.square(self.std) * leaf, gradient.mean)
         )
 
-    def even_gradient(self, gradient: "NormalGenome") -> "NormalGenome":
-        """The natural gradient, whose deviation is the same for all means."""
-        return self.natural_gradient(gradient)
+    # Its deviation is the same for all means.
+    even_gradient = natural_gradient
 
 
 @final

@@ -8,23 +8,12 @@ from typing import final
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax.genomes import mixture
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
 from hebbax.types import Genotype, PRNGKey, Struct, checks
-
-# What the fields of both specifications may be.
-RULES = {
-    "rho": checks.optional(
-        checks.number("between 1 and the number of synapses", lambda value: value >= 1)
-    ),
-    "num_rules": checks.optional(
-        checks.integer(at_least=1, allowed="between 1 and the number of synapses")
-    ),
-    "init_scale": checks.not_negative,
-}
 
 
 @final
@@ -147,9 +136,52 @@ class SharedRulesGenome(Struct):
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class Sharing:
+    """What both ways of sharing rules have: how many rules there are, and how they begin."""
+
+    rho: float | None = None
+    """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
+    num_rules: int | None = None
+    """Number of rules."""
+    init_scale: float = 1.0
+    """Standard deviation of the initial rules around zero."""
+
+    def __post_init__(self) -> None:
+        """Refuses scales and numbers of rules that cannot be."""
+        allowed = "between 1 and the number of synapses"
+        checks.settle(
+            self,
+            "genome.",
+            rho=checks.optional(checks.number(allowed, lambda value: value >= 1)),
+            num_rules=checks.optional(checks.integer(at_least=1, allowed=allowed)),
+            init_scale=checks.not_negative,
+        )
+        if (self.rho is None) == (self.num_rules is None):
+            raise ValueError(
+                f"genome.rho is {self.rho} and genome.num_rules is {self.num_rules}, but one of "
+                "them must be given and the other None"
+            )
+
+    def draw(
+        self, key: PRNGKey, genotype_shape: PyTree
+    ) -> tuple[Layout, Float[Array, "k coefficients"], Int[Array, " n"]]:
+        """Draws the initial rules, and one of them for each synapse. The key is consumed."""
+        rules_key, assignment_key = jax.random.split(key)
+        layout = Layout.of(genotype_shape)
+        num_rules = num_rules_of(layout.num_synapses, self.rho, self.num_rules)
+        shape = (num_rules, layout.num_coefficients)
+        rules = self.init_scale * jax.random.normal(rules_key, shape, jnp.float32)
+        return (
+            layout,
+            rules,
+            jax.random.randint(assignment_key, (layout.num_synapses,), 0, num_rules, jnp.int32),
+        )
+
+
 @final
 @dataclasses.dataclass(frozen=True)
-class SharedRules:
+class SharedRules(Sharing):
     """Rules shared through a mixture whose assignment evolves. Give `rho` or `num_rules`.
 
     Examples:
@@ -161,12 +193,6 @@ class SharedRules:
         ((2, 5), (32, 2))
     """
 
-    rho: float | None = None
-    """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
-    num_rules: int | None = None
-    """Number of rules."""
-    init_scale: float = 1.0
-    """Standard deviation of the initial rules around zero."""
     sharpness: float = 0.0
     """Initial logit of one rule that each synapse is given at random.
 
@@ -175,16 +201,12 @@ class SharedRules:
 
     def __post_init__(self) -> None:
         """Refuses scales and numbers of rules that cannot be."""
-        checks.settle(self, "genome.", **RULES, sharpness=checks.not_negative)
-        _check_one_given(self.rho, self.num_rules)
+        checks.settle(self, "genome.", sharpness=checks.not_negative)
+        super().__post_init__()
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedRulesGenome:
         """Draws the initial rules and assignment. The key is consumed."""
-        rules_key, assignment_key = jax.random.split(key)
-        layout, rules = _first_rules(
-            rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale
-        )
-        given = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
+        layout, rules, given = self.draw(key, genotype_shape)
         logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0], dtype=jnp.float32)
         return SharedRulesGenome(logits=logits, rules=rules, std=jnp.float32(1), layout=layout)
 
@@ -255,58 +277,18 @@ class FixedRulesGenome(Struct):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class FixedRules:
+class FixedRules(Sharing):
     """Rules shared by a random assignment that stays: the control that `SharedRules` must beat.
 
     Give `rho` or `num_rules`.
     """
 
-    rho: float | None = None
-    """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
-    num_rules: int | None = None
-    """Number of rules."""
-    init_scale: float = 1.0
-    """Standard deviation of the initial rules around zero."""
-
-    def __post_init__(self) -> None:
-        """Refuses scales and numbers of rules that cannot be."""
-        checks.settle(self, "genome.", **RULES)
-        _check_one_given(self.rho, self.num_rules)
-
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> FixedRulesGenome:
         """Draws the initial rules and the assignment. The key is consumed."""
-        rules_key, assignment_key = jax.random.split(key)
-        layout, rules = _first_rules(
-            rules_key, genotype_shape, self.rho, self.num_rules, self.init_scale
-        )
-        assignment = _draw_assignment(assignment_key, layout.num_synapses, rules.shape[0])
+        layout, rules, assignment = self.draw(key, genotype_shape)
         return FixedRulesGenome(
             rules=rules, assignment=assignment, std=jnp.float32(1), layout=layout
         )
-
-
-def _check_one_given(rho: float | int | None, num_rules: int | None) -> None:
-    if (rho is None) == (num_rules is None):
-        raise ValueError(
-            f"genome.rho is {rho} and genome.num_rules is {num_rules}, but one of them must be "
-            "given and the other None"
-        )
-
-
-def _first_rules(
-    key: Key[Array, ""],
-    genotype_shape: PyTree,
-    rho: float | int | None,
-    num_rules: int | None,
-    init_scale: float,
-) -> tuple[Layout, Float[Array, "k coefficients"]]:
-    layout = Layout.of(genotype_shape)
-    shape = (num_rules_of(layout.num_synapses, rho, num_rules), layout.num_coefficients)
-    return layout, init_scale * jax.random.normal(key, shape, jnp.float32)
-
-
-def _draw_assignment(key: PRNGKey, num_synapses: int, num_rules: int) -> Int[Array, " n"]:
-    return jax.random.randint(key, (num_synapses,), 0, num_rules, jnp.int32)
 
 
 def _spread(rules: Float[Array, "k coefficients"]) -> Float[Array, ""]:

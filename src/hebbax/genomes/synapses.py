@@ -77,13 +77,10 @@ def num_rules_of(num_synapses: int, rho: float | int | None, num_rules: int | No
     Raises:
         ValueError: if there are more rules than synapses, or more synapses per rule.
     """
-    if rho is not None and rho > num_synapses:
-        raise ValueError(
-            f"genome.rho is {rho}, but must be between 1 and {num_synapses}, the number of synapses"
-        )
-    if num_rules is not None and num_rules > num_synapses:
-        raise ValueError(
-            f"genome.num_rules is {num_rules}, but must be between 1 and {num_synapses}, the "
-            "number of synapses"
-        )
+    for name, given in (("rho", rho), ("num_rules", num_rules)):
+        if given is not None and given > num_synapses:
+            raise ValueError(
+                f"genome.{name} is {given}, but must be between 1 and {num_synapses}, the number "
+                "of synapses"
+            )
     return num_rules if num_rules is not None else max(1, round(num_synapses / (rho or 1)))
