@@ -38,14 +38,7 @@ def quadruped_hebbian() -> Config:
 
 def quadruped_static() -> Config:
     """The paper's static baseline on the quadruped."""
-    return Config(
-        task=Quadruped(),
-        policy=Static(),
-        genome=Normal(),
-        strategy=ScoreFunction(),
-        generations=500,
-        held_out="long_front_legs",
-    )
+    return dataclasses.replace(quadruped_hebbian(), policy=Static(), penalty=0.0)
 
 
 def quadruped_lstm() -> Config:
@@ -55,18 +48,14 @@ def quadruped_lstm() -> Config:
 
 def quadruped_shared(rho: int) -> Callable[[], Config]:
     """The paper's quadruped with rules shared through a mixture, one for every `rho` synapses."""
-
-    def make() -> Config:
-        return dataclasses.replace(
+    return _described(
+        f"The paper's quadruped: a mixture of plasticity rules, one for every {rho:,} synapses.",
+        lambda: dataclasses.replace(
             quadruped_hebbian(),
             genome=SharedRules(rho=rho),
             strategy=ScoreFunction(is_mirrored=False),
-        )
-
-    make.__doc__ = (
-        f"The paper's quadruped: a mixture of plasticity rules, one for every {rho:,} synapses."
+        ),
     )
-    return make
 
 
 def car_hebbian() -> Config:
@@ -99,18 +88,19 @@ def car_shared(rho: int) -> Callable[[], Config]:
 
     Filters are plain weights.
     """
-
-    def make() -> Config:
-        genome = Joint((("filters", Normal()), ("head", SharedRules(rho=rho))))
-        return dataclasses.replace(
+    return _described(
+        f"The paper's car racing: a mixture of plasticity rules, one for every {rho:,} synapses.",
+        lambda: dataclasses.replace(
             car_hebbian(),
-            genome=genome,
+            genome=Joint((("filters", Normal()), ("head", SharedRules(rho=rho)))),
             strategy=ScoreFunction(population_size=200, is_mirrored=False),
-        )
-
-    make.__doc__ = (
-        f"The paper's car racing: a mixture of plasticity rules, one for every {rho:,} synapses."
+        ),
     )
+
+
+def _described(text: str, make: Callable[[], Config]) -> Callable[[], Config]:
+    """Gives a function the line that `hebbax presets` shows."""
+    make.__doc__ = text
     return make
 
 
