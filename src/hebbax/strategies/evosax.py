@@ -8,9 +8,9 @@ Source: Lange 2022, https://arxiv.org/abs/2212.04180.
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal, cast, final
+from typing import Any, Literal, cast, final
 
 import jax
 import jax.numpy as jnp
@@ -23,14 +23,9 @@ from jaxtyping import Array, Float, Int
 from hebbax.genomes.base import Genome
 from hebbax.genomes.normal import NormalGenome
 from hebbax.strategies import shaping
-from hebbax.strategies.optimizers import optimizer
+from hebbax.strategies.optimizers import AnyOptimizer, optimizer
 from hebbax.strategies.schedule import Schedule, schedule
 from hebbax.types import Genotype, PRNGKey, Struct, checks
-
-if TYPE_CHECKING:
-    from hebbax.strategies.optimizers import Optimizer
-else:
-    Optimizer = Any  # The command line reads its options off the object that is there.
 
 
 @final
@@ -72,7 +67,7 @@ class Evosax:
 
     Such as (("std_init", 0.1),).
     """
-    optimizer: Optimizer | None = None
+    optimizer: AnyOptimizer | None = None
     """What turns a gradient into a step, for algorithms that have one; evosax's default if None."""
     std: Schedule | None = None
     """Scale of the search noise, for algorithms that are told it (Open_ES).
@@ -108,7 +103,6 @@ class Evosax:
 
     def ask(self, key: PRNGKey, state: EvosaxState) -> Genotype:
         """Draws the population from the state's own key. The key is consumed."""
-        del key
         return self._ask(state)[0]
 
     def tell(
@@ -162,30 +156,30 @@ class Evosax:
 @cache
 def known_algorithms() -> tuple[str, ...]:
     """Names of evosax's algorithms that have one mean, which they tell."""
-    found = {name: value for name, value in vars(algorithms).items() if isinstance(value, type)}
-    known = {
-        name: value
-        for name, value in found.items()
-        if issubclass(value, DistributionBasedAlgorithm)
-    }
-    # RandomSearch wants a function that samples.
-    return tuple(name for name in known if not name.startswith("SV_") and name != "RandomSearch")
+    return tuple(
+        name
+        for name, found in vars(algorithms).items()
+        if isinstance(found, type) and issubclass(found, DistributionBasedAlgorithm)
+        # RandomSearch wants a function that samples.
+        if not name.startswith("SV_") and name != "RandomSearch"
+    )
 
 
 def _make(spec: Evosax, solution: Genotype) -> Any:
     """Makes the algorithm for genotypes like `solution`, as the specification says."""
-    make: Callable[..., Any] = getattr(algorithms, spec.algorithm)
-    options: dict[str, Any] = {}
-    if spec.optimizer is not None:
-        options["optimizer"] = spec.optimizer.build()
-    if spec.std is not None:
-        std = spec.std
-        options["std_schedule"] = lambda generation: std(jnp.asarray(generation))
+    std = spec.std
+    options = {
+        "optimizer": spec.optimizer and spec.optimizer.build(),
+        "std_schedule": std and (lambda generation: std(jnp.asarray(generation))),
+    }
+    options = {name: option for name, option in options.items() if option is not None}
     # evosax wants an example's values only to know how to flatten it.
     example = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), solution)
     try:
         with jax.ensure_compile_time_eval(), _evosax_rules():
-            return make(population_size=spec.population_size, solution=example, **options)
+            return getattr(algorithms, spec.algorithm)(
+                population_size=spec.population_size, solution=example, **options
+            )
     except TypeError as error:
         raise ValueError(
             f"strategy.algorithm is {spec.algorithm!r}, which takes no {' or '.join(options)}: "
@@ -199,7 +193,9 @@ def _make(spec: Evosax, solution: Genotype) -> Any:
 
 
 def _parameters(spec: Evosax, algorithm: Any) -> Any:
-    parameters = _default_parameters(algorithm)
+    # Some are computed with Python's numbers, so they are settled before a program is compiled.
+    with jax.ensure_compile_time_eval(), _evosax_rules():
+        parameters = algorithm.default_params
     allowed = [field.name for field in dataclasses.fields(parameters)]
     for name, _ in spec.parameters:
         if name not in allowed:
@@ -207,12 +203,6 @@ def _parameters(spec: Evosax, algorithm: Any) -> Any:
                 f"strategy.parameters has {name!r}, but {spec.algorithm} has {', '.join(allowed)}"
             )
     return parameters.replace(**dict(cast(Any, spec.parameters)))
-
-
-def _default_parameters(algorithm: Any) -> Any:
-    # Some are computed with Python's numbers, so they are settled before a program is compiled.
-    with jax.ensure_compile_time_eval(), _evosax_rules():
-        return algorithm.default_params
 
 
 def _like(tree: Any, other: Any) -> Any:

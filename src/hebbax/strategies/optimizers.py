@@ -4,7 +4,7 @@ Any frozen dataclass with a `build` that returns an optax transformation serves 
 """
 
 import dataclasses
-from typing import Any, Protocol, cast, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,11 @@ class Optimizer(Protocol):
         """The transformation, as optax would minimise with it."""
         ...
 
+
+if TYPE_CHECKING:
+    AnyOptimizer: TypeAlias = Optimizer
+else:
+    AnyOptimizer = Any  # The command line reads its options off the object that is there.
 
 optimizer = checks.having("build", example="Sgd()")
 
@@ -87,8 +92,7 @@ class Natural:
     The genome's `natural_gradient` divides by the Fisher information, parameter by parameter.
     """
 
-    # An `Optimizer`; the command line reads its options off the object that is there.
-    optimizer: Any = Sgd()
+    optimizer: AnyOptimizer = Sgd()
     """What turns the natural gradient into a step."""
 
     def __post_init__(self) -> None:
@@ -109,8 +113,7 @@ class EvenSteps:
     rules it is not the natural gradient, whose steps shrink where a rule has many synapses.
     """
 
-    # An `Optimizer`; the command line reads its options off the object that is there.
-    optimizer: Any = Sgd()
+    optimizer: AnyOptimizer = Sgd()
     """What turns the scaled gradient into a step."""
 
     def __post_init__(self) -> None:
@@ -127,9 +130,9 @@ class EvenSteps:
 class PerPart:
     """An optimiser for each of some parts of a genome, and another for the rest."""
 
-    parts: tuple[tuple[str, Any], ...]
+    parts: tuple[tuple[str, AnyOptimizer], ...]
     """Names of the genome's parts, each with its optimiser."""
-    rest: Any = Sgd()
+    rest: AnyOptimizer = Sgd()
     """The optimiser of all other parts."""
 
     def __post_init__(self) -> None:
@@ -177,7 +180,7 @@ def _by_genome(function: str) -> optax.GradientTransformationExtraArgs:
     def update(
         updates: Any, state: Any, params: Any = None, *, genome: Genome | None = None, **_: Any
     ) -> tuple[Any, Any]:
-        del params  # Masked where other parts have other optimisers; the genome is whole.
+        # `params` are masked where other parts have other optimisers; the genome is whole.
         if genome is None or not hasattr(genome, function):
             given = (
                 "the strategy searches without a genome"

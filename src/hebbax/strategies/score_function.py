@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import final
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,9 @@ from jaxtyping import Array, Float, Int, PyTree
 from hebbax import devices
 from hebbax.genomes.base import Genome, learned_of, log_probs_of, with_learned
 from hebbax.strategies import shaping
-from hebbax.strategies.optimizers import Sgd, optimizer
+from hebbax.strategies.optimizers import AnyOptimizer, Sgd, optimizer
 from hebbax.strategies.schedule import Schedule, schedule
 from hebbax.types import Genotype, PRNGKey, Struct, checks
-
-if TYPE_CHECKING:
-    from hebbax.strategies.optimizers import Optimizer
-else:
-    Optimizer = Any  # The command line reads its options off the object that is there.
 
 
 @final
@@ -61,7 +56,7 @@ class ScoreFunction:
     """Whether individuals come in pairs that mirror each other at the genome's mode."""
     std: Schedule = Schedule(0.1, decay=0.999, floor=0.01)
     """Scale of the search noise (the paper's sigma)."""
-    optimizer: Optimizer = Sgd()
+    optimizer: AnyOptimizer = Sgd()
     """What turns the gradient into a step."""
 
     def __post_init__(self) -> None:
@@ -82,7 +77,6 @@ class ScoreFunction:
 
     def init(self, key: PRNGKey, genome: Genome) -> ScoreFunctionState:
         """Starts the schedules and the optimiser. The key is consumed."""
-        del key
         if self.is_mirrored and not hasattr(genome, "mirror"):
             raise ValueError(
                 f"strategy.is_mirrored is True, but the genome ({type(genome).__name__}) has no "
