@@ -20,7 +20,6 @@ class Direct:
 
     def wire(self, key: PRNGKey, parameters: PyTree) -> Wiring:
         """Nothing is drawn. The key is consumed."""
-        del key, parameters
         return ()
 
     def genotype_shape(self, parameters: PyTree) -> PyTree:
@@ -29,10 +28,8 @@ class Direct:
 
     def express(self, parameters: PyTree, wiring: Wiring, genotype: Genotype) -> Genotype:
         """The genotype."""
-        del parameters, wiring
         return genotype
 
     def read(self, parameters: PyTree, wiring: Wiring, kept: Genotype) -> Phenotype:
         """The genotype."""
-        del parameters, wiring
         return kept

@@ -254,13 +254,15 @@ class FixedRulesGenome(Struct):
 
     def natural_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
         """The gradient over the Fisher information of a rule, n_k / std^2."""
-        scale = jnp.square(self.std) / self._num_users()
-        return gradient.replace(rules=gradient.rules * scale[:, None])
+        return gradient.replace(
+            rules=gradient.rules * (jnp.square(self.std) / self._num_users())[:, None]
+        )
 
     def even_gradient(self, gradient: "FixedRulesGenome") -> "FixedRulesGenome":
         """The gradient, scaled as `SharedRulesGenome.even_gradient` does."""
-        scale = jnp.square(self.std) / jnp.sqrt(self._num_users())
-        return gradient.replace(rules=gradient.rules * scale[:, None])
+        return gradient.replace(
+            rules=gradient.rules * (jnp.square(self.std) / jnp.sqrt(self._num_users()))[:, None]
+        )
 
     def _num_users(self) -> Float[Array, " k"]:
         """How many synapses use each rule, at least one."""

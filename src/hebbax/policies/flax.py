@@ -71,7 +71,6 @@ class Flax:
 
     def reset(self, key: PRNGKey, phenotype: PyTree) -> Memory:
         """The first carry, or nothing. The key is consumed."""
-        del phenotype
         return self._carry(key)
 
     def act(
@@ -82,7 +81,6 @@ class Flax:
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], Memory]:
         """One call of the module."""
-        del reward
         result = self.module.apply({"params": phenotype}, *self._inputs(memory, observation))
         if not self._is_recurrent:
             return result, memory
@@ -91,7 +89,6 @@ class Flax:
 
     def plastic_weights(self, memory: Memory) -> tuple[()]:
         """None: parameters do not change."""
-        del memory
         return ()
 
     @property

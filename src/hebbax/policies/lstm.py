@@ -86,7 +86,6 @@ class LSTM:
 
     def reset(self, key: PRNGKey, phenotype: LSTMPhenotype) -> LSTMMemory:
         """Nothing is remembered at birth. The key is consumed."""
-        del key
         empty = jnp.zeros(phenotype.from_hidden.shape[0], jnp.float32)
         return LSTMMemory(hidden=empty, cell=empty)
 
@@ -98,7 +97,6 @@ class LSTM:
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], LSTMMemory]:
         """One step of the LSTM, then one pass through the layers behind it."""
-        del reward
         new_memory = remember(phenotype, memory, jnp.ravel(observation))
         return feedforward.activations(
             phenotype.layers, new_memory.hidden, is_output_linear=self.is_output_linear
@@ -106,7 +104,6 @@ class LSTM:
 
     def plastic_weights(self, memory: LSTMMemory) -> tuple[()]:
         """None: weights do not change."""
-        del memory
         return ()
 
 

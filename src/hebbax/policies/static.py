@@ -35,7 +35,6 @@ class Static:
 
     def reset(self, key: PRNGKey, phenotype: feedforward.Layers) -> tuple[()]:
         """Nothing to remember. The key is consumed."""
-        del key, phenotype
         return ()
 
     def act(
@@ -46,7 +45,6 @@ class Static:
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], tuple[()]]:
         """One forward pass."""
-        del reward
         return feedforward.activations(
             phenotype, observation, is_output_linear=self.is_output_linear
         )[-1], memory

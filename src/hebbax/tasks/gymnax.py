@@ -105,7 +105,6 @@ class CarRacingEnvironment(environment.Environment):
         An action that is not finite ends the episode with a reward that is not a number, as in
         hebbax's own rollouts.
         """
-        del key
         race, observation, reward, is_end = self.task.step(state.race, action, params.variation)
         is_finite = jnp.all(jnp.isfinite(action))
         reward, is_end = jnp.where(is_finite, reward, jnp.nan), is_end | ~is_finite
@@ -140,7 +139,6 @@ class CarRacingEnvironment(environment.Environment):
         truncated = self.is_truncated(moved, params)
 
         def reset(episode: tuple[Array, Array, EnvState]) -> tuple[Array, Array, EnvState]:
-            del episode
             return jnp.zeros((), bool), *self.reset_env(key_reset, params)
 
         episode = (terminated | truncated, observation, moved)
@@ -167,13 +165,11 @@ class CarRacingEnvironment(environment.Environment):
 
     def action_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Steering, gas and brake."""
-        del params
         return spaces.Box(
             jnp.array([-1.0, 0.0, 0.0]), jnp.array([1.0, 1.0, 1.0]), (3,), jnp.float32
         )
 
     def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Pixels from 0 to 1, or numbers without bounds."""
-        del params
         low, high = (0.0, 1.0) if self.task.view == "pixels" else (-jnp.inf, jnp.inf)
         return spaces.Box(low, high, self.obs_shape, jnp.float32)

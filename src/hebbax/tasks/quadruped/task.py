@@ -159,7 +159,6 @@ class Quadruped:
         def rest(
             senses: tuple[QuadrupedState, Array], step: None
         ) -> tuple[tuple[QuadrupedState, Array], None]:
-            del step
             state, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
             return (state, observation), None
 
