@@ -27,14 +27,15 @@ else:
     Encoding = GenomeSpec = Policy = Strategy = Task = Any
 
 FORMAT = 2  # Raised whenever a run's folder of an older version can no longer be read.
-READERS = {1: "hebbax 0.1"}  # What reads folders of older formats.
 
-# What the interfaces of `base` modules have.
-TASK = ("variations", "observation_shape", "action_size", "max_steps", "reset", "step")
-POLICY = ("parameters", "reset", "act", "plastic_weights")
-ENCODING = ("reads_each_step", "wire", "genotype_shape", "express", "read")
-GENOME_SPEC = ("init",)
-STRATEGY = ("population_size", "init", "ask", "tell")
+# What the interfaces of `base` modules have, by the field of a configuration.
+MEMBERS = {
+    "task": ("variations", "observation_shape", "action_size", "max_steps", "reset", "step"),
+    "policy": ("parameters", "reset", "act", "plastic_weights"),
+    "encoding": ("reads_each_step", "wire", "genotype_shape", "express", "read"),
+    "genome": ("init",),
+    "strategy": ("population_size", "init", "ask", "tell"),
+}
 
 
 @final
@@ -97,11 +98,11 @@ class Config:
         """Refuses values that no run can have."""
         checks.settle(
             self,
-            task=checks.having(*TASK, example="Quadruped()"),
-            policy=checks.having(*POLICY, example="Hebbian()"),
-            genome=checks.having(*GENOME_SPEC, example="Normal()"),
-            strategy=checks.having(*STRATEGY, example="ScoreFunction()"),
-            encoding=checks.having(*ENCODING, example="Direct()"),
+            task=checks.having(*MEMBERS["task"], example="Quadruped()"),
+            policy=checks.having(*MEMBERS["policy"], example="Hebbian()"),
+            genome=checks.having(*MEMBERS["genome"], example="Normal()"),
+            strategy=checks.having(*MEMBERS["strategy"], example="ScoreFunction()"),
+            encoding=checks.having(*MEMBERS["encoding"], example="Direct()"),
             generations=checks.integer(at_least=1),
             penalty=checks.not_negative,
             common_random_numbers=checks.choice("nobody", "pairs", "population"),
@@ -219,8 +220,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 def _check_format(plain: dict[str, Any]) -> None:
     number = plain.get("format")
     if number != FORMAT:
-        reader = READERS.get(number) if isinstance(number, int) else None
-        remedy = f"; {reader} reads it" if reader else ""
+        remedy = "; hebbax 0.1 reads it" if number == 1 else ""
         raise ValueError(
             f"the configuration has format {number}, but this version of hebbax reads format "
             f"{FORMAT}{remedy}"

@@ -19,7 +19,6 @@ from hebbax.evolution.keys import random_keys
 from hebbax.evolution.result import Result, load_result
 from hebbax.evolution.rollout import Outcome, rollout_population, stack
 from hebbax.files import local_path, write_json
-from hebbax.genomes.base import Genome
 from hebbax.statistics import bootstrap_interval
 from hebbax.types import Genotype, Variation, Wiring, checks
 
@@ -158,13 +157,13 @@ def save_scores(
 
     Of the mode into evaluation.json, of samples into evaluation-samples.json.
     """
-    asked = {
+    plain = {
         "episodes": len(scores[0].returns),
         "is_sampled": is_sampled,
         "is_best": is_best,
         "generations": len(result.history),
+        "scores": [score.to_dict() for score in scores],
     }
-    plain = {**asked, "scores": [score.to_dict() for score in scores]}
     write_json(scores_file(run_dir, is_sampled=is_sampled), plain)
 
 
@@ -180,7 +179,6 @@ def _rollout_everywhere(
 ) -> Outcome:
     """Runs `[episodes, variations]` episodes, shared by the devices."""
     config = result.config
-    genome = result.best_genome if is_best else result.genome
     mesh = devices.population_mesh(episodes)
     sample_key, episode_key = jax.random.split(random_keys(config.seed).evaluation)
     # The genome comes from the devices of its training, which may be others.
@@ -188,23 +186,19 @@ def _rollout_everywhere(
         (
             jax.random.split(sample_key, episodes),
             jax.random.split(episode_key, episodes),
-            genome,
+            result.best_genome if is_best else result.genome,
             result.wiring,
             stack(config.task.variations),
         ),
         mesh,
     )
-    genotypes = _sample(sample_keys, genome) if is_sampled else genome.mode()
+    sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
+    genotypes = sample(sample_keys, genome) if is_sampled else genome.mode()
     kind, program_key = f"evaluation {is_sampled}", (Setup.of(config), config.precision, mesh)
     rollout = programs.compiled(
         kind, program_key, lambda: _compile(config, mesh, is_shared=not is_sampled)
     )
     return interrupts.call(rollout, keys, genotypes, wiring, variations)
-
-
-def _sample(keys: Key[Array, " episodes"], genome: Genome) -> Genotype:
-    sample = jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None))
-    return jax.jit(sample)(keys, genome)
 
 
 def _compile(config: Config, mesh: Mesh, *, is_shared: bool) -> Callable[..., Outcome]:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from hebbax.config import ENCODING, GENOME_SPEC, POLICY, STRATEGY, TASK
+from hebbax.config import MEMBERS
 from hebbax.encodings.base import Encoding
 from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, with_learned
 from hebbax.policies.base import Policy, TaskShape
@@ -73,8 +73,7 @@ def check_step(task: Task, state: Any, results: Any) -> tuple[Any, Any, Any, Any
 
 def fit_variations(task: Task) -> None:
     """Checks what a task says of itself, before any of its functions is called."""
-    check_members(task, "task", TASK)
-    check_hashable(task, "task")
+    _check_specification(task, "task")
     variations = task.variations
     require(
         isinstance(variations, Mapping),
@@ -84,9 +83,8 @@ def fit_variations(task: Task) -> None:
     require(len(variations) > 0, "task.variations is empty, but must have at least one variation")
     first_name, first = next(iter(variations.items()))
     for name, variation in variations.items():
-        is_name = isinstance(name, str) and NAME.fullmatch(name)
         require(
-            bool(is_name),
+            isinstance(name, str) and NAME.fullmatch(name) is not None,
             f"task.variations has {name!r}, but names must be texts without / that do not begin "
             "with a dot: they name folders",
         )
@@ -107,8 +105,7 @@ def fit_variations(task: Task) -> None:
 
 def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
     """Checks a policy on the observations and actions of a task; returns its parameters."""
-    check_members(policy, "policy", POLICY)
-    check_hashable(policy, "policy")
+    _check_specification(policy, "policy")
     parameters = policy.parameters(task)
     _check_parameters(parameters, "what policy.parameters returns")
     phenotype = shapes_of(parameters)
@@ -150,8 +147,7 @@ def _check_plastic_weights(policy: Policy, memory: PyTree) -> None:
 
 def fit_encoding(encoding: Encoding, parameters: PyTree) -> PyTree:
     """Checks an encoding on a network's parameters; returns what a genome must produce."""
-    check_members(encoding, "encoding", ENCODING)
-    check_hashable(encoding, "encoding")
+    _check_specification(encoding, "encoding")
     wiring = shapes_returned(
         "encoding.wire", lambda key: encoding.wire(key, parameters), jax.random.key(0)
     )
@@ -201,8 +197,7 @@ def _check_parameters(tree: PyTree, name: str) -> None:
 
 def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
     """Checks a genome on the genotypes of a policy; returns the shapes of its first one."""
-    check_members(specification, "genome", GENOME_SPEC)
-    check_hashable(specification, "genome")
+    _check_specification(specification, "genome")
     genome = shapes_returned(
         "genome.init", lambda key: specification.init(key, genotype_shape), jax.random.key(0)
     )
@@ -241,10 +236,7 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
 
     `mirror`, `natural_gradient` and `even_gradient` are left to strategies that use them.
     """
-    population = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype), genotype
-    )
-    log_probs = shapes_returned("genome.log_probs", log_probs_of, genome, population)
+    log_probs = shapes_returned("genome.log_probs", log_probs_of, genome, _several(3, genotype))
     check_array(log_probs, (3,), jnp.floating, "what genome.log_probs returns for three genotypes")
     learned = shapes_returned("genome.learned", learned_of, genome)
     shapes_returned("genome.learned", with_learned, genome, learned)
@@ -259,19 +251,15 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
 
 def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
     """Checks a strategy on a genome; returns the shapes of its state and of a population."""
-    check_members(strategy, "strategy", STRATEGY)
-    check_hashable(strategy, "strategy")
+    _check_specification(strategy, "strategy")
     size = checks.integer(at_least=2)("strategy.population_size", strategy.population_size)
     state = shapes_returned("strategy.init", strategy.init, jax.random.key(0), genome)
     check_members(state, "the state that strategy.init returns", ("genome",))
     genotypes = shapes_returned("strategy.ask", strategy.ask, jax.random.key(0), state)
     mode = shapes_returned("genome.mode", lambda genome: genome.mode(), genome)
-    expected = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), mode
-    )
     check_same_shapes(
         genotypes,
-        expected,
+        _several(size, mode),
         "what strategy.ask returns",
         "the population",
         "an individual in each index of the leading axis",
@@ -291,26 +279,34 @@ def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
     return state, genotypes
 
 
+def _several(count: int, genotype: PyTree) -> PyTree:
+    """The shapes of so many genotypes, stacked along a leading axis."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), genotype
+    )
+
+
 def shapes_returned(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """The shapes of what a function returns; a refusal names the function and what it met."""
     try:
         return jax.eval_shape(lambda *arguments: function(*arguments), *arguments)
-    except ValueError as error:
+    except Exception as error:  # Whatever it is, no run can be made of it.
+        # A refusal says what is wrong; JAX's own errors do not say where.
         if type(error) is ValueError and not str(error).startswith(("Incompatible", "vmap")):
             raise
-        raise ValueError(_failure(name, error)) from error
-    except Exception as error:  # Whatever it is, no run can be made of it.
-        raise ValueError(_failure(name, error)) from error
-
-
-def _failure(name: str, error: Exception) -> str:
-    return f"{name} cannot be run: {type(error).__name__}: {error}"
+        raise ValueError(f"{name} cannot be run: {type(error).__name__}: {error}") from error
 
 
 def require(is_fine: bool, problem: str) -> None:
     """Refuses what is not fine."""
     if not is_fine:
         raise ValueError(problem)
+
+
+def _check_specification(specification: Any, name: str) -> None:
+    """Refuses what is no specification of a kind that a configuration names."""
+    check_members(specification, name, MEMBERS[name])
+    check_hashable(specification, name)
 
 
 def check_members(thing: Any, name: str, members: Iterable[str]) -> None:
@@ -354,13 +350,13 @@ def check_same_shapes(tree: PyTree, other: PyTree, name: str, other_name: str, w
     for (path, leaf), other_leaf in zip(
         jax.tree.leaves_with_path(tree), jax.tree.leaves(other), strict=True
     ):
-        shape, other_shape = jnp.shape(leaf), jnp.shape(other_leaf)
-        dtype, other_dtype = jnp.result_type(leaf), jnp.result_type(other_leaf)
-        path_name = jax.tree_util.keystr(path)
+        given, expected = (
+            f"{jnp.result_type(value)}{list(jnp.shape(value))}" for value in (leaf, other_leaf)
+        )
         require(
-            shape == other_shape and dtype == other_dtype,
-            f"{name} has {dtype}{list(shape)} at {path_name or 'its root'}, but {other_name} has "
-            f"{other_dtype}{list(other_shape)}; they must be equal, {why}",
+            given == expected,
+            f"{name} has {given} at {jax.tree_util.keystr(path) or 'its root'}, but {other_name} "
+            f"has {expected}; they must be equal, {why}",
         )
 
 
@@ -370,9 +366,9 @@ def _check_data(tree: PyTree, name: str, needed: str) -> None:
     require(len(leaves) > 0, f"{name} is {tree!r}, but must have {needed}")
     for path, leaf in leaves:
         path_name = jax.tree_util.keystr(path) or "its root"
-        is_array = hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)
         require(
-            is_array, f"{name} has {leaf!r} at {path_name}, but must have arrays and numbers alone"
+            hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex),
+            f"{name} has {leaf!r} at {path_name}, but must have arrays and numbers alone",
         )
         require(
             0 not in jnp.shape(leaf),

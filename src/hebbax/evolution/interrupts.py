@@ -80,10 +80,10 @@ def listen() -> Iterator[Interrupts]:
             "once"
         )
 
-    def on_termination(*_: Any) -> None:
-        heard.note_termination()
-
-    handlers = {signal.SIGINT: on_interrupt, signal.SIGTERM: on_termination}
+    handlers = {
+        signal.SIGINT: on_interrupt,
+        signal.SIGTERM: lambda *_: heard.note_termination(),
+    }
     before = {kind: signal.getsignal(kind) for kind in handlers}
     # Only the main thread may handle signals; elsewhere the caller does.
     is_main = threading.current_thread() is threading.main_thread()

@@ -130,7 +130,6 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
     Returns:
         Whether it was interrupted before.
     """
-    num_generations = min(run.generations_left for run in runs)
     # So far everything is on disk, and signals do what they do by default.
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
     score_mode = ModeScores()
@@ -139,7 +138,7 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
     states = _stack([run.state for run in runs], mesh)
     with interrupts.listen() as heard:
         try:
-            for generations_left in reversed(range(num_generations)):
+            for generations_left in reversed(range(min(run.generations_left for run in runs))):
                 indices = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
                 started = time.perf_counter()
                 with heard.at_once():
@@ -154,11 +153,13 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                     ]
                     for i, run in enumerate(runs):
                         if run.is_due(run.config.evaluate_every):
-                            state = _pick(after, i, len(runs))
-                            logged[i]["scores"] = score_mode(run.config, state)
+                            logged[i]["scores"] = score_mode(run.config, _pick(after, i, len(runs)))
                 # From here on nothing is heard until all runs have taken the generation down.
-                has_diverged = bool(metrics["non_finite_genome"].any())
-                is_last = generations_left == 0 or has_diverged or heard.is_interrupted
+                is_last = (
+                    generations_left == 0
+                    or heard.is_interrupted
+                    or bool(metrics["non_finite_genome"].any())
+                )
                 for i, run in enumerate(runs):
                     if logged[i]["non_finite_genome"]:
                         run.diverge(_pick(states, i, len(runs)), logged[i])
@@ -217,12 +218,10 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
             raise ValueError(f"config is {config!r}, but must be a Config")
         if run_dir is not None and not isinstance(run_dir, str | Path):
             raise ValueError(f"run_dir is {run_dir!r}, but must be a path or None")
-    for callback in callbacks if isinstance(callbacks, Sequence) else [callbacks]:
-        if not isinstance(callbacks, Sequence) or not callable(callback):
-            raise ValueError(
-                f"callbacks is {callbacks!r}, but must be a list of functions of a generation's "
-                "metrics"
-            )
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise ValueError(
+            f"callbacks is {callbacks!r}, but must be a list of functions of a generation's metrics"
+        )
 
 
 def _check_together(configs: Sequence[Config]) -> None:

@@ -166,10 +166,9 @@ def having(*members: str, example: str) -> Rule:
         for member in members:
             # Looked up without reading it: a task's variations may take seconds to build.
             if not hasattr(type(value), member) and not hasattr(value, member):
-                given = f"{name} is {value!r}, which has no {member!r}"
                 raise ValueError(
-                    f"{given}; needed {'are' if len(members) > 1 else 'is'} {', '.join(members)}, "
-                    f"as {example} has"
+                    f"{name} is {value!r}, which has no {member!r}; needed "
+                    f"{'are' if len(members) > 1 else 'is'} {', '.join(members)}, as {example} has"
                 )
         return value
 
