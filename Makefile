@@ -91,8 +91,8 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/genomes.py
 	$(BIN)/python benchmarks/natural_steps.py
 	$(BIN)/python benchmarks/car_racing.py
-	$(BIN)/python benchmarks/demo.py
-	$(BIN)/python benchmarks/car_demo.py
+	$(BIN)/python benchmarks/demo.py quadruped-demo
+	$(BIN)/python benchmarks/demo.py car-demo
 	$(BIN)/python benchmarks/bullet_agreement.py
 	$(BIN)/python benchmarks/tables.py
 

@@ -6,7 +6,7 @@ compared. It needs `gymnasium[box2d]` beside hebbax, which is no dependency; it 
 writes `benchmarks/results/box2d-agreement.json`.
 """
 
-import json
+from types import SimpleNamespace
 from typing import Any
 
 import harness
@@ -35,24 +35,11 @@ FIELDS = {
 }
 
 
-class Draws:
-    """Stands in for gymnasium's random numbers."""
-
-    def __init__(self, draws: np.ndarray) -> None:
-        self.draws = iter(draws.astype(float).ravel())
-
-    def uniform(self, low: float, high: float) -> float:
-        del low, high
-        return next(self.draws)
+TASK = CarRacing(view="state", patience=None)
 
 
 def main() -> None:
-    parser = harness.arguments(__doc__)
-    parser.add_argument("--races", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=300)
-    options = parser.parse_args()
-    if options.tiny:
-        options.races, options.steps = 2, 60
+    options = harness.arguments(__doc__, races=(200, 2), steps=(300, 60)).parse_args()
 
     import gymnasium
     from gymnasium.envs.box2d import car_racing
@@ -78,11 +65,7 @@ def main() -> None:
         OTHER_TILES: int(sum(race["is_visited_other"] for race in compared)),
         OTHER_WHEELS: int(sum(race["num_road_other"] for race in compared)),
     }
-    print(json.dumps(results, indent=2))
-    harness.write(options, "box2d-agreement", results, FIELDS)
-
-
-TASK = CarRacing(view="state", patience=None)
+    harness.write(options, "box2d-agreement", results, FIELDS, results)
 
 
 @jax.jit
@@ -94,12 +77,11 @@ def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array, variation: An
 
     def step(race: Any, action: jax.Array) -> tuple[Any, tuple]:
         race, _, reward, _ = TASK.step(race, action, variation)
-        car = race.car
         return race, (
-            car.center[0],
-            car.angle[0],
-            joint_angles(car),
-            car.rolling,
+            race.car.center[0],
+            race.car.angle[0],
+            joint_angles(race.car),
+            race.car.rolling,
             reward,
             race.is_on_road,
             race.num_paid,
@@ -163,7 +145,10 @@ def start_in_box2d(
         noise = random.uniform(0, SECTOR, NUM_CHECKPOINTS)
         radius = random.uniform(TRACK_RADIUS / 3, TRACK_RADIUS, NUM_CHECKPOINTS)
         draws = np.stack([noise, radius], axis=1).astype(np.float32)
-        env._np_random, env.road_poly = Draws(draws), []
+        # They stand in for gymnasium's random numbers.
+        values = map(float, draws.ravel())
+        env._np_random = SimpleNamespace(uniform=lambda *_, values=values: next(values))
+        env.road_poly = []
         if env._create_track():
             break
     env.car = car_racing.Car(env.world, *env.track[0][1:4])

@@ -9,9 +9,10 @@ each of the five bodies of the reference set:
     lifetimes: lifetimes of the task under the recorded actions, from starts of their own, against
         the one that was recorded: distance, height, speeds.
 
-It writes `benchmarks/results/bullet_agreement.json` and prints tables for `docs/quadruped.md`.
+It writes `benchmarks/results/bullet_agreement.json`, and prints it.
 """
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from harness import fields
-from tables import row_of, table
 
 from hebbax import devices
 from hebbax.tasks.quadruped import Quadruped
@@ -46,22 +46,19 @@ FIELDS = fields(
 def main() -> None:
     options = harness.arguments(__doc__).parse_args()
     devices.use_compilation_cache()
-    pairs = [(name, gait) for name in NAMES for gait in GAITS][: 1 if options.tiny else None]
-    replays = [{"body": name, "gait": gait, **replay(name, gait)} for name, gait in pairs]
-    lifetimes = [
-        {"body": name, "gait": gait, **compare_lifetimes(name, gait)} for name, gait in pairs
-    ]
-    harness.write(options, "bullet_agreement", {"replay": replays, "lifetimes": lifetimes}, FIELDS)
-    print_tables(replays, lifetimes)
+    pairs = [*itertools.product(NAMES, GAITS)][: 1 if options.tiny else None]
+    results = {
+        what: [{"body": name, "gait": gait, **compare(name, gait)} for name, gait in pairs]
+        for what, compare in (("replay", replay), ("lifetimes", compare_lifetimes))
+    }
+    harness.write(options, "bullet_agreement", results, FIELDS, results)
 
 
 def replay(name: str, gait: str) -> dict[str, list[float]]:
     """Median errors over recorded starts, for each horizon."""
     engine = build_engine("bullet", "reference")
-    recording, actions = (
-        load_run("quadruped_trajectories.npz", f"{name}/{gait}"),
-        load_actions(gait),
-    )
+    actions = load_actions(gait)
+    poses, _ = load_run("quadruped_trajectories.npz", f"{name}/{gait}")
     starts = np.arange(0, len(actions) - max(HORIZONS), 10)
     body = engine.variation(name)
 
@@ -76,14 +73,14 @@ def replay(name: str, gait: str) -> dict[str, list[float]]:
 
     rows = BURN_IN + starts
     windows = jnp.stack([actions[start : start + max(HORIZONS)] for start in starts])
-    ours = follow(jax.tree.map(lambda leaf: leaf[rows], recording.poses), windows)
-    errors: dict[str, list[float]] = {"torso_m": [], "joints_rad": []}
-    for horizon in HORIZONS:
-        theirs = np.asarray(recording.poses.q[rows + horizon])
-        difference = np.abs(np.asarray(ours.q[:, horizon - 1]) - theirs)
-        errors["torso_m"].append(float(np.median(np.linalg.norm(difference[:, :3], axis=1))))
-        errors["joints_rad"].append(float(np.median(np.max(difference[:, 7:], axis=1))))
-    return errors
+    ours = follow(jax.tree.map(lambda leaf: leaf[rows], poses), windows)
+    horizons = np.array(HORIZONS)
+    theirs = np.asarray(poses.q)[rows[:, None] + horizons]
+    difference = np.abs(np.asarray(ours.q)[:, horizons - 1] - theirs)
+    return {
+        "torso_m": np.median(np.linalg.norm(difference[..., :3], axis=2), axis=0).tolist(),
+        "joints_rad": np.median(np.max(difference[..., 7:], axis=2), axis=0).tolist(),
+    }
 
 
 def compare_lifetimes(name: str, gait: str) -> dict[str, dict[str, float]]:
@@ -127,22 +124,6 @@ def summarize(
         "joint_speed_rad_per_s": jnp.mean(jnp.abs(qd[:, 6:])),
         "legs_on_ground": jnp.mean(touches),
     }
-
-
-def print_tables(replays: list[dict[str, Any]], lifetimes: list[dict[str, Any]]) -> None:
-    """Prints the replays' errors by horizon, and the lifetimes: the recorded figure, then ours."""
-    header = row_of("body", "gait", *(f"after {horizon}" for horizon in HORIZONS))
-    rows = [
-        (row["body"], row["gait"], *map(cell.format, row["torso_m"], row["joints_rad"]))
-        for row in replays
-    ]
-    life = "{recorded:.2f} / {mean:.2f} +- {std:.2f}"
-    lives = [
-        (row["body"], row["gait"], *(life.format(**row[what]) for what in FIGURES))
-        for row in lifetimes
-    ]
-    tables = [*table(header, rows), "", *table(row_of("body", "gait", *FIGURES), lives)]
-    print("\n".join(tables))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ INDIVIDUALS = 2  # A core lives as many of the paper's plastic drivers at a time
 LIFETIMES = 4  # ... in so many variations.
 
 
-def measure_parts(batch: int, steps: int) -> dict[str, float]:
+def measure_parts(case: Any) -> dict[str, float]:
     """Measures what a view and the paper's policy are made of, some steps into a batch of races."""
-    times = _time_races(batch, steps) | _time_policy()
+    times = _time_races(case.batch, case.steps) | _time_policy()
     return {f"{name}_microseconds": time for name, time in times.items()}
 
 

@@ -38,6 +38,7 @@ from harness import by_name, fields
 from stand_ins import NUM_VARIATIONS
 
 from hebbax import devices, platforms
+from hebbax.evolution.rollout import stack
 from hebbax.presets import PRESETS
 from hebbax.tasks.car_racing import CarRacing
 
@@ -85,12 +86,8 @@ FIELDS = fields(
 
 
 def measure(case: Case) -> dict[str, Any]:
-    match case.name:
-        case "loop":
-            return measure_loop(case)
-        case "parts":
-            return measure_parts(case.batch, case.steps)
-    return measure_races(case)
+    kinds = {"loop": measure_loop, "parts": measure_parts}
+    return kinds.get(case.name, measure_races)(case)
 
 
 def measure_loop(case: Case) -> dict[str, Any]:
@@ -122,18 +119,17 @@ def measure_races(case: Case) -> dict[str, Any]:
     """Measures steps of a batch of races in all five variations."""
     reset, compile_drive = make_races(case)
     races = jax.block_until_ready(reset())
-    (reset_seconds,) = harness.repeat(reset, 1, warm_ups=0)
-    drive_first = compile_drive(races, ZOOM_STEPS)
-    races, _ = jax.block_until_ready(drive_first())
-    (zoom_seconds,) = harness.repeat(drive_first, 1, warm_ups=0)
-    drive = compile_drive(races, case.steps)
-    races, seen = jax.block_until_ready(drive())
-    (seconds,) = harness.repeat(drive, 1, warm_ups=0)
-    if not bool(jnp.all(jnp.isfinite(seen))):
-        raise RuntimeError("a race was not finite")
+    reset_seconds = harness.seconds_of(reset)
+    speeds = []
+    for steps in (ZOOM_STEPS, case.steps):
+        drive = compile_drive(races, steps)
+        races, seen = jax.block_until_ready(drive())
+        speeds.append(case.batch * steps / harness.seconds_of(drive))
+        if not bool(jnp.all(jnp.isfinite(seen))):
+            raise RuntimeError("a race was not finite")
     return {
-        "steps_per_second": case.batch * case.steps / seconds,
-        "first_second_steps_per_second": case.batch * ZOOM_STEPS / zoom_seconds,
+        "steps_per_second": speeds[1],
+        "first_second_steps_per_second": speeds[0],
         "reset_seconds": reset_seconds,
         "mean_visited": float(jnp.mean(races.num_paid)),
         "peak_memory_bytes": harness.peak_memory(),
@@ -146,8 +142,7 @@ def make_races(case: Case) -> tuple[Callable[[], Any], Callable[[Any, int], Call
     The steps give the races after them and what was seen last.
     """
     task = CarRacing(view="pixels" if case.name.startswith("view") else "state")
-    variations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
-    variations = jax.tree.map(lambda leaf: leaf[jnp.arange(case.batch) % 5], variations)
+    variations = jax.tree.map(lambda leaf: leaf[jnp.arange(case.batch) % 5], stack(task.variations))
     mesh = devices.population_mesh(case.batch)
 
     def reset(keys: Any, variations: Any) -> Any:

@@ -66,6 +66,13 @@ CASES = [
     Case("gradient", "car", 5708, cores=2, population=200, repeats=1, rounds=1),
     *(Case("evostrat", *size, cores=1, population=1, repeats=1) for size in SIZES),
 ]
+# Of equal size, by name and cores; "both" are the gradient and the samples on one core.
+PAIRS = {
+    "gradient, one core to two": (("gradient", 1), ("gradient", 2)),
+    "sampling to gradient, two cores": (("sampling", 2), ("gradient", 2)),
+    "evostrat to sampling and gradient, one core": (("evostrat", 1), "both"),
+    "gradient to its floor, one core": (("gradient", 1), "floor"),
+}
 ROW = fields(
     "name network num_rules cores population repeats rounds seconds_per_individual "
     "all_seconds_per_individual peak_memory_bytes"
@@ -139,31 +146,20 @@ def draw_evenly(key: Any, rules: Any, shape: Any, population: int) -> Any:
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Compares the cases that belong together."""
-    seconds = {
-        (row["name"], row["network"], row["num_rules"], row["cores"]): row["seconds_per_individual"]
-        for row in rows
-    }
     found: dict[str, float] = {}
     for size in SIZES:
-        gradient, sampling = (
-            {cores: (name, *size, cores) for cores in (1, 2)} for name in ("gradient", "sampling")
-        )
+        seconds: dict[Any, float] = {
+            (row["name"], row["cores"]): row["seconds_per_individual"]
+            for row in rows
+            if (row["network"], row["num_rules"]) == size
+        }
+        if ("gradient", 1) in seconds:
+            seconds["floor"] = floor_seconds(*size, rows)
+        if {("gradient", 1), ("sampling", 1)} <= seconds.keys():
+            seconds["both"] = seconds["gradient", 1] + seconds["sampling", 1]
         network, num_rules = size
-        both, floor = ("gradient and sampling", *size), ("floor", *size)
-        if gradient[1] in seconds:
-            seconds[floor] = floor_seconds(network, num_rules, rows)
-        if gradient[1] in seconds and sampling[1] in seconds:
-            seconds[both] = seconds[gradient[1]] + seconds[sampling[1]]
-        pairs = {
-            "gradient, one core to two": (gradient[1], gradient[2]),
-            "sampling to gradient, two cores": (sampling[2], gradient[2]),
-            "evostrat to sampling and gradient, one core": (("evostrat", *size, 1), both),
-            "gradient to its floor, one core": (gradient[1], floor),
-        }
-        found |= {
-            f"{network}, {num_rules} rules: {name}": ratio
-            for name, ratio in harness.ratios_of(seconds, pairs).items()
-        }
+        for name, ratio in harness.ratios_of(seconds, PAIRS).items():
+            found[f"{network}, {num_rules} rules: {name}"] = ratio
     return found
 
 

@@ -54,8 +54,7 @@ class Benchmark:
 
 def run(benchmark: Benchmark, description: str | None) -> None:
     """Measures all cases and writes their medians, or measures one in a process for it."""
-    parser = arguments(description)
-    parser.add_argument("--rounds", type=int, default=3, help="processes per case, at most")
+    parser = arguments(description, rounds=(3, 1))
     parser.add_argument("--only", default="", help="names of cases, separated by commas")
     parser.add_argument("--peer-python", default=sys.executable, help="a Python that has the peers")
     parser.add_argument("--case", help=argparse.SUPPRESS)
@@ -67,7 +66,7 @@ def run(benchmark: Benchmark, description: str | None) -> None:
     runs: dict[Any, list[dict[str, Any]]] = {case: [] for case in cases_here(benchmark, options)}
     with tempfile.TemporaryDirectory() as folder:
         cache = {"JAX_COMPILATION_CACHE_DIR": folder} if benchmark.has_cache else {}
-        for number in range(1 if options.tiny else options.rounds):
+        for number in range(options.rounds):
             for case in [case for case in runs if number < getattr(case, "rounds", number + 1)]:
                 command = [sys.executable, sys.argv[0], "--case"]
                 if case.name in benchmark.peers:
@@ -77,10 +76,7 @@ def run(benchmark: Benchmark, description: str | None) -> None:
                 print(f"{case}: {measured}", flush=True)
     rows = [_row(case, measured, benchmark.figure) for case, measured in runs.items()]
     results = {"environment": environment(), "ratios": benchmark.ratios(rows), "cases": rows}
-    for row in rows:
-        print(row["name"], benchmark.figure, in_words(row[f"all_{benchmark.figure}"]))
-    print(json.dumps(results["ratios"], indent=2))
-    return write(options, f"{benchmark.name}-{{device}}", results, benchmark.fields)
+    return write(options, f"{benchmark.name}-{{device}}", results, benchmark.fields, ["ratios"])
 
 
 def cases_here(benchmark: Benchmark, options: argparse.Namespace) -> list[Any]:
@@ -214,13 +210,6 @@ def compiled(function: Any, *arguments: Any) -> tuple[Any, float]:
     return program, time.perf_counter() - started
 
 
-def in_words(values: Sequence[float]) -> str:
-    """A figure and what it is: of a single run there is no median."""
-    if len(values) < 2:
-        return f"{values[0]:,.4g} (a single run)" if values else "not measured"
-    return f"{statistics.median(values):,.4g} (median of {len(values)})"
-
-
 def ratios_of(
     figures: Mapping[Any, float], pairs: Mapping[str, tuple[Any, Any]]
 ) -> dict[str, float]:
@@ -232,8 +221,13 @@ def ratios_of(
     }
 
 
-def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The command line that all benchmarks share."""
+def arguments(description: str | None, **sizes: tuple[int, int]) -> argparse.ArgumentParser:
+    """The command line that all benchmarks share.
+
+    Args:
+        description: of the script.
+        sizes: options of its own, each with what is measured, and what is only tried.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -241,6 +235,9 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--tiny", action="store_true", help="tries the script; by default in a temporary folder"
     )
+    for name, (measured, tried) in sizes.items():
+        default = tried if "--tiny" in sys.argv else measured
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"by default {measured}")
     return parser
 
 
@@ -252,9 +249,13 @@ def folder(options: argparse.Namespace) -> Path:
 
 
 def write(
-    options: argparse.Namespace, name: str, results: dict[str, Any], fields: Mapping[str, Any]
+    options: argparse.Namespace,
+    name: str,
+    results: dict[str, Any],
+    fields: Mapping[str, Any],
+    shown: Iterable[str] = (),
 ) -> None:
-    """Writes results that have the fields that the benchmark states.
+    """Writes results that have the fields that the benchmark states, and prints some of them.
 
     Where these name an environment that the results lack, it is this process's. `{device}` in the
     name of the file is that environment's.
@@ -268,6 +269,8 @@ def write(
     device = results["environment"]["devices"][0] if "environment" in results else ""
     file = folder(options) / f"{name.format(device=device.replace(' ', '-'))}.json"
     write_json(file, results)
+    for part in shown:
+        print(f"{part}: {json.dumps(results[part], indent=2)}")
     print(f"written to {file}")
 
 

@@ -6,7 +6,6 @@ Scores are normal, equally distributed in five folds. Writes
 `benchmarks/results/interval-coverage.json`.
 """
 
-import json
 import math
 from collections.abc import Callable
 from typing import TypeAlias
@@ -19,7 +18,6 @@ from hebbax.statistics import improvement_interval, mean, stratified_interval
 
 FOLDS = 5
 RUNS = (2, 3, 5, 10)
-SIMULATIONS = 2000
 RESAMPLES = 999
 FIELDS = fields("folds simulations resamples standard_error coverage")
 
@@ -41,21 +39,18 @@ INTERVALS: dict[str, tuple[float, Interval]] = {
 
 
 def main() -> None:
-    options = harness.arguments(__doc__).parse_args()
-    simulations = 20 if options.tiny else SIMULATIONS
-    coverage = {
-        name: {str(runs): covered(truth, interval, runs, simulations) for runs in RUNS}
-        for name, (truth, interval) in INTERVALS.items()
-    }
+    options = harness.arguments(__doc__, simulations=(2000, 20)).parse_args()
     results = {
         "folds": FOLDS,
-        "simulations": simulations,
+        "simulations": options.simulations,
         "resamples": RESAMPLES,
-        "standard_error": math.sqrt(0.9 * 0.1 / simulations),
-        "coverage": coverage,
+        "standard_error": math.sqrt(0.9 * 0.1 / options.simulations),
+        "coverage": {
+            name: {str(runs): covered(truth, interval, runs, options.simulations) for runs in RUNS}
+            for name, (truth, interval) in INTERVALS.items()
+        },
     }
-    print(json.dumps(results, indent=2))
-    harness.write(options, "interval-coverage", results, FIELDS)
+    harness.write(options, "interval-coverage", results, FIELDS, results)
 
 
 def covered(truth: float, interval: Interval, runs: int, simulations: int) -> float:

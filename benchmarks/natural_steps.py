@@ -13,7 +13,6 @@ Figures, at a learning rate of one, times the population
         synapses.
 """
 
-import json
 from typing import Any
 
 import harness
@@ -45,9 +44,8 @@ def main() -> None:
         measure(num_rules, 1 if options.tiny else max(3, 300 // num_rules))
         for num_rules in (NUM_RULES[:2] if options.tiny else NUM_RULES)
     ]
-    print(json.dumps(rows, indent=2))
     results = {"population": POPULATION, "std": STD, "rows": rows}
-    harness.write(options, "natural-steps", results, FIELDS)
+    harness.write(options, "natural-steps", results, FIELDS, results)
 
 
 def measure(num_rules: int, repeats: int) -> dict[str, Any]:

@@ -6,8 +6,8 @@ The scripts that compare with them run it: `python peers.py BENCHMARK CASE`, a c
 import itertools
 import json
 import sys
-import time
 from collections.abc import Callable
+from timeit import timeit
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,14 +19,6 @@ def main() -> None:
     harness.pin(case.cores)
     figures = MEASURES[benchmark, case.name](case)
     harness.say({**figures, "peak_memory_bytes": harness.peak_memory()})
-
-
-def seconds_of(call: Callable[[], Any], times: int) -> float:
-    """How long some calls take together."""
-    started = time.perf_counter()
-    for _ in range(times):
-        call()
-    return time.perf_counter() - started
 
 
 def ant(case: Any) -> dict[str, Any]:
@@ -42,32 +34,26 @@ def ant(case: Any) -> dict[str, Any]:
         for pre, post in itertools.pairwise(sizes)
     ]
     weights = [random.uniform(-0.1, 0.1, rule.shape[1:]).astype(np.float32) for rule in rules]
-    observation = None
 
-    def act() -> Any:
+    def act(observation: Any) -> Any:
         said = [observation.astype(np.float32)]
-        for layer in weights:
+        for layer, (eta, a, b, c, d) in zip(weights, rules, strict=True):
             said.append(np.tanh(said[-1] @ layer))
-        for layer, (eta, a, b, c, d), pre, post in zip(
-            weights, rules, said[:-1], said[1:], strict=True
-        ):
+            pre, post = said[-2:]
             layer += eta * (a * np.outer(pre, post) + b * pre[:, None] + c * post[None, :] + d)
         return said[-1]
 
-    def step(choose: Callable[[], Any]) -> None:
-        nonlocal observation
-        observation, _, is_end, is_cut, _ = env.step(choose())
-        if is_end or is_cut:
-            observation, _ = env.reset()
-
-    def steps_per_second(choose: Callable[[], Any]) -> float:
-        nonlocal observation
+    def live(choose: Callable[[Any], Any]) -> None:
         observation, _ = env.reset(seed=0)
-        return case.steps / seconds_of(lambda: step(choose), case.steps)
+        for _ in range(case.steps):
+            observation, _, is_end, is_cut, _ = env.step(choose(observation))
+            if is_end or is_cut:
+                observation, _ = env.reset()
 
     return {
-        "steps_per_second": steps_per_second(act),
-        "environment_alone_steps_per_second": steps_per_second(env.action_space.sample),
+        "steps_per_second": case.steps / timeit(lambda: live(act), number=1),
+        "environment_alone_steps_per_second": case.steps
+        / timeit(lambda: live(lambda _: env.action_space.sample()), number=1),
     }
 
 
@@ -84,9 +70,9 @@ def envpool_racing(case: Any) -> dict[str, Any]:
         actions = random.uniform([-0.3, 0.0, 0.0], [0.3, 0.4, 0.0], (case.batch, 3))
         envs.step(actions.astype(np.float32))
 
-    seconds_of(step, 20)
+    timeit(step, number=20)  # Warms up.
     return {
-        "steps_per_second": case.batch * case.steps / seconds_of(step, case.steps),
+        "steps_per_second": case.batch * case.steps / timeit(step, number=case.steps),
         "version": envpool.__version__,
     }
 
@@ -100,7 +86,7 @@ def gymnasium_racing(case: Any) -> dict[str, Any]:
 
     def steps_per_second() -> float:
         env.reset(seed=0)
-        return case.steps / seconds_of(lambda: env.step(env.action_space.sample()), case.steps)
+        return case.steps / timeit(lambda: env.step(env.action_space.sample()), number=case.steps)
 
     with_pixels = steps_per_second()
     env.unwrapped._render = lambda mode: env.observation_space.low
@@ -132,7 +118,7 @@ def evostrat(case: Any) -> dict[str, Any]:
             torch.autograd.grad(log_prob, population.parameters())
 
     return {
-        "seconds_per_individual": seconds_of(sample_and_derive, 1) / case.population,
+        "seconds_per_individual": timeit(sample_and_derive, number=1) / case.population,
         "version": importlib.metadata.version("evostrat"),
         "torch": torch.__version__,
     }

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 EXPERIMENTS = ROOT / "experiments" / "results"
 NO_RESULT = "No result yet."
+OF_SCORES = "The score of the genome's mean, 100 lifetimes in each variation:"
 
 
 def main() -> None:
@@ -60,6 +61,12 @@ def row_of(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def table_of(records: Iterable[dict[str, Any]], columns: dict[str, str]) -> list[str]:
+    """A table with a row for each record: each column's header, and how it writes a record."""
+    rows = ((cell.format(**record) for cell in columns.values()) for record in records)
+    return table(row_of(*columns), rows)
+
+
 def ratios_of(results: dict[str, Any], without: str = "nothing") -> list[str]:
     """A table of a benchmark's ratios."""
     pairs = ((name, f"{value:.2f}") for name, value in results["ratios"].items())
@@ -78,10 +85,9 @@ def steps_per_second(row: dict[str, Any] | None) -> str:
 def machine(results: dict[str, Any], *packages: str) -> str:
     """Where a benchmark ran, in which versions."""
     about = results["environment"]
-    versions = [f"{name} {version}" for name, version in about["packages"].items()]
-    named = ", ".join(version for version in versions if version.split()[0] in packages)
     where = f"On {about['cores']} cores ({about['devices'][0]})"
-    return f"{where}, Python {about['python']}, {named}" if packages else where
+    versions = [f"{name} {about['packages'][name]}" for name in packages]
+    return ", ".join([where, f"Python {about['python']}", *versions]) if packages else where
 
 
 def date(results: dict[str, Any]) -> str:
@@ -94,49 +100,44 @@ def commit(results: dict[str, Any]) -> str:
 
 def demo(results: dict[str, Any]) -> list[str]:
     """Whether the demo learns, and what it reaches."""
-    runs = results["runs"]
-    text = (
-        f"{_rise(results)}, {results['gain_in_standard_errors_over_generations']:.0f} standard "
-        f"errors ({results['gain_in_standard_errors_over_seeds']:.1f} over the seeds alone); "
-        f"{_minutes(runs)} Measured at commit {commit(results)}. The score of the genome's mean, "
-        "100 lifetimes in each variation:"
+    errors = (
+        ", {gain_in_standard_errors_over_generations:.0f} standard errors "
+        "({gain_in_standard_errors_over_seeds:.1f} over the seeds alone)"
     )
-    return [text, "", *scores(runs)]
+    text = f"{_learning(results, errors.format(**results))} {OF_SCORES}"
+    return [text, "", *scores(results["runs"])]
 
 
 def car_demo(results: dict[str, Any]) -> list[str]:
     """Whether the racer's demo learns, and how far it is from a driver that goes straight."""
+    learned = table_of(
+        ({"name": name.replace("_", " "), **results[name]} for name in ("training", "held_out")),
+        {
+            "variations": "{name}",
+            "learned": "{score:.1f}",
+            "straight": "{straight_score:.1f}",
+            "its gas": "{straight_gas:g}",
+            "least gain of a seed": "{least_gain_of_a_seed:.1f}",
+            "standard errors over races": "{gain_in_standard_errors_over_races:.1f}",
+            "over seeds": "{gain_in_standard_errors_over_seeds:.1f}",
+        },
+    )
     text = (
-        f"{_rise(results)}; {_minutes(results['runs'])} Measured at commit {commit(results)}. "
-        "Against drivers that never steer, the best of several constant gases, on the same tracks:"
+        f"{_learning(results)} Against drivers that never steer, the best of several constant "
+        "gases, on the same tracks:"
     )
-    cells = (
-        "{score:.1f}|{straight_score:.1f}|{straight_gas:g}|{least_gain_of_a_seed:.1f}|"
-        "{gain_in_standard_errors_over_races:.1f}|{gain_in_standard_errors_over_seeds:.1f}"
-    )
-    learned = table(
-        "| variations | learned | straight | its gas | least gain of a seed | standard errors "
-        "over races | over seeds |",
-        (
-            (name.replace("_", " "), *cells.format(**results[name]).split("|"))
-            for name in ("training", "held_out")
-        ),
-    )
-    text_of_scores = "The score of the genome's mean, 100 lifetimes in each variation:"
-    return [text, "", *learned, "", text_of_scores, "", *scores(results["runs"])]
+    return [text, "", *learned, "", OF_SCORES, "", *scores(results["runs"])]
 
 
-def _rise(results: dict[str, Any]) -> str:
-    return (
-        f"Over {len(results['runs'])} seeds the population's mean fitness rises from "
-        f"{results['first']:.1f} in the first five generations to {results['last']:.1f} in the "
-        "last five"
-    )
-
-
-def _minutes(runs: list[dict[str, Any]]) -> str:
+def _learning(results: dict[str, Any], errors: str = "") -> str:
+    runs = results["runs"]
     most = max(run["train_seconds"] + run["evaluate_seconds"] for run in runs) / 60
-    return f"training and evaluation take at most {most:.0f} minutes on two cores."
+    return (
+        f"Over {len(runs)} seeds the population's mean fitness rises from {results['first']:.1f} "
+        f"in the first five generations to {results['last']:.1f} in the last five{errors}; "
+        f"training and evaluation take at most {most:.0f} minutes on two cores. Measured at commit "
+        f"{commit(results)}."
+    )
 
 
 def scores(runs: list[dict[str, Any]]) -> list[str]:
@@ -144,7 +145,7 @@ def scores(runs: list[dict[str, Any]]) -> list[str]:
     rows = (
         (
             f"`{of_seeds[0]['variation']}`" + " (held out)" * of_seeds[0]["is_held_out"],
-            *(f"{one['mean']:.1f} [{one['low']:.1f}, {one['high']:.1f}]" for one in of_seeds),
+            *map("{mean:.1f} [{low:.1f}, {high:.1f}]".format_map, of_seeds),
         )
         for of_seeds in zip(*(run["scores"] for run in runs), strict=True)
     )
@@ -182,13 +183,21 @@ def measured(results: dict[str, Any]) -> list[str]:
 
 def in_turn(results: dict[str, Any]) -> list[str]:
     """Ratios of programs that ran in turn, with their quartiles."""
-    turns = f"{machine(results)}, {results['turns']} turns"
-    rows = (
-        (name, f"{ratio['median']:.2f}", f"{ratio['low']:.2f} to {ratio['high']:.2f}")
-        for name, ratio in results["ratios"].items()
+    text = (
+        f"{machine(results)}, {results['turns']} turns, commit {commit(results)}; {date(results)}."
     )
-    header = "| time of a step | median | quartiles |"
-    return [f"{turns}, commit {commit(results)}; {date(results)}.", "", *table(header, rows)]
+    return [
+        text,
+        "",
+        *table_of(
+            ({"name": name, **ratio} for name, ratio in results["ratios"].items()),
+            {
+                "time of a step": "{name}",
+                "median": "{median:.2f}",
+                "quartiles": "{low:.2f} to {high:.2f}",
+            },
+        ),
+    ]
 
 
 def genomes(results: dict[str, Any]) -> list[str]:
@@ -197,11 +206,11 @@ def genomes(results: dict[str, Any]) -> list[str]:
     rows = []
     for name, network, num_rules in dict.fromkeys(case[:3] for case in cases):
         one, two = (cases.get((name, network, num_rules, cores)) for cores in (1, 2))
-        cells = [f"{1e3 * row['seconds_per_individual']:,.1f}" if row else "" for row in (one, two)]
         memory = two and (
             f"{two['memory_above_bytes'] / 1e9:.2f} GB, at the peak "
             f"{two['peak_memory_bytes'] / 1e9:.1f} GB in all"
         )
+        cells = (f"{1e3 * row['seconds_per_individual']:,.1f}" if row else "" for row in (one, two))
         is_peer = name == "evostrat"
         size = "sample and gradient" if is_peer else f"population {(two or one)['population']}"
         rows.append((f"{name}, {network}, M = {num_rules:,}, {size}", *cells, memory or ""))
@@ -217,12 +226,12 @@ def natural(results: dict[str, Any]) -> list[str]:
     """Squared steps by the number of rules."""
     # Until `Natural` and `EvenSteps` were told apart, `natural` was what `even` is now.
     steps = [step for step in ("plain", "natural", "even") if f"{step}_rules" in results["rows"][0]]
-    columns = [(step, part) for step in steps for part in ("rules", "assignment")]
-    rows = (
-        (str(row["num_rules"]), *(f"{row[f'{step}_{part}']:.3g}" for step, part in columns))
-        for row in results["rows"]
-    )
-    return table(row_of("rules M", *map("{0[0]}: {0[1]}".format, columns)), rows)
+    columns = {
+        f"{step}: {part}": f"{{{step}_{part}:.3g}}"
+        for step in steps
+        for part in ("rules", "assignment")
+    }
+    return table_of(results["rows"], {"rules M": "{num_rules}", **columns})
 
 
 def coverage(results: dict[str, Any]) -> list[str]:
@@ -231,10 +240,10 @@ def coverage(results: dict[str, Any]) -> list[str]:
     header = row_of("runs in each fold", *next(iter(shares.values())))
     rows = ((name, *map("{:.1%}".format, shares[name].values())) for name in shares)
     text = (
-        f"{results['simulations']:,} simulations with {results['resamples']} resamples each; a "
-        f"standard error is {results['standard_error']:.1%}."
+        "{simulations:,} simulations with {resamples} resamples each; a standard error is "
+        "{standard_error:.1%}."
     )
-    return [*table(header, rows), "", text]
+    return [*table(header, rows), "", text.format(**results)]
 
 
 def car_speed(results: dict[str, Any]) -> list[str]:
@@ -251,31 +260,32 @@ def car_speed(results: dict[str, Any]) -> list[str]:
         (what, *(steps_per_second(cases.get((name, batch, 2))) for batch in (16, 64, 256)))
         for name, what in kinds.items()
     )
-    text, header = (
-        f"Measured at commit {commit(results)}.",
-        "| steps per second, two cores | 16 races | 64 | 256 |",
-    )
-    return [text, "", *table(header, rows), "", *ratios_of(results, without="the paper's time")]
+    speeds = table("| steps per second, two cores | 16 races | 64 | 256 |", rows)
+    text = f"Measured at commit {commit(results)}."
+    return [text, "", *speeds, "", *ratios_of(results, without="the paper's time")]
 
 
 def car_loop(results: dict[str, Any]) -> list[str]:
     """The whole loop's cost of a step with the paper's plastic policy, by population."""
     ratio = "loop: the paper's time to ours, population {batch}, {cores} cores"
-    rows = (
+    return table_of(
         (
-            f"{row['batch']}, {'one core' if row['cores'] == 1 else 'two cores'}",
-            steps_per_second(row),
-            f"{row['microseconds_per_step_and_core']:.0f}",
-            f"{results['ratios'][ratio.format(**row)]:.1f}",
-            f"{row['peak_memory_bytes'] / 1e9:.1f} GB",
-        )
-        for row in results["cases"]
-        if row["name"] == "loop"
-    )
-    return table(
-        "| population, in four variations | steps per second | µs per step and core | the paper's "
-        "time to ours | peak memory |",
-        rows,
+            {
+                **row,
+                "on": "one core" if row["cores"] == 1 else "two cores",
+                "ratio": results["ratios"][ratio.format(**row)],
+                "gigabytes": row["peak_memory_bytes"] / 1e9,
+            }
+            for row in results["cases"]
+            if row["name"] == "loop"
+        ),
+        {
+            "population, in four variations": "{batch}, {on}",
+            "steps per second": "{steps_per_second:,.0f}",
+            "µs per step and core": "{microseconds_per_step_and_core:.0f}",
+            "the paper's time to ours": "{ratio:.1f}",
+            "peak memory": "{gigabytes:.1f} GB",
+        },
     )
 
 
@@ -305,17 +315,16 @@ def box2d(results: dict[str, Any]) -> list[str]:
     Of each race's largest difference the median and the worst.
     """
     parts = {name: part for name, part in results.items() if isinstance(part, dict)}
-    cell = "{median:.0e}, {largest:.0e}"
     rows = (
-        (column, *(cell.format(**part[column]) for part in parts.values()))
+        (column, *("{median:.0e}, {largest:.0e}".format(**part[column]) for part in parts.values()))
         for column in next(iter(parts.values()))
     )
-    counts = " ".join(
+    counts = (
         f"{name[0].upper()}{name[1:]}: {value}."
         for name, value in results.items()
         if name.startswith(("races with", "steps of"))
     )
-    return [*table(row_of("median and worst of the races", *parts), rows), "", counts]
+    return [*table(row_of("median and worst of the races", *parts), rows), "", " ".join(counts)]
 
 
 def device(lines: list[dict[str, Any]]) -> list[str]:
@@ -326,41 +335,39 @@ def device(lines: list[dict[str, Any]]) -> list[str]:
         for line in read(RESULTS / "device-nvidia-h200-first.jsonl")
         if "population" in line
     }
-    speeds = (
+    speeds = table(
+        "| | population | steps per second | at first | seconds of a generation | memory of its "
+        "program |",
         (
-            line["name"],
-            f"{line['population']:,}",
-            f"{line['steps_per_second']:,}",
-            first.get((line["name"], line["population"]), ""),
-            f"{statistics.median(line['generation_seconds']):.2f}",
-            f"{line['program_bytes'] / 1e9:.1f} GB",
-        )
-        for line in lines
-        if line.get("episode_steps") == 200
+            (
+                line["name"],
+                f"{line['population']:,}",
+                f"{line['steps_per_second']:,}",
+                first.get((line["name"], line["population"]), ""),
+                f"{statistics.median(line['generation_seconds']):.2f}",
+                f"{line['program_bytes'] / 1e9:.1f} GB",
+            )
+            for line in lines
+            if line.get("episode_steps") == 200
+        ),
     )
     kinds = (
         ("observation_1", "observation_5", "observation_10"),
         ("action_1", "action_5", "action_20"),
     )
-    differences = (
-        (line["name"].removeprefix("agreement: "), *(f"{line[figure]:.0e}" for figure in figures))
-        for line in lines
-        for figures in kinds
-        if figures[0] in line
+    differences = table(
+        "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), 10 "
+        "(world) |",
+        (
+            (line["name"].removeprefix("agreement: "), *(f"{line[one]:.0e}" for one in figures))
+            for line in lines
+            for figures in kinds
+            if figures[0] in line
+        ),
     )
     text = (
         f"On one {about['devices'][0]}, Python {about['python']}, jax {about['packages']['jax']}; "
         f"{about['started'][:10]}. Four variations, 200 steps."
-    )
-    speeds = table(
-        "| | population | steps per second | at first | seconds of a generation | memory of its "
-        "program |",
-        speeds,
-    )
-    differences = table(
-        "| largest difference from the CPU | after 1 step | 5 steps | 20 steps (network), 10 "
-        "(world) |",
-        differences,
     )
     return [text, "", *speeds, "", *differences]
 
@@ -376,12 +383,11 @@ def device_speed(lines: list[dict[str, Any]]) -> list[str]:
         speeds.get((f"{name}, products in float32", population)) or speeds[name, population]
         for name, population in (("quadruped", 4096), ("car", 512))
     )
-    text = (
+    return [
         f"On one {device}, with the paper's networks: {quadruped:,} quadruped steps a second "
         f"(4,096 individuals in four bodies), {car:,} racer steps from pixels (512 drivers in four "
         "variations, most of whom end early)."
-    )
-    return [text]
+    ]
 
 
 def thrown(results: dict[str, Any]) -> list[str]:
@@ -402,22 +408,29 @@ def thrown(results: dict[str, Any]) -> list[str]:
 
 def experiment(results: dict[str, Any]) -> list[str]:
     """Interquartile means of an experiment's methods, with their intervals."""
-    plain: list[dict[str, Any]] = [
-        {name: math.nan if value is None else value for name, value in row.items()}
+    rows = [
+        Row(**{name: math.nan if value is None else value for name, value in row.items()})
         for row in results["rows"]
     ]
-    rows = [Row(**row) for row in plain]
     runs = list(dict.fromkeys(Run(row.method, row.fold, row.seed, Path()) for row in rows))
     scores = {(one.method, one.is_held_out): one for one in summarise(Results(runs, rows, []))}
-    cells = []
-    for method in dict.fromkeys(run.method for run in runs):
-        cells.append([method])
-        for one in (scores[method, True], scores[method, False]):
-            interval = "" if math.isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]"
-            cells[-1] += [f"{one.iqm:.1f}", interval]
-        cells[-1].append(str(scores[method, True].num_runs))
-    header = "| method | held out | 95% interval | trained on | 95% interval | runs |"
-    return table(header, cells)
+
+    def cells(one: Any) -> tuple[str, str]:
+        interval = "" if math.isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]"
+        return f"{one.iqm:.1f}", interval
+
+    return table(
+        "| method | held out | 95% interval | trained on | 95% interval | runs |",
+        (
+            (
+                method,
+                *cells(scores[method, True]),
+                *cells(scores[method, False]),
+                str(scores[method, True].num_runs),
+            )
+            for method in dict.fromkeys(run.method for run in runs)
+        ),
+    )
 
 
 TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {

@@ -2,12 +2,11 @@
 
 Bodies that are thrown into the air with a spin and then driven at random.
 
-Each of `THROWS` bodies begins `HEIGHT` above the ground, turned at random and turning about a
-random axis, and has full torque in random directions for `STEPS` policy steps; with and without the
-bound on a body's rotation, `motion.MAX_TURN`. Writes `benchmarks/results/thrown-bodies.json`.
+Each of `--throws` bodies begins `HEIGHT` above the ground, turned at random and turning about a
+random axis, and has full torque in random directions for `--steps` policy steps; with and without
+the bound on a body's rotation, `motion.MAX_TURN`. Writes `benchmarks/results/thrown-bodies.json`.
 """
 
-import json
 import math
 
 import harness
@@ -21,9 +20,8 @@ from hebbax.tasks.quadruped import Quadruped, engine, motion
 from hebbax.tasks.quadruped.anatomy import Pose
 from hebbax.types import PRNGKey
 
-THROWS = 64
-STEPS = 60
 HEIGHT = 2.0  # m
+TURNS = {"without bound": math.inf, "with bound": motion.MAX_TURN}  # rad, in a substep.
 SPINS = (10.0, 20.0, 30.0, 50.0, 100.0)  # rad/s
 FIELDS = fields(
     "environment throws steps",
@@ -34,20 +32,15 @@ FIELDS = fields(
 
 
 def main() -> None:
-    options = harness.arguments(__doc__).parse_args()
-    throws, steps = (2, 2) if options.tiny else (THROWS, STEPS)
+    options = harness.arguments(__doc__, throws=(64, 2), steps=(60, 2)).parse_args()
     non_finite = {
-        body: {name: count(body, turn, throws, steps) for name, turn in turns().items()}
+        body: {
+            name: count(body, turn, options.throws, options.steps) for name, turn in TURNS.items()
+        }
         for body in ("brax", "bullet")
     }
-    print(json.dumps(non_finite, indent=2))
-    results = {"throws": throws, "steps": steps, "non_finite": non_finite}
-    harness.write(options, "thrown-bodies", results, FIELDS)
-
-
-def turns() -> dict[str, float]:
-    """Bounds on the rotation of a substep, in rad."""
-    return {"without bound": math.inf, "with bound": motion.MAX_TURN}
+    results = {"throws": options.throws, "steps": options.steps, "non_finite": non_finite}
+    harness.write(options, "thrown-bodies", results, FIELDS, results)
 
 
 def count(

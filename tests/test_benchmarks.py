@@ -16,7 +16,7 @@ RESULTS = BENCHMARKS / "results"
 SCRIPTS = {
     "box2d-agreement": "box2d_agreement.py",
     "bullet_agreement": "bullet_agreement.py",
-    "car-demo": "car_demo.py",
+    "car-demo": "demo.py",
     "car-racing": "car_racing.py",
     "demo": "demo.py",
     "device": "accelerator.py",
