@@ -35,10 +35,8 @@ def integer(at_least: int = 0, at_most: int = LARGEST_INTEGER, allowed: str | No
     """Whole numbers within bounds. A boolean is no number."""
     too_large, allowed = allowed or f"at most {at_most}", allowed or f"{at_least} or more"
 
-    def rule(name: str, value: Any) -> int:
-        given, value = value, _plain(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{name} is {given!r}, but must be a whole number, {allowed}")
+    def rule(name: str, given: Any) -> int:
+        value = _plain(name, given, f"a whole number, {allowed}", int)
         if not at_least <= value <= at_most:
             raise ValueError(
                 f"{name} is {given!r}, but must be {allowed if value < at_least else too_large}"
@@ -56,10 +54,8 @@ def number(allowed: str, is_allowed: Callable[[float], bool]) -> Rule:
         is_allowed: the condition.
     """
 
-    def rule(name: str, value: Any) -> float | int:
-        given, value = value, _plain(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} is {given!r}, but must be a number, {allowed}")
+    def rule(name: str, given: Any) -> float | int:
+        value = _plain(name, given, f"a number, {allowed}", int, float)
         if not is_allowed(value):
             raise ValueError(f"{name} is {given!r}, but must be {allowed}")
         if value and not SMALLEST <= abs(value) <= LARGEST:
@@ -78,10 +74,7 @@ below_one = number("in [0, 1)", lambda value: 0 <= value < 1)
 
 def flag(name: str, value: Any) -> bool:
     """True or False."""
-    value = _plain(value)
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} is {value!r}, but must be True or False")
-    return value
+    return _plain(name, value, "True or False", bool)
 
 
 def choice(*allowed: str) -> Rule:
@@ -175,9 +168,11 @@ def having(*members: str, example: str) -> Rule:
     return rule
 
 
-def _plain(value: Any) -> Any:
-    """A number of NumPy or JAX as Python's."""
-    is_array = isinstance(value, np.ndarray | jax.Array)
-    return (
-        value.item() if isinstance(value, np.generic) or (is_array and value.shape == ()) else value
-    )
+def _plain(name: str, value: Any, allowed: str, *kinds: type) -> Any:
+    """A number of NumPy or JAX as Python's, refused where it is of another kind."""
+    is_array = isinstance(value, np.ndarray | jax.Array) and value.shape == ()
+    plain = value.item() if is_array or isinstance(value, np.generic) else value
+    # The kind itself: a boolean is an integer to `isinstance`.
+    if type(plain) not in kinds:
+        raise ValueError(f"{name} is {value!r}, but must be {allowed}")
+    return plain
