@@ -1,5 +1,6 @@
 """Fully connected layers without biases: what the static and the Hebbian policy share."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from hebbax.policies.base import TaskShape
-from hebbax.types import Parameter, checks
+from hebbax.types import Memory, Parameter, checks
 
 Layers = tuple[Float[Array, "_pre _post"], ...]  # An underscore: layers differ in size.
 
@@ -16,6 +17,24 @@ Layers = tuple[Float[Array, "_pre _post"], ...]  # An underscore: layers differ 
 hidden_sizes = checks.several(
     checks.integer(at_least=1), "a tuple of whole numbers, each 1 neuron or more"
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedWeights:
+    """What networks have in common whose weights are inherited and fixed."""
+
+    hidden_sizes: tuple[int, ...] = (128, 64)
+    """Neurons in each hidden layer."""
+    is_output_linear: bool = False
+    """Whether the last layer has no tanh."""
+
+    def __post_init__(self) -> None:
+        """Refuses layers without neurons."""
+        checks.settle(self, "policy.", hidden_sizes=hidden_sizes, is_output_linear=checks.flag)
+
+    def plastic_weights(self, memory: Memory) -> tuple[()]:
+        """None: weights do not change."""
+        return ()
 
 
 def layers(task: TaskShape, hidden_sizes: Sequence[int]) -> tuple[Parameter, ...]:

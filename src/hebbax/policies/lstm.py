@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from hebbax.policies import feedforward
 from hebbax.policies.base import TaskShape
-from hebbax.types import Parameter, PRNGKey, Struct, checks
+from hebbax.types import Parameter, PRNGKey, Struct
 
 
 @final
@@ -46,7 +46,7 @@ class LSTMMemory(NamedTuple):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class LSTM:
+class LSTM(feedforward.FixedWeights):
     """A network whose first hidden layer is an LSTM.
 
     Its weights are inherited and fixed, its memory is empty at birth.
@@ -57,14 +57,10 @@ class LSTM:
 
     hidden_sizes: tuple[int, ...] = (128, 64)
     """Neurons in each hidden layer; the first is the LSTM."""
-    is_output_linear: bool = False
-    """Whether the last layer has no tanh."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons, and no layer at all."""
-        checks.settle(
-            self, "policy.", hidden_sizes=feedforward.hidden_sizes, is_output_linear=checks.flag
-        )
+        super().__post_init__()
         if not self.hidden_sizes:
             raise ValueError(
                 "policy.hidden_sizes is (), but must have one size or more: the first is the LSTM's"
@@ -101,10 +97,6 @@ class LSTM:
         return feedforward.activations(
             phenotype.layers, new_memory.hidden, is_output_linear=self.is_output_linear
         )[-1], new_memory
-
-    def plastic_weights(self, memory: LSTMMemory) -> tuple[()]:
-        """None: weights do not change."""
-        return ()
 
 
 def remember(
