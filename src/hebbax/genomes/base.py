@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.types import Genotype, PRNGKey
+from hebbax.types import Genotype, PRNGKey, Struct
 
 
 class Genome(Protocol):
@@ -43,6 +43,18 @@ class Genome(Protocol):
     def with_std(self, std: Float[Array, ""]) -> Self:
         """The same genome with another scale of search noise."""
         ...
+
+
+class Scaled(Struct):
+    """What genomes have in common whose field `std` alone is scheduled, and the rest learned."""
+
+    def with_std(self, std: Float[Array, ""]) -> Self:
+        """The same with another scale of search noise."""
+        return self.replace(std=std)
+
+    def learned(self) -> Self:
+        """All but the scale."""
+        return self.replace(std=None)
 
 
 class GenomeSpec(Protocol):

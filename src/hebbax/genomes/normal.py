@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.types import Genotype, PRNGKey, Struct, checks
+from hebbax.genomes.base import Scaled
+from hebbax.types import Genotype, PRNGKey, checks
 
 
 @final
-class NormalGenome(Struct):
+class NormalGenome(Scaled):
     """Independent Gaussians around learned means: individual rules, or static weights.
 
         p(z) = prod_i N(z_i; mean_i, std^2)
@@ -52,14 +53,6 @@ class NormalGenome(Struct):
     def mirror(self, genotype: Genotype) -> Genotype:
         """Reflects a genotype at the means: `mean + std * noise` becomes `mean - std * noise`."""
         return jax.tree.map(lambda value, mean: mean - (value - mean), genotype, self.mean)
-
-    def with_std(self, std: Float[Array, ""]) -> "NormalGenome":
-        """The same means with another scale of search noise."""
-        return self.replace(std=std)
-
-    def learned(self) -> "NormalGenome":
-        """The means alone."""
-        return self.replace(std=None)
 
     def natural_gradient(self, gradient: "NormalGenome") -> "NormalGenome":
         """The gradient over the Fisher information of a mean, 1 / std^2."""

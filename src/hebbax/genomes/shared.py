@@ -11,13 +11,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax.genomes import mixture
+from hebbax.genomes.base import Scaled
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
-from hebbax.types import Genotype, PRNGKey, Struct, checks
+from hebbax.types import Genotype, PRNGKey, checks
 
 
 @final
-class SharedRulesGenome(Struct):
+class SharedRulesGenome(Scaled):
     """A mixture of Gaussians, the same for all synapses of all layers but for its weights.
 
         p(h) = prod_i sum_k softmax(logits_i)_k N(h_i; rules_k, std^2 I)
@@ -79,14 +80,6 @@ class SharedRulesGenome(Struct):
             "image; set it to False"
         )
 
-    def with_std(self, std: Float[Array, ""]) -> "SharedRulesGenome":
-        """The same mixture with another spread around its rules."""
-        return self.replace(std=std)
-
-    def learned(self) -> "SharedRulesGenome":
-        """Logits and rules."""
-        return self.replace(std=None)
-
     def natural_gradient(self, gradient: "SharedRulesGenome") -> "SharedRulesGenome":
         """The gradient over the Fisher information of each parameter.
 
@@ -137,7 +130,7 @@ class SharedRulesGenome(Struct):
 
 
 @dataclasses.dataclass(frozen=True)
-class Sharing:
+class FewRules:
     """What both ways of sharing rules have: how many rules there are, and how they begin."""
 
     rho: float | None = None
@@ -163,7 +156,7 @@ class Sharing:
                 "them must be given and the other None"
             )
 
-    def draw(
+    def _draw(
         self, key: PRNGKey, genotype_shape: PyTree
     ) -> tuple[Layout, Float[Array, "k coefficients"], Int[Array, " n"]]:
         """Draws the initial rules, and one of them for each synapse. The key is consumed."""
@@ -181,7 +174,7 @@ class Sharing:
 
 @final
 @dataclasses.dataclass(frozen=True)
-class SharedRules(Sharing):
+class SharedRules(FewRules):
     """Rules shared through a mixture whose assignment evolves. Give `rho` or `num_rules`.
 
     Examples:
@@ -206,13 +199,13 @@ class SharedRules(Sharing):
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedRulesGenome:
         """Draws the initial rules and assignment. The key is consumed."""
-        layout, rules, given = self.draw(key, genotype_shape)
+        layout, rules, given = self._draw(key, genotype_shape)
         logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0], dtype=jnp.float32)
         return SharedRulesGenome(logits=logits, rules=rules, std=jnp.float32(1), layout=layout)
 
 
 @final
-class FixedRulesGenome(Struct):
+class FixedRulesGenome(Scaled):
     """Shared rules whose assignment is drawn once and never changes.
 
         p(h) = prod_i N(h_i; rules_{assignment_i}, std^2 I)
@@ -243,10 +236,6 @@ class FixedRulesGenome(Struct):
     def mirror(self, genotype: Genotype) -> Genotype:
         """Reflects every synapse's own rule at its shared one."""
         return self._around_shared().mirror(genotype)
-
-    def with_std(self, std: Float[Array, ""]) -> "FixedRulesGenome":
-        """The same rules with another spread around them."""
-        return self.replace(std=std)
 
     def learned(self) -> "FixedRulesGenome":
         """The rules alone."""
@@ -279,7 +268,7 @@ class FixedRulesGenome(Struct):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class FixedRules(Sharing):
+class FixedRules(FewRules):
     """Rules shared by a random assignment that stays: the control that `SharedRules` must beat.
 
     Give `rho` or `num_rules`.
@@ -287,7 +276,7 @@ class FixedRules(Sharing):
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> FixedRulesGenome:
         """Draws the initial rules and the assignment. The key is consumed."""
-        layout, rules, assignment = self.draw(key, genotype_shape)
+        layout, rules, assignment = self._draw(key, genotype_shape)
         return FixedRulesGenome(
             rules=rules, assignment=assignment, std=jnp.float32(1), layout=layout
         )
