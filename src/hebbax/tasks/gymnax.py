@@ -141,12 +141,10 @@ class CarRacingEnvironment(environment.Environment):
         def reset(episode: tuple[Array, Array, EnvState]) -> tuple[Array, Array, EnvState]:
             return jnp.zeros((), bool), *self.reset_env(key_reset, params)
 
-        episode = (terminated | truncated, observation, moved)
         _, next_observation, next_state = jax.lax.while_loop(
-            lambda episode: episode[0], reset, episode
+            lambda episode: episode[0], reset, (terminated | truncated, observation, moved)
         )
-        info = {
-            **info,
+        info |= {
             "terminated": terminated,
             "truncated": truncated,
             "final_observation": observation,

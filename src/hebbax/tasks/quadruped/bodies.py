@@ -7,6 +7,7 @@ length.
 
 import math
 import pathlib
+from typing import Any
 from xml.etree import ElementTree
 
 import brax
@@ -123,29 +124,18 @@ def bullet_xml(lower_legs: LowerLegs, timestep: float) -> str:
 def brax_xml(lower_legs: LowerLegs) -> str:
     """Describes Brax's own ant with its lower legs cut to length."""
     path = pathlib.Path(brax.__file__).parent / "envs" / "assets" / "ant.xml"
-    root = ElementTree.fromstring(path.read_text())
+    root: Any = ElementTree.fromstring(path.read_text())
     for leg, length in enumerate(lower_legs):
         lower = root.find(f".//joint[@name='ankle_{leg + 1}']/..")
-        if lower is None:
-            raise RuntimeError(
-                f"Brax's {path} has no joint ankle_{leg + 1}: this version of Brax is not "
-                "supported, install brax 0.14."
-            )
         capsule, foot = lower.findall("geom")
         end = f"{length * QUARTERS[leg, 0]} {length * QUARTERS[leg, 1]} 0"
         capsule.set("fromto", f"0 0 0 {end}")
         foot.set("pos", end)
 
     # As shipped the motors start with the last leg; here they follow the joints.
-    actuators = root.find("actuator")
-    if actuators is None:
-        raise RuntimeError(
-            f"Brax's {path} has no actuators: this version of Brax is not supported, install brax "
-            "0.14."
-        )
-    actuators[:] = sorted(
-        actuators,
-        key=lambda motor: (motor.get("joint", "")[-1], motor.get("joint", "").startswith("ankle")),
+    root.find("actuator")[:] = sorted(
+        root.find("actuator"),
+        key=lambda motor: (motor.get("joint")[-1], motor.get("joint").startswith("ankle")),
     )
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -99,11 +99,13 @@ class Quadruped:
             variation_set=checks.choice(*LOWER_LEGS),
             burn_in_steps=checks.integer(),
         )
-        more = f"more than the {self.burn_in_steps} of burn_in_steps, and below 2^31"
         checks.settle(
             self,
             "task.",
-            episode_steps=checks.integer(at_least=self.burn_in_steps + 1, allowed=more),
+            episode_steps=checks.integer(
+                at_least=self.burn_in_steps + 1,
+                allowed=f"more than the {self.burn_in_steps} of burn_in_steps, and below 2^31",
+            ),
         )
 
     @property
@@ -162,8 +164,9 @@ class Quadruped:
             state, observation, _, _ = self.step(senses[0], jnp.zeros(NUM_JOINTS), variation)
             return (state, observation), None
 
-        senses = (start, self._sense(pose, start))
-        state, observation = jax.lax.scan(rest, senses, None, length=self.burn_in_steps)[0]
+        state, observation = jax.lax.scan(
+            rest, (start, self._sense(pose, start)), None, length=self.burn_in_steps
+        )[0]
         return state.replace(num_steps=jnp.int32(0), num_backwards=jnp.int32(0)), observation
 
     def step(
