@@ -38,8 +38,9 @@ def fixed(rho: int) -> Callable[[], Config]:
 
     All else is as with an assignment that evolves.
     """
-    genome = Joint((("filters", Normal()), ("head", FixedRules(rho=rho))))
-    return lambda: dataclasses.replace(car_shared(rho)(), genome=genome)
+    return lambda: dataclasses.replace(
+        car_shared(rho)(), genome=Joint((("filters", Normal()), ("head", FixedRules(rho=rho))))
+    )
 
 
 METHODS = {

@@ -56,10 +56,12 @@ class Checkpoints:
         return link
 
     def _open(self) -> ocp.CheckpointManager:
-        options = ocp.CheckpointManagerOptions(
-            enable_async_checkpointing=False, create=False, read_only=self._is_read_only
+        return ocp.CheckpointManager(
+            self._path,
+            options=ocp.CheckpointManagerOptions(
+                enable_async_checkpointing=False, create=False, read_only=self._is_read_only
+            ),
         )
-        return ocp.CheckpointManager(self._path, options=options)
 
     def save(self, generation: int, state: PyTree) -> None:
         """Writes a checkpoint, waits for it, and removes older ones once it has been read back.

@@ -133,8 +133,9 @@ class ModeScores:
             (keys, state.search.genome.mode(), state.wiring, stack(config.task.variations)), mesh
         )
         if episodes not in self._programs:
-            rollout = _compile(config, mesh, is_shared=True)
-            self._programs[episodes] = interrupts.compiled(rollout, *data)
+            self._programs[episodes] = interrupts.compiled(
+                _compile(config, mesh, is_shared=True), *data
+            )
         outcome = interrupts.in_thread(self._programs[episodes], *data)
         returns = np.asarray(outcome.returns, np.float64)
         is_finite = np.isfinite(returns)

@@ -20,8 +20,6 @@ from hebbax.policies.base import Policy, TaskShape
 from hebbax.tasks.base import Task
 from hebbax.types import Parameter, checks, shapes_of
 
-GENOME = ("sample", "log_prob", "mode", "with_std")
-
 NAME = re.compile(r"[^./\0][^/\0]*")  # Of a variation: it names folders and films.
 
 
@@ -201,9 +199,13 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
     genome = shapes_returned(
         "genome.init", lambda key: specification.init(key, genotype_shape), jax.random.key(0)
     )
-    check_members(genome, "genome", GENOME)
-    std = jax.ShapeDtypeStruct((), jnp.float32)
-    same = shapes_returned("genome.with_std", lambda genome, std: genome.with_std(std), genome, std)
+    check_members(genome, "genome", ("sample", "log_prob", "mode", "with_std"))
+    same = shapes_returned(
+        "genome.with_std",
+        lambda genome, std: genome.with_std(std),
+        genome,
+        jax.ShapeDtypeStruct((), jnp.float32),
+    )
     check_same_shapes(
         same,
         genome,

@@ -85,12 +85,12 @@ def listen() -> Iterator[Interrupts]:
         signal.SIGTERM: lambda *_: heard.note_termination(),
     }
     before = {kind: signal.getsignal(kind) for kind in handlers}
-    # Only the main thread may handle signals; elsewhere the caller does.
-    is_main = threading.current_thread() is threading.main_thread()
     ours = [
         kind
         for kind, handler in before.items()
-        if is_main and handler in (signal.SIG_DFL, signal.default_int_handler)
+        if handler in (signal.SIG_DFL, signal.default_int_handler)
+        # Only the main thread may handle signals; elsewhere the caller does.
+        and threading.current_thread() is threading.main_thread()
     ]
     try:
         for kind in ours:

@@ -16,12 +16,13 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from hebbax.evolution.evaluation import Score
 from hebbax.evolution.training import Metrics
 
 PLAIN_SECONDS = 10  # Between two lines where the output is no terminal.
+NOT_FINITE = "Episodes whose return is not finite are counted, but left out of the other figures."
 
 
 class ProgressBar:
@@ -89,17 +90,15 @@ def describe(metrics: Metrics) -> str:
 
 def score_table(scores: list[Score]) -> Table:
     """A table of the scores of all variations, the held-out one marked."""
-    table = Table(title=f"{len(scores[0].returns)} episodes in each variation")
-    table.add_column("variation", overflow="fold")
-    table.add_column("")
-    for heading in ("mean", "95% interval", "std", "ended early"):
-        table.add_column(heading, justify="right")
     has_failures = any(score.non_finite for score in scores)
-    if has_failures:
-        table.add_column("not finite", justify="right")
-        table.caption = (
-            "Episodes whose return is not finite are counted, but left out of the other figures."
-        )
+    headings = ["mean", "95% interval", "std", "ended early", *["not finite"] * has_failures]
+    table = Table(
+        Column("variation", overflow="fold"),
+        "",
+        *(Column(heading, justify="right") for heading in headings),
+        title=f"{len(scores[0].returns)} episodes in each variation",
+        caption=NOT_FINITE if has_failures else None,
+    )
     for score in scores:
         table.add_row(
             score.variation,

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Self, final
+from typing import final
 
 from jax.sharding import Mesh
 
@@ -67,11 +67,7 @@ class Run:
         note_start(folder, self.config)
         self.history = read_metrics(folder)
 
-    def __enter__(self) -> Self:
-        """The run, whose files are closed in the end."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         """Closes the files."""
         self._files.close()
 

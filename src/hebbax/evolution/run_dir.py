@@ -97,9 +97,11 @@ def check_same_run(run_dir: Path, config: Config) -> None:
 
 def _with_defaults(plain: Any, specification: Any) -> Any:
     """Plain values with the fields that a specification's class has got since then."""
-    if not (isinstance(plain, dict) and dataclasses.is_dataclass(specification)):
-        return plain
-    if plain.get("class") != class_name(type(specification)):
+    if not (
+        isinstance(plain, dict)
+        and dataclasses.is_dataclass(specification)
+        and plain.get("class") == class_name(type(specification))
+    ):
         return plain
     defaults = {
         field.name: to_plain(field.default)

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,8 @@ def train_together(
     mesh = devices.population_mesh(configs[0].strategy.population_size)
     with ExitStack() as files:
         opened = [
-            files.enter_context(Run(config, run_dir, mesh, initial)) for config, run_dir in runs
+            files.enter_context(closing(Run(config, run_dir, mesh, initial)))
+            for config, run_dir in runs
         ]
         is_interrupted = False
         while not is_interrupted and (unfinished := [run for run in opened if run.goes_on]):
@@ -226,8 +227,7 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
 
 def _check_together(configs: Sequence[Config]) -> None:
     """Refuses runs that cannot share a program."""
-    keys = {(Program.of(config), len(config.training_names)) for config in configs}
-    if len(keys) > 1:
+    if len({(Program.of(config), len(config.training_names)) for config in configs}) > 1:
         raise ValueError(
             "runs have configurations that differ in more than seed, held_out and lengths; only "
             "those may differ in runs that go together"

@@ -128,7 +128,7 @@ class Evosax:
             genotypes
         )
         spread = jnp.sqrt(jnp.mean(jnp.square(distances)))
-        after = EvosaxState(
+        return EvosaxState(
             genome=NormalGenome(
                 mean=_like(algorithm.get_mean(told), state.genome.mode()),
                 std=spread.astype(jnp.float32),
@@ -136,8 +136,7 @@ class Evosax:
             algorithm=told,
             key_data=state.key_data,
             generation=state.generation + 1,
-        )
-        return after, {"std": spread}
+        ), {"std": spread}
 
     def _ask(self, state: EvosaxState) -> tuple[Genotype, Any]:
         mode = state.genome.mode()

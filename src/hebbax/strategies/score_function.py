@@ -114,13 +114,15 @@ class ScoreFunction:
         gradient = score_gradient(
             state.genome, genotypes, shaping.standardize(shaping.centred_ranks(fitness))
         )
-        # optax descends, fitness is maximised: this is the only place where the sign changes.
-        descent = jax.tree.map(jnp.negative, gradient)
         update = optax.with_extra_args_support(self.optimizer.build()).update
         # Some of optax's transformations promote dtypes.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer_state = update(
-                descent, state.optimizer_state, learned, genome=state.genome
+                # optax descends, fitness is maximised: the sign changes here and nowhere else.
+                jax.tree.map(jnp.negative, gradient),
+                state.optimizer_state,
+                learned,
+                genome=state.genome,
             )
         # Without a gradient an optimiser's momentum would still go on.
         updates, optimizer_state = jax.tree.map(
@@ -132,14 +134,13 @@ class ScoreFunction:
         genome = with_learned(state.genome, optax.apply_updates(learned, updates)).with_std(
             self.std(generation)
         )
-        info = {
+        return ScoreFunctionState(
+            genome=genome, optimizer_state=optimizer_state, generation=generation
+        ), {
             "gradient_norm": optax.tree.norm(gradient),
             "update_norm": optax.tree.norm(updates),
             "std": self.std(state.generation),
         }
-        return ScoreFunctionState(
-            genome=genome, optimizer_state=optimizer_state, generation=generation
-        ), info
 
 
 def score_gradient(
