@@ -173,14 +173,13 @@ def summarise(errors: np.ndarray) -> dict[str, dict[str, float]]:
 
     Of the races the median, the 95th percentile and the largest.
     """
-    largest = np.max(errors, axis=1)
     return {
         name: {
             "median": float(np.median(column)),
             "95%": float(np.percentile(column, 95)),
             "largest": float(np.max(column)),
         }
-        for name, column in zip(COLUMNS, largest.T, strict=True)
+        for name, column in zip(COLUMNS, np.max(errors, axis=1).T, strict=True)
     }
 
 

@@ -21,8 +21,10 @@ LIFETIMES = 4  # ... in so many variations.
 
 def measure_parts(case: Any) -> dict[str, float]:
     """Measures what a view and the paper's policy are made of, some steps into a batch of races."""
-    times = _time_races(case.batch, case.steps) | _time_policy()
-    return {f"{name}_microseconds": time for name, time in times.items()}
+    return {
+        f"{name}_microseconds": time
+        for name, time in (_time_races(case.batch, case.steps) | _time_policy()).items()
+    }
 
 
 def follow_road(race: Any) -> jax.Array:

@@ -33,7 +33,7 @@ import harness
 import jax
 import jax.numpy as jnp
 from car_parts import PARTS, follow_road, measure_parts
-from generations import Generation
+from generations import Generation, check_steps
 from harness import by_name, fields
 from stand_ins import NUM_VARIATIONS
 
@@ -111,7 +111,7 @@ def compile_loop(case: Case) -> Generation:
             strategy=dataclasses.replace(paper.strategy, population_size=case.batch),
         )
     )
-    generation.check_steps(case.batch * NUM_VARIATIONS * case.steps)
+    check_steps(generation.run()[1]["steps"], case.batch * NUM_VARIATIONS * case.steps)
     return generation
 
 

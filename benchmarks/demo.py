@@ -125,10 +125,8 @@ def rise(fitness: np.ndarray) -> dict[str, Any]:
     }
 
 
-def standard_errors(gains: np.ndarray) -> float | None:
-    """How many standard errors the mean of some gains is above zero; None of a single one."""
-    if gains.size == 1:
-        return None
+def standard_errors(gains: np.ndarray) -> float:
+    """How many standard errors the mean of some gains is above zero; NaN of a single one."""
     return float(np.mean(gains) / (np.std(gains, ddof=1) / np.sqrt(gains.size)))
 
 
@@ -153,8 +151,9 @@ def drive_straight(seed: int, gas: float, options: Namespace) -> list[tuple[floa
     """Returns `[variations, episodes]` of a straight driver on the evaluation's tracks."""
     config = configure(seed, options)
     # It neither steers nor brakes. It does not look either, so that no picture needs to be drawn.
-    task = dataclasses.replace(config.task, view="state")
-    config = dataclasses.replace(config, task=task, policy=Repeat())
+    config = dataclasses.replace(
+        config, task=dataclasses.replace(config.task, view="state"), policy=Repeat()
+    )
     genome = NormalGenome(mean=jnp.array([0.0, gas, 0.0]), std=jnp.ones(()))
     result = Result(config, genome, genome, best_generation=0, wiring=(), history=[])
     return [score.returns for score in hebbax.evaluate(result, options.episodes)]
@@ -162,7 +161,7 @@ def drive_straight(seed: int, gas: float, options: Namespace) -> list[tuple[floa
 
 def compare(
     learned: np.ndarray, straight: dict[float, np.ndarray], chosen: np.ndarray
-) -> dict[str, float | None]:
+) -> dict[str, float]:
     """Compares returns in some variations with the best straight driver's."""
     gas = max(straight, key=lambda gas: np.mean(straight[gas][:, chosen]))
     gains = (learned - straight[gas])[:, chosen]

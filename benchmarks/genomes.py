@@ -91,16 +91,17 @@ def measure(case: Case) -> dict[str, Any]:
     strategy = hebbax.ScoreFunction(
         population_size=case.population, is_mirrored=False, std=hebbax.Schedule(STD)
     )
-    specification = hebbax.SharedRules(num_rules=case.num_rules, sharpness=1.0)
-
-    def start(key: Any) -> Any:
-        return strategy.init(key, specification.init(jax.random.key(1), shape))
+    rules = hebbax.SharedRules(num_rules=case.num_rules, sharpness=1.0)
+    start = jax.jit(
+        lambda key: strategy.init(key, rules.init(jax.random.key(1), shape)),
+        out_shardings=devices.everywhere(mesh),
+    )
 
     def spread(genotypes: Any) -> Any:
         return devices.over_population(lambda share: share, mesh)(genotypes)
 
-    before = _resident_memory()
-    state = jax.jit(start, out_shardings=devices.everywhere(mesh))(jax.random.key(0))
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    state = start(jax.random.key(0))
     key = devices.put_everywhere(jax.random.key(2), mesh)
     if case.name == "sampling":
         function = jax.jit(lambda key, state: spread(strategy.ask(key, state)))
@@ -113,8 +114,9 @@ def measure(case: Case) -> dict[str, Any]:
         arguments = (state.genome, draw(key, state.genome.rules), weights)
     with jax.set_mesh(mesh):
         program, compile_seconds = harness.compiled(function, *arguments)
-    warm_ups = int(case.repeats > 1)
-    seconds = harness.repeat(lambda: program(*arguments), case.repeats, warm_ups)
+    seconds = harness.repeat(
+        lambda: program(*arguments), case.repeats, warm_ups=int(case.repeats > 1)
+    )
     peak = harness.peak_memory()
     if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(program(*arguments))):
         raise RuntimeError("a result is not finite")
@@ -170,10 +172,6 @@ def floor_seconds(network: str, num_rules: int, rows: list[dict[str, Any]]) -> f
         for rate in ("exponentials_per_second", "operations_per_second")
     )
     return NUM_SYNAPSES[network] * num_rules * (1 / exponentials + OPERATIONS / operations)
-
-
-def _resident_memory() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 BENCHMARK = harness.Benchmark(

@@ -89,8 +89,11 @@ def cases_here(benchmark: Benchmark, options: argparse.Namespace) -> list[Any]:
         if module and not _has(options.peer_python, module):
             print(f"{case} is left out: {options.peer_python} lacks {module}")
             continue
-        tiny = benchmark.tiny if options.tiny else {}
-        changes = {name: min(most, getattr(case, name)) for name, most in tiny.items()}
+        changes = {
+            name: min(most, getattr(case, name))
+            for name, most in benchmark.tiny.items()
+            if options.tiny
+        }
         # Peers run on a CPU wherever they are.
         cores = case.cores if module else cores_here(case.cores)
         found.append(dataclasses.replace(case, cores=cores, **changes))
@@ -98,8 +101,8 @@ def cases_here(benchmark: Benchmark, options: argparse.Namespace) -> list[Any]:
 
 
 def _has(python: str, module: str) -> bool:
-    command = [python, "-c", f"import {module}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    done = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def _row(case: Any, measured: list[dict[str, Any]], figure: str) -> dict[str, Any]:
@@ -107,11 +110,14 @@ def _row(case: Any, measured: list[dict[str, Any]], figure: str) -> dict[str, An
 
     But for the first one's seconds of compiling, whose programs the others may find.
     """
-    row = dataclasses.asdict(case)
-    for name, value in measured[0].items():
-        is_number = isinstance(value, int | float) and name != "compile_seconds"
-        row[name] = statistics.median(run[name] for run in measured) if is_number else value
-    return row | {f"all_{figure}": [run[figure] for run in measured if figure in run]}
+    first = measured[0]
+    medians = {
+        name: statistics.median(run[name] for run in measured)
+        for name, value in first.items()
+        if isinstance(value, int | float) and name != "compile_seconds"
+    }
+    values = [run[figure] for run in measured if figure in run]
+    return dataclasses.asdict(case) | first | medians | {f"all_{figure}": values}
 
 
 @functools.cache

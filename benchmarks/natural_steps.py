@@ -51,8 +51,9 @@ def main() -> None:
 def measure(num_rules: int, repeats: int) -> dict[str, Any]:
     """Measures as many populations as make the figures of a few rules as sure as those of many."""
     config = PRESETS["quadruped-hebbian"]()
-    shape = config.policy.parameters(config.task)
-    genome = SharedRules(num_rules=num_rules).init(jax.random.key(0), shape)
+    genome = SharedRules(num_rules=num_rules).init(
+        jax.random.key(0), config.policy.parameters(config.task)
+    )
     genome = genome.with_std(jnp.asarray(STD))
     figures = [step_squares(genome, key) for key in jax.random.split(jax.random.key(1), repeats)]
     means = {

@@ -89,7 +89,7 @@ FIELDS = fields(
 def measure(case: Case) -> dict[str, Any]:
     """Measures generations of lifetimes that all run to their last step."""
     generation = Generation(configure(case))
-    generation.check_steps(case.num_steps)
+    check_steps(generation.run()[1]["steps"], case.num_steps)
     seconds = harness.repeat(generation.run, case.generations, warm_ups=0)
     return {
         "steps_per_second": case.num_steps / statistics.median(seconds),
@@ -112,13 +112,11 @@ def compile_lifetimes(case: Case) -> Callable[[], Any]:
     def live(keys: Any, genotypes: Any) -> Any:
         return rollout_population(setup, state.wiring, keys, genotypes, variations)
 
-    population = (
-        jax.random.split(jax.random.key(0), case.population),
-        config.strategy.ask(jax.random.key(1), state.search),
-    )
-    population = devices.put_everywhere(population, mesh)
+    keys = jax.random.split(jax.random.key(0), case.population)
+    genotypes = config.strategy.ask(jax.random.key(1), state.search)
+    population = devices.put_everywhere((keys, genotypes), mesh)
     program, _ = harness.compiled(jax.jit(devices.over_population(live, mesh)), *population)
-    check_steps(int(program(*population).num_steps.sum()), case.num_steps)
+    check_steps(program(*population).num_steps.sum(), case.num_steps)
     return functools.partial(program, *population)
 
 
@@ -172,8 +170,9 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
         }
         found |= harness.ratios_of(speed, pairs)
         if row := by_case.get(("physics", body, 64, 1)):
-            least = row["physics_operations_per_step"] / row["operations_per_second"]
-            found[f"{body}: physics to its floor"] = 1 / row["steps_per_second"] / least
+            found[f"{body}: physics to its floor"] = row["operations_per_second"] / (
+                row["steps_per_second"] * row["physics_operations_per_step"]
+            )
     return found
 
 

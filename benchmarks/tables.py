@@ -82,16 +82,19 @@ def steps_per_second(row: dict[str, Any] | None) -> str:
     return f"{row['steps_per_second']:,.0f}" if row else ""
 
 
-def machine(results: dict[str, Any], *packages: str) -> str:
-    """Where a benchmark ran, in which versions."""
+def machine(results: dict[str, Any], *details: str) -> str:
+    """Where and when a benchmark ran."""
     about = results["environment"]
     where = f"On {about['cores']} cores ({about['devices'][0]})"
-    versions = [f"{name} {about['packages'][name]}" for name in packages]
-    return ", ".join([where, f"Python {about['python']}", *versions]) if packages else where
+    return f"{', '.join([where, *details])}; {about['started'][:10]}."
 
 
-def date(results: dict[str, Any]) -> str:
-    return results["environment"]["started"][:10]
+def versions(results: dict[str, Any], *packages: str) -> list[str]:
+    about = results["environment"]
+    return [
+        f"Python {about['python']}",
+        *(f"{name} {about['packages'][name]}" for name in packages),
+    ]
 
 
 def commit(results: dict[str, Any]) -> str:
@@ -142,14 +145,16 @@ def _learning(results: dict[str, Any], errors: str = "") -> str:
 
 def scores(runs: list[dict[str, Any]]) -> list[str]:
     """Each seed's score in every variation."""
-    rows = (
+    return table(
+        row_of("variation", *(f"seed {run['seed']}" for run in runs)),
         (
-            f"`{of_seeds[0]['variation']}`" + " (held out)" * of_seeds[0]["is_held_out"],
-            *map("{mean:.1f} [{low:.1f}, {high:.1f}]".format_map, of_seeds),
-        )
-        for of_seeds in zip(*(run["scores"] for run in runs), strict=True)
+            (
+                f"`{of_seeds[0]['variation']}`" + " (held out)" * of_seeds[0]["is_held_out"],
+                *map("{mean:.1f} [{low:.1f}, {high:.1f}]".format_map, of_seeds),
+            )
+            for of_seeds in zip(*(run["scores"] for run in runs), strict=True)
+        ),
     )
-    return table(row_of("variation", *(f"seed {run['seed']}" for run in runs)), rows)
 
 
 def speed(results: dict[str, Any]) -> list[str]:
@@ -160,22 +165,24 @@ def speed(results: dict[str, Any]) -> list[str]:
         "physics": "physics alone, `{}` body, {} x 4",
         "gymnasium": "gymnasium's Ant-v5, plastic policy in NumPy",
     }
-    rows = (
+    return table(
+        "| quadruped, steps per second | one core | two cores |",
         (
-            names[kind[0]].format(*kind[1:]),
-            *(steps_per_second(cases.get((*kind, n))) for n in (1, 2)),
-        )
-        for kind in dict.fromkeys(case[:3] for case in cases)
-        if kind[0] in names
+            (
+                names[kind[0]].format(*kind[1:]),
+                *(steps_per_second(cases.get((*kind, n))) for n in (1, 2)),
+            )
+            for kind in dict.fromkeys(case[:3] for case in cases)
+            if kind[0] in names
+        ),
     )
-    return table("| quadruped, steps per second | one core | two cores |", rows)
 
 
 def measured(results: dict[str, Any]) -> list[str]:
     """All ratios, with where and when they were measured."""
     peak = max(row["peak_memory_bytes"] for row in results["cases"]) / 1e9
     text = (
-        f"{machine(results, 'jax', 'brax', 'mujoco-mjx')}; {date(results)}. The highest peak "
+        f"{machine(results, *versions(results, 'jax', 'brax', 'mujoco-mjx'))} The highest peak "
         f"memory of any case is {peak:.1f} GB."
     )
     return [text, "", *speed(results), "", *ratios_of(results)]
@@ -183,11 +190,8 @@ def measured(results: dict[str, Any]) -> list[str]:
 
 def in_turn(results: dict[str, Any]) -> list[str]:
     """Ratios of programs that ran in turn, with their quartiles."""
-    text = (
-        f"{machine(results)}, {results['turns']} turns, commit {commit(results)}; {date(results)}."
-    )
     return [
-        text,
+        machine(results, f"{results['turns']} turns", f"commit {commit(results)}"),
         "",
         *table_of(
             ({"name": name, **ratio} for name, ratio in results["ratios"].items()),
@@ -218,7 +222,7 @@ def genomes(results: dict[str, Any]) -> list[str]:
         "| milliseconds per individual | one core | two cores | memory above genome and gradient, "
         "two cores |"
     )
-    text = f"{machine(results, 'jax')}; {date(results)}."
+    text = machine(results, *versions(results, "jax"))
     return [text, "", *table(header, rows), "", *ratios_of(results)]
 
 
@@ -237,13 +241,15 @@ def natural(results: dict[str, Any]) -> list[str]:
 def coverage(results: dict[str, Any]) -> list[str]:
     """How often intervals contain the truth."""
     shares = results["coverage"]
-    header = row_of("runs in each fold", *next(iter(shares.values())))
-    rows = ((name, *map("{:.1%}".format, shares[name].values())) for name in shares)
+    made = table(
+        row_of("runs in each fold", *next(iter(shares.values()))),
+        ((name, *map("{:.1%}".format, shares[name].values())) for name in shares),
+    )
     text = (
         "{simulations:,} simulations with {resamples} resamples each; a standard error is "
         "{standard_error:.1%}."
     )
-    return [*table(header, rows), "", text.format(**results)]
+    return [*made, "", text.format(**results)]
 
 
 def car_speed(results: dict[str, Any]) -> list[str]:
@@ -256,11 +262,13 @@ def car_speed(results: dict[str, Any]) -> list[str]:
         "view at once": "84 x 84 pixels, all races at once",
         "envpool": "EnvPool's, 96 x 96 pixels",
     }
-    rows = (
-        (what, *(steps_per_second(cases.get((name, batch, 2))) for batch in (16, 64, 256)))
-        for name, what in kinds.items()
+    speeds = table(
+        "| steps per second, two cores | 16 races | 64 | 256 |",
+        (
+            (what, *(steps_per_second(cases.get((name, batch, 2))) for batch in (16, 64, 256)))
+            for name, what in kinds.items()
+        ),
     )
-    speeds = table("| steps per second, two cores | 16 races | 64 | 256 |", rows)
     text = f"Measured at commit {commit(results)}."
     return [text, "", *speeds, "", *ratios_of(results, without="the paper's time")]
 
@@ -398,12 +406,16 @@ def thrown(results: dict[str, Any]) -> list[str]:
         for name, of_variations in bounds.items()
     }
     spins, *_ = variations = next(iter(counts.values()))
-    title = f"not finite of {results['throws'] * len(variations)} throws, spin in rad/s"
-    rows = (
-        (name, *(str(sum(one[spin] for one in of_variations)) for spin in spins))
-        for name, of_variations in counts.items()
+    return table(
+        row_of(
+            f"not finite of {results['throws'] * len(variations)} throws, spin in rad/s",
+            *(f"{float(spin):.0f}" for spin in spins),
+        ),
+        (
+            (name, *(str(sum(one[spin] for one in of_variations)) for spin in spins))
+            for name, of_variations in counts.items()
+        ),
     )
-    return table(row_of(title, *(f"{float(spin):.0f}" for spin in spins)), rows)
 
 
 def experiment(results: dict[str, Any]) -> list[str]:

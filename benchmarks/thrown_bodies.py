@@ -33,13 +33,17 @@ FIELDS = fields(
 
 def main() -> None:
     options = harness.arguments(__doc__, throws=(64, 2), steps=(60, 2)).parse_args()
-    non_finite = {
-        body: {
-            name: count(body, turn, options.throws, options.steps) for name, turn in TURNS.items()
-        }
-        for body in ("brax", "bullet")
+    results = {
+        "throws": options.throws,
+        "steps": options.steps,
+        "non_finite": {
+            body: {
+                name: count(body, turn, options.throws, options.steps)
+                for name, turn in TURNS.items()
+            }
+            for body in ("brax", "bullet")
+        },
     }
-    results = {"throws": options.throws, "steps": options.steps, "non_finite": non_finite}
     harness.write(options, "thrown-bodies", results, FIELDS, results)
 
 
