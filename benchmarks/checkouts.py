@@ -23,85 +23,61 @@ from harness import fields
 CORES = 2  # Of a CPU.
 STEPS = {"quadruped-hebbian": 200, "car-hebbian": 100}
 FIELDS = fields(
-    "environment before turns microseconds", ratios={"*": fields("median low high compile")}
+    "environment before turns",
+    presets={"*": fields("ratio low high start_ratio microseconds")},
 )
 
 
 def main() -> None:
-    parser = harness.arguments(__doc__)
-    parser.add_argument("--before", type=Path, required=True, help="the other checkout's folder")
-    parser.add_argument("--turns", type=int, default=20)
+    parser = harness.arguments(__doc__, turns=(20, 2))
+    parser.add_argument("--before", type=Path, help="the other checkout's folder")
     parser.add_argument("--train", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.turns = 2 if options.tiny else options.turns
     if options.train:
-        train(options)
-    else:
-        compare(options)
-
-
-def compare(options: argparse.Namespace) -> None:
-    """Lets two checkouts take turns in every preset, and writes the ratios of their times."""
-    ratios, microseconds = {}, {}
-    for preset in STEPS:
-        turns, compiling = take_turns(preset, options)
-        now, before = (np.array(turns[side]) for side in ("now", "before"))
-        drawn = np.random.default_rng(0).choice(now / before, (10_000, len(now)))
-        low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-        figures = {"median": np.median(now / before), "low": low, "high": high}
-        figures["compile"] = compiling["now"] / compiling["before"]
-        ratios[preset] = {name: float(value) for name, value in figures.items()}
-        microseconds[preset] = turns
-        print(preset, ratios[preset], flush=True)
+        return train(options)
     command = ["git", "-C", str(options.before), "rev-parse", "--short", "HEAD"]
-    before = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    results = {"before": before, "turns": options.turns}
-    results |= {"ratios": ratios, "microseconds": microseconds}
-    harness.write(options, "checkouts-{device}", results, FIELDS)
+    before = subprocess.check_output(command, text=True).strip()
+    presets = {preset: compare(preset, options) for preset in STEPS}
+    results = {"before": before, "turns": options.turns, "presets": presets}
+    return harness.write(options, "checkouts-{device}", results, FIELDS)
 
 
-def take_turns(
-    preset: str, options: argparse.Namespace
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Microseconds for a step of both checkouts in each turn, and seconds before the first."""
-    places = {"now": harness.HERE.parent, "before": options.before}
-    tiny = ["--tiny"] if options.tiny else []
-    command = [sys.executable, __file__, "--before", "", "--turns", str(options.turns), *tiny]
+def compare(preset: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Lets both checkouts take turns, after a generation of each that does not count."""
+    places = {"now": harness.HERE.parent, "before": options.before.resolve()}
+    turns = f"--turns={options.turns}"
+    command = [sys.executable, __file__, turns, "--train", preset, *["--tiny"] * options.tiny]
+    starting, microseconds = {}, {side: [] for side in places}
     with contextlib.ExitStack() as stack:
-        processes = {
-            side: stack.enter_context(
-                subprocess.Popen(
-                    [*command, "--train", preset],
-                    env={**os.environ, "PYTHONPATH": str(place.resolve() / "src")},
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for side, place in places.items()
-        }
-        # They compile one after the other, and the first generation does not count.
-        compiling = {}
-        for side, process in processes.items():
+        processes = {}
+        for side, place in places.items():
             started = time.perf_counter()
-            _go_on(process)
-            compiling[side] = time.perf_counter() - started
-        turns: dict[str, list[float]] = {side: [] for side in processes}
+            processes[side] = subprocess.Popen(
+                command,
+                env={**os.environ, "PYTHONPATH": str(place / "src")},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(processes[side])
+            harness.hear(processes[side].stdout)
+            starting[side] = time.perf_counter() - started
         for turn in range(options.turns):
             for side, process in sorted(processes.items(), reverse=turn % 2 == 1):
-                turns[side].append(_go_on(process))
-    return turns, compiling
-
-
-def _go_on(process: Any) -> float:
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return harness.hear(process.stdout)["microseconds"]
+                process.stdin.write("go on\n")
+                process.stdin.flush()
+                microseconds[side].append(harness.hear(process.stdout)["microseconds"])
+    ratios = np.divide(microseconds["now"], microseconds["before"])
+    drawn = np.random.default_rng(0).choice(ratios, (10_000, len(ratios)))
+    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975)).tolist()
+    found = {"ratio": float(np.median(ratios)), "low": low, "high": high}
+    found["start_ratio"] = starting["now"] / starting["before"]
+    print(preset, found, flush=True)
+    return found | {"microseconds": microseconds}
 
 
 def train(options: argparse.Namespace) -> None:
-    """Trains, and waits for a word before each generation."""
-    sys.stdin.readline()
+    """Trains, and waits for a word after each generation."""
     harness.take_cores(CORES)
     import hebbax
     from hebbax.presets import PRESETS
@@ -113,13 +89,10 @@ def train(options: argparse.Namespace) -> None:
     config: Any = PRESETS[options.train]()
     steps, population = (10, 2) if options.tiny else (STEPS[options.train], 64)
     burn_in = {"burn_in_steps": 0} if "quadruped" in options.train else {}
-    config = dataclasses.replace(
-        config,
-        task=dataclasses.replace(config.task, episode_steps=steps, **burn_in),
-        strategy=dataclasses.replace(config.strategy, population_size=population),
-        generations=options.turns + 1,
-    )
-    hebbax.train(config, callbacks=[tell])
+    task = dataclasses.replace(config.task, episode_steps=steps, **burn_in)
+    strategy = dataclasses.replace(config.strategy, population_size=population)
+    sizes = {"task": task, "strategy": strategy, "generations": options.turns + 1}
+    hebbax.train(dataclasses.replace(config, **sizes), callbacks=[tell])
 
 
 if __name__ == "__main__":

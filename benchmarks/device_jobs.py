@@ -53,7 +53,6 @@ class Device:
     )
 
     def sizes(self, options: argparse.Namespace) -> dict[str, Any]:
-        del options
         return describe_environment()
 
     def run(self, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -91,11 +90,9 @@ class Agreement:
     compare: Callable[[], dict[str, Any]]
 
     def sizes(self, options: argparse.Namespace) -> dict[str, Any]:
-        del options
         return {}
 
     def run(self, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-        del options
         yield self.compare()
         yield {}
 

@@ -59,11 +59,9 @@ class Program(NamedTuple):
 
 
 def main() -> None:
-    parser = harness.arguments(__doc__)
-    parser.add_argument("--turns", type=int, default=12, help="2 or more")
+    parser = harness.arguments(__doc__, turns=(12, 2))
     parser.add_argument("--only", default="bullet,brax,car", help="what is compared")
     options = parser.parse_args()
-    options.turns = 2 if options.tiny else options.turns
     cores = harness.cores_here(CORES)
     harness.take_cores(cores)
     ratios, microseconds = {}, {}

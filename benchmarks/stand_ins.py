@@ -20,13 +20,11 @@ class Repeat:
         return Parameter((task.action_size,), ("",), "weight")
 
     def reset(self, key: jax.Array, phenotype: jax.Array) -> tuple[()]:
-        del key, phenotype
         return ()
 
     def act(
         self, phenotype: jax.Array, memory: tuple[()], observation: jax.Array, reward: jax.Array
     ) -> tuple[jax.Array, tuple[()]]:
-        del observation, reward
         return jnp.clip(phenotype, -1.0, 1.0), memory
 
     def plastic_weights(self, memory: tuple[()]) -> tuple[()]:
@@ -92,9 +90,7 @@ class OneBody:
         return {str(number): jnp.zeros(()) for number in range(NUM_VARIATIONS)}
 
     def reset(self, key: Any, variation: Any) -> Any:
-        del variation
         return self.task.reset(key, self.task.variations["default"])
 
     def step(self, state: Any, action: Any, variation: Any) -> Any:
-        del variation
         return self.task.step(state, action, self.task.variations["default"])

@@ -14,6 +14,7 @@ import pytest
 
 import hebbax
 from hebbax.comparison import sweeps
+from hebbax.comparison.results import Run
 from hebbax.evolution.training import train_together
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.shared import FixedRules, SharedRules
@@ -401,7 +402,7 @@ def test_seeds_of_numpy_are_seeds():
     for seeds in (np.arange(2), np.int64(2), [np.uint32(0), 1, 0]):
         wanted = sweeps._list_runs(ONE, Path("folder"), np.asarray(["heavy"]), seeds, 3)
         assert [one.run for one in wanted] == [
-            sweeps.SweepRun("plastic", "heavy", seed, f"runs/plastic/heavy/seed-{seed}")
+            Run("plastic", "heavy", seed, Path(f"folder/runs/plastic/heavy/seed-{seed}"))
             for seed in (0, 1)
         ]
         assert json.dumps([one.config.to_dict() for one in wanted])

@@ -18,8 +18,7 @@ import submitit
 
 import hebbax
 from hebbax.comparison import sweeps
-from hebbax.comparison.results import read_runs
-from hebbax.comparison.sweeps import SweepRun, read_sweep
+from hebbax.comparison.results import Run, read_sweep
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import DivergedError
 from hebbax.watching.report import write_report
@@ -122,7 +121,7 @@ def test_finished_sweep_is_left_alone(
     """
     before = contents(finished)
     runs = hebbax.sweep(methods(), finished, TWO_FOLDS, 1, 3)
-    assert runs[0] == SweepRun("plastic", "light", 0, "runs/plastic/light/seed-0")
+    assert runs[0] == Run("plastic", "light", 0, finished / "runs/plastic/light/seed-0")
     assert len(runs) == 4
     assert trained == []
     assert contents(finished) == before
@@ -145,9 +144,7 @@ def test_sweep_grows(tmp_path: Path, trained: list[list[Path]]):
     assert [str(folder.relative_to(tmp_path)) for [folder] in trained] == [
         *("runs/plastic/light/seed-0", "runs/static/light/seed-0", "runs/plastic/heavy/seed-1")
     ]
-    assert [run.path for run in read_sweep(tmp_path)["runs"]] == [
-        str(folder.relative_to(tmp_path)) for [folder] in trained
-    ]
+    assert [run.path for run in read_sweep(tmp_path)["runs"]] == [folder for [folder] in trained]
 
     longer = {"plastic": dataclasses.replace(plastic["plastic"], generations=3)}
     hebbax.sweep(longer, tmp_path, ["light"], 1, 2)
@@ -190,8 +187,7 @@ def test_together_is_one_call_for_each_method(
     hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, TWO_FOLDS, 2, 2, together=together)
     assert [len(call) for call in trained] == ([4] if together else [1] * 4)
     assert all(
-        (tmp_path / run.path / "evaluation-samples.json").exists()
-        for run in read_sweep(tmp_path)["runs"]
+        (run.path / "evaluation-samples.json").exists() for run in read_sweep(tmp_path)["runs"]
     )
 
 
@@ -320,7 +316,6 @@ def test_list_that_leads_out_of_the_folder_is_refused(tmp_path: Path, changes: d
     [(field, value)] = changes.items()
     for use in (
         read_sweep,
-        read_runs,
         write_report,
         lambda folder: hebbax.sweep(methods(), folder, ["light"], 1, 2),
     ):

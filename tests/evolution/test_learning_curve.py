@@ -11,7 +11,7 @@ import pytest
 import hebbax
 from hebbax.comparison.results import collect_run, held_out_curves
 from hebbax.evolution import interrupts, training
-from hebbax.evolution.evaluation import ModeScores
+from hebbax.evolution.evaluation import score_mode
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import train_together
 from small_run import newest_checkpoint, small_config, without_clock
@@ -80,15 +80,14 @@ def test_nothing_is_taken_down_while_modes_are_scored(
     runs = list(zip(configs, folders, strict=True))
     scored = []
 
-    class Terminated(ModeScores):
-        def __call__(self, *arguments: Any) -> dict[str, float]:
-            scored.append(arguments)
-            if len(scored) == 4:
-                raise interrupts.Terminated(interrupts.TERMINATED)
-            return super().__call__(*arguments)
+    def score_or_end(*arguments: Any) -> dict[str, float]:
+        scored.append(arguments)
+        if len(scored) == 4:
+            raise interrupts.Terminated(interrupts.TERMINATED)
+        return score_mode(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "ModeScores", Terminated)
+        patch.setattr(training, "score_mode", score_or_end)
         patch.setattr(interrupts, "end_process", lambda: sys.exit(interrupts.TERMINATED))
         with pytest.raises(SystemExit):
             train_together(runs)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from hebbax.types.namespaces import lazily
 
 if TYPE_CHECKING:
-    from hebbax.comparison.sweeps import SweepRun, read_sweep, sweep
+    from hebbax.comparison.sweeps import sweep
 
-__all__ = ["SweepRun", "read_sweep", "sweep"]
+__all__ = ["sweep"]
 
-__getattr__ = lazily(__name__, {"SweepRun": "sweeps", "read_sweep": "sweeps", "sweep": "sweeps"})
+__getattr__ = lazily(__name__, {"sweep": "sweeps"})

@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol, final
 import numpy as np
 
 from hebbax import devices
-from hebbax.comparison.results.rows import FORMAT, read_plain_sweep
+from hebbax.comparison.results.rows import FORMAT, Run, read_sweep
 from hebbax.config import Config
 from hebbax.evolution import programs
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
@@ -55,29 +55,11 @@ class Executor(Protocol):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class SweepRun:
-    """One run of a sweep.
-
-    method: the row of the comparison that it belongs to.
-    fold: the variation that is held out.
-    seed: its seed.
-    path: its folder, from the sweep's.
-    """
-
-    method: str
-    fold: str
-    seed: int
-    path: str
-
-
-@final
-@dataclasses.dataclass(frozen=True)
 class _Wanted:
-    """A run that is wanted: what it is, where it is, and how many episodes score it."""
+    """A run that is wanted: what it is, its configuration, and how many episodes score it."""
 
-    run: SweepRun
+    run: Run
     config: Config
-    folder: Path
     episodes: int
 
     @property
@@ -89,7 +71,7 @@ class _Wanted:
         return all(self._is_scored(is_sampled=is_sampled) for is_sampled in (False, True))
 
     def _is_scored(self, *, is_sampled: bool) -> bool:
-        file = scores_file(self.folder, is_sampled=is_sampled)
+        file = scores_file(self.run.path, is_sampled=is_sampled)
         try:
             found = read_json(file, dict)
         except FileNotFoundError:
@@ -114,7 +96,7 @@ def sweep(
     *,
     together: bool = False,
     executor: Executor | None = None,
-) -> list[SweepRun]:
+) -> list[Run]:
     """Trains and scores every method in every fold with every seed that is not done yet.
 
     The same call goes on where an interrupted one was; more methods, folds, seeds or generations
@@ -150,8 +132,8 @@ def sweep(
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> [run.path for run in runs]
-        ['runs/hebbian/mirrored/seed-0']
+        >>> [run.path.as_posix() for run in runs]
+        ['sweep/runs/hebbian/mirrored/seed-0']
     """
     folder = local_path(folder, "folder")
     together, episodes = (
@@ -176,26 +158,6 @@ def sweep(
     return [one.run for one in wanted]
 
 
-def read_sweep(folder: str | Path) -> dict[str, Any]:
-    """Reads a folder's sweep.json.
-
-    Raises:
-        ValueError: if the folder holds no sweep, or one that this version cannot read.
-
-    Examples:
-        >>> import hebbax
-        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
-        >>> strategy = hebbax.ScoreFunction(population_size=4)
-        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
-        >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> found = hebbax.comparison.read_sweep("sweep")
-        >>> found["episodes"], found["runs"] == runs
-        (4, True)
-    """
-    found = read_plain_sweep(local_path(folder, "folder"))
-    return found | {"runs": [SweepRun(**run) for run in found["runs"]]}
-
-
 def _list_runs(
     methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int
 ) -> list[_Wanted]:
@@ -210,7 +172,7 @@ def _list_runs(
             raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
     numbers = _seeds(seeds)
     runs = [
-        SweepRun(method, fold, seed, f"runs/{method}/{fold}/seed-{seed}")
+        Run(method, fold, seed, folder / "runs" / method / fold / f"seed-{seed}")
         for method, config in methods.items()
         for fold in _folds(folds, config)
         for seed in numbers
@@ -220,10 +182,10 @@ def _list_runs(
             f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be "
             "one of each or more"
         )
-    return [_Wanted(run, _config_of(run, methods), folder / run.path, episodes) for run in runs]
+    return [_Wanted(run, _config_of(run, methods), episodes) for run in runs]
 
 
-def _config_of(run: SweepRun, methods: Mapping[str, Config]) -> Config:
+def _config_of(run: Run, methods: Mapping[str, Config]) -> Config:
     return dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed)
 
 
@@ -247,7 +209,7 @@ def _folds(folds: Any, config: Config) -> tuple[str, ...]:
 
 
 def _open_sweep(
-    folder: Path, methods: Mapping[str, Config], runs: Sequence[SweepRun], episodes: int
+    folder: Path, methods: Mapping[str, Config], runs: Sequence[Run], episodes: int
 ) -> None:
     """Writes sweep.json, with the runs of an earlier call before those that are new.
 
@@ -259,11 +221,13 @@ def _open_sweep(
     with owned(folder):
         # Again, for somebody else may have owned it in between.
         listed = dict.fromkeys([*_earlier_runs(folder, methods, episodes), *runs])
-        plain = [dataclasses.asdict(run) for run in listed]
+        plain = [
+            run._asdict() | {"path": run.path.relative_to(folder).as_posix()} for run in listed
+        ]
         write_json(folder / "sweep.json", {"format": FORMAT, "episodes": episodes, "runs": plain})
 
 
-def _earlier_runs(folder: Path, methods: Mapping[str, Config], episodes: int) -> list[SweepRun]:
+def _earlier_runs(folder: Path, methods: Mapping[str, Config], episodes: int) -> list[Run]:
     """The runs of the folder's list. Refuses a folder that cannot be gone on with."""
     if not (folder / "sweep.json").exists():
         if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
@@ -279,8 +243,8 @@ def _earlier_runs(folder: Path, methods: Mapping[str, Config], episodes: int) ->
             "these, or choose another folder"
         )
     for run in found["runs"]:
-        if run.method in methods and (folder / run.path / "config.json").exists():
-            check_same_run(folder / run.path, _config_of(run, methods))
+        if run.method in methods and (run.path / "config.json").exists():
+            check_same_run(run.path, _config_of(run, methods))
     return found["runs"]
 
 
@@ -346,7 +310,9 @@ def _work(group: Sequence[_Wanted]) -> None:
 
 def _train_and_score(group: Sequence[_Wanted]) -> None:
     with ProgressBar(group[0].config.generations) as progress:
-        results = train_together([(one.config, one.folder) for one in group], callbacks=[progress])
+        results = train_together(
+            [(one.config, one.run.path) for one in group], callbacks=[progress]
+        )
     if any(
         len(result.history) < one.config.generations
         for one, result in zip(group, results, strict=True)
@@ -358,7 +324,7 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         ]
         _say(f"{one}: {_summary(scores[0])}")
         for each, is_sampled in zip(scores, (False, True), strict=True):
-            save_scores(one.folder, result, each, is_sampled=is_sampled)
+            save_scores(one.run.path, result, each, is_sampled=is_sampled)
 
 
 def _summary(scores: Sequence[Score]) -> str:

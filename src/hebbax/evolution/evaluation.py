@@ -99,9 +99,21 @@ def evaluate(
             "than half of the individuals finite; "
             "leave it False to take the last genome"
         )
-    outcome = _rollout_everywhere(result, episodes, is_sampled=is_sampled, is_best=is_best)
-    returns, num_steps = np.asarray(outcome.returns, np.float64), np.asarray(outcome.num_steps)
     config = result.config
+    sample_key, episode_key = jax.random.split(random_keys(config.seed).evaluation)
+    # The genome comes from the devices of its training, which may be others.
+    sample_keys, genome = devices.put_everywhere(
+        (
+            jax.random.split(sample_key, episodes),
+            result.best_genome if is_best else result.genome,
+        ),
+        devices.population_mesh(episodes),
+    )
+    sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
+    genotypes = sample(sample_keys, genome) if is_sampled else genome.mode()
+    keys = jax.random.split(episode_key, episodes)
+    outcome = _rollout(config, keys, genotypes, result.wiring, is_shared=not is_sampled)
+    returns, num_steps = np.asarray(outcome.returns, np.float64), np.asarray(outcome.num_steps)
     return [
         _score(
             name,
@@ -113,37 +125,20 @@ def evaluate(
     ]
 
 
-@final
-class ModeScores:
-    """Scores the modes of genomes while they evolve, by one program for runs that go together."""
+def score_mode(config: Config, state: TrainingState) -> dict[str, float]:
+    """The mean of the finite returns of a genome's mode in each variation, while it evolves.
 
-    def __init__(self) -> None:
-        """Without a program: it is compiled when it is first needed."""
-        self._programs: dict[int, Callable[..., Outcome]] = {}
-
-    def __call__(self, config: Config, state: TrainingState) -> dict[str, float]:
-        """The mean of the finite returns in each variation.
-
-        The run's `evaluation_episodes` are the same every time.
-        """
-        episodes = config.evaluation_episodes
-        mesh = devices.population_mesh(episodes)
-        keys = jax.random.split(random_keys(config.seed).learning_curve, episodes)
-        data = devices.put_everywhere(
-            (keys, state.search.genome.mode(), state.wiring, stack(config.task.variations)), mesh
-        )
-        if episodes not in self._programs:
-            self._programs[episodes] = interrupts.compiled(
-                _compile(config, mesh, is_shared=True), *data
-            )
-        outcome = interrupts.in_thread(self._programs[episodes], *data)
-        returns = np.asarray(outcome.returns, np.float64)
-        is_finite = np.isfinite(returns)
-        sums, counts = np.sum(returns, axis=0, where=is_finite), np.sum(is_finite, axis=0)
-        return {
-            name: float(total / count) if count else float("nan")
-            for name, total, count in zip(config.task.variations, sums, counts, strict=True)
-        }
+    The run's `evaluation_episodes` are the same every time.
+    """
+    keys = jax.random.split(random_keys(config.seed).learning_curve, config.evaluation_episodes)
+    outcome = _rollout(config, keys, state.search.genome.mode(), state.wiring, is_shared=True)
+    returns = np.asarray(outcome.returns, np.float64)
+    is_finite = np.isfinite(returns)
+    sums, counts = np.sum(returns, axis=0, where=is_finite), np.sum(is_finite, axis=0)
+    return {
+        name: float(total / count) if count else float("nan")
+        for name, total, count in zip(config.task.variations, sums, counts, strict=True)
+    }
 
 
 def save_scores(
@@ -175,34 +170,26 @@ def scores_file(run_dir: str | Path, *, is_sampled: bool) -> Path:
     )
 
 
-def _rollout_everywhere(
-    result: Result, episodes: int, *, is_sampled: bool, is_best: bool
+def _rollout(
+    config: Config,
+    keys: Key[Array, " episodes"],
+    genotypes: Genotype,
+    wiring: Wiring,
+    *,
+    is_shared: bool,
 ) -> Outcome:
     """Runs `[episodes, variations]` episodes, shared by the devices."""
-    config = result.config
-    mesh = devices.population_mesh(episodes)
-    sample_key, episode_key = jax.random.split(random_keys(config.seed).evaluation)
-    # The genome comes from the devices of its training, which may be others.
-    sample_keys, keys, genome, wiring, variations = devices.put_everywhere(
-        (
-            jax.random.split(sample_key, episodes),
-            jax.random.split(episode_key, episodes),
-            result.best_genome if is_best else result.genome,
-            result.wiring,
-            stack(config.task.variations),
-        ),
-        mesh,
-    )
-    sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
-    genotypes = sample(sample_keys, genome) if is_sampled else genome.mode()
-    kind, program_key = f"evaluation {is_sampled}", (Setup.of(config), config.precision, mesh)
+    mesh = devices.population_mesh(len(keys))
+    data = devices.put_everywhere((keys, genotypes, wiring, stack(config.task.variations)), mesh)
     rollout = programs.compiled(
-        kind, program_key, lambda: _compile(config, mesh, is_shared=not is_sampled)
+        f"{len(keys)} episodes, {is_shared}",
+        (Setup.of(config), config.precision, mesh),
+        lambda: interrupts.compiled(_program(config, mesh, is_shared=is_shared), *data),
     )
-    return interrupts.call(rollout, keys, genotypes, wiring, variations)
+    return interrupts.in_thread(rollout, *data)
 
 
-def _compile(config: Config, mesh: Mesh, *, is_shared: bool) -> Callable[..., Outcome]:
+def _program(config: Config, mesh: Mesh, *, is_shared: bool) -> Callable[..., Outcome]:
     """The program of an evaluation: of keys, genotypes, wiring and stacked variations."""
     setup = Setup.of(config)
     chunk_size = limits.chunk_size(setup, len(config.task.variations))

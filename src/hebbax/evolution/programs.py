@@ -1,4 +1,4 @@
-"""Compiled programs, which the runs of one comparison share.
+"""Compiled programs, which the generations of a training and the runs of a comparison share.
 
 Nobody else does: between two calls of a user the code of a task or policy may have changed, of
 which a program that is kept would know nothing.
@@ -19,8 +19,12 @@ _kept: ContextVar[dict[str, tuple[Hashable, Any]] | None] = ContextVar("kept", d
 
 @contextmanager
 def shared(*, is_shared: bool = True) -> Iterator[None]:
-    """Within it `compiled` keeps the last program of each kind, or none."""
-    token = _kept.set({} if is_shared else None)
+    """Within it `compiled` keeps the last program of each kind, or none.
+
+    One within another keeps what that one keeps.
+    """
+    kept = {} if _kept.get() is None else _kept.get()
+    token = _kept.set(kept if is_shared else None)
     try:
         yield
     finally:

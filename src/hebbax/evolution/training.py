@@ -14,9 +14,9 @@ from jaxtyping import PyTree
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution import interrupts
+from hebbax.evolution import interrupts, programs
 from hebbax.evolution.check import check
-from hebbax.evolution.evaluation import ModeScores
+from hebbax.evolution.evaluation import score_mode
 from hebbax.evolution.generation import Program, compile_generation
 from hebbax.evolution.keys import random_keys
 from hebbax.evolution.result import Metrics, Result
@@ -112,7 +112,7 @@ def train_together(
     _check_together(configs)
     check(configs[0], len(configs))
     mesh = devices.population_mesh(configs[0].strategy.population_size)
-    with ExitStack() as files:
+    with programs.shared(), ExitStack() as files:
         opened = [
             files.enter_context(closing(Run(config, run_dir, mesh, initial)))
             for config, run_dir in runs
@@ -133,7 +133,6 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
     """
     # So far everything is on disk, and signals do what they do by default.
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
-    score_mode = ModeScores()
     keys = _stack([random_keys(run.config.seed).generations for run in runs], mesh)
     variations = _stack([stack(run.config.training_variations) for run in runs], mesh)
     states = _stack([run.state for run in runs], mesh)

@@ -35,7 +35,6 @@ class ABCD:
 
     def init(self, weights: Float[Array, "pre post"]) -> tuple[()]:
         """The rule remembers nothing of its own."""
-        del weights
         return ()
 
     def update(

@@ -68,7 +68,6 @@ class Point:
         self, key: PRNGKey, variation: Float[Array, ""]
     ) -> tuple[PointState, Float[Array, "2"]]:
         """Draws a goal from the square of 2 m around the point. The key is consumed."""
-        del variation
         goal = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
         state = PointState(jnp.zeros(2), goal, jnp.zeros((), jnp.int32))
         return state, state.goal - state.position

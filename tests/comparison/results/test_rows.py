@@ -10,7 +10,7 @@ import pytest
 
 import hebbax
 from fake_sweep import EPISODES, change, make_sweep
-from hebbax.comparison.results import Missing, Results, collect, read_runs
+from hebbax.comparison.results import Missing, Results, collect, read_sweep
 from small_run import small_config
 
 RUN = Path("runs", "individual", "heavy", "seed-1")
@@ -149,4 +149,4 @@ def test_folder_without_sweep_is_refused(tmp_path: Path):
 def test_unreadable_sweep_is_refused(tmp_path: Path, text: str, words: str):
     (tmp_path / "sweep.json").write_text(text)
     with pytest.raises(ValueError, match=words):
-        read_runs(tmp_path)
+        read_sweep(tmp_path)

@@ -10,7 +10,7 @@ from hebbax.comparison.results.rows import (
     Run,
     collect,
     collect_run,
-    read_runs,
+    read_sweep,
 )
 from hebbax.comparison.results.summaries import (
     Improvement,
@@ -41,7 +41,7 @@ __all__ = [
     "held_out_curves",
     "improvements",
     "learning_curves",
-    "read_runs",
+    "read_sweep",
     "scores_by_fold",
     "summarise",
     "write",

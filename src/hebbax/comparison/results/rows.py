@@ -112,8 +112,8 @@ class Results(NamedTuple):
         )
 
 
-def read_runs(folder: str | Path) -> list[Run]:
-    """The runs that a sweep wants, done or not.
+def read_sweep(folder: str | Path) -> dict[str, Any]:
+    """Reads the sweep.json of a sweep's folder: `episodes`, and the `runs` that are wanted.
 
     Raises:
         ValueError: if the folder holds no sweep, or one that this version cannot read.
@@ -125,24 +125,11 @@ def read_runs(folder: str | Path) -> list[Run]:
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
         >>> runs = hebbax.sweep({"hebbian": config}, "sweep", ["mirrored"], seeds=1, episodes=4)
-        >>> [(run.method, run.fold, run.seed) for run in results.read_runs("sweep")]
-        [('hebbian', 'mirrored', 0)]
+        >>> found = results.read_sweep("sweep")
+        >>> found["episodes"], found["runs"] == runs
+        (4, True)
     """
     folder = local_path(folder, "folder")
-    return [
-        Run(run["method"], run["fold"], run["seed"], folder / run["path"])
-        for run in read_plain_sweep(folder)["runs"]
-    ]
-
-
-def read_plain_sweep(folder: Path) -> dict[str, Any]:
-    """The content of a sweep's sweep.json.
-
-    Every run has a method, a fold, a seed, and a path that does not lead out of the folder.
-
-    Raises:
-        ValueError: if the folder holds no sweep, or one that this version cannot read.
-    """
     file = folder / "sweep.json"
     try:
         plain = read_json(file, dict)
@@ -153,28 +140,26 @@ def read_plain_sweep(folder: Path) -> dict[str, Any]:
             raise ValueError(
                 f"it has format {plain['format']}, but this version of hebbax reads format {FORMAT}"
             )
-        for run in plain["runs"]:
-            _check_run(run)
+        runs = [_run_of(folder, run) for run in plain["runs"]]
+        return {"episodes": plain["episodes"], "runs": runs}
     except KeyError as error:
         raise ValueError(f"{file} cannot be read: {error} is missing") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
-    return plain
 
 
-def _check_run(plain: dict[str, Any]) -> None:
-    """Refuses a run whose files would lie outside of the sweep's folder.
+def _run_of(folder: Path, plain: dict[str, Any]) -> Run:
+    """A run, refused where its files would lie outside of the sweep's folder.
 
     Method and fold name files, too.
     """
-    for field in ("method", "fold"):
-        check_name(plain[field], f"the {field} of a run")
-    checks.integer(at_most=2**32 - 1)("seed", plain["seed"])
-    path = plain["path"]
+    method, fold = (check_name(plain[field], f"the {field} of a run") for field in Run._fields[:2])
+    seed, path = checks.integer(at_most=2**32 - 1)("seed", plain["seed"]), plain["path"]
     if not isinstance(path, str) or Path(path).is_absolute() or ".." in Path(path).parts:
         raise ValueError(
             f"the path of a run is {path!r}, but must lead from the sweep's folder into it"
         )
+    return Run(method, fold, seed, folder / path)
 
 
 def newest_checkpoint(run: Run) -> float:
@@ -185,8 +170,8 @@ def newest_checkpoint(run: Run) -> float:
     )
 
 
-def check_name(name: Any, what: str) -> None:
-    """Refuses what cannot name a folder.
+def check_name(name: Any, what: str) -> str:
+    """A text that can name a folder.
 
     Raises:
         ValueError: if it leads elsewhere, or is no text.
@@ -196,6 +181,7 @@ def check_name(name: Any, what: str) -> None:
             f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and "
             ".."
         )
+    return name
 
 
 def collect(folder: str | Path) -> Results:
@@ -217,7 +203,7 @@ def collect(folder: str | Path) -> Results:
         >>> found.variations, len(found.rows), found.missing
         (['default', 'weak', 'strong', 'mirrored'], 8, [])
     """
-    return _collect(read_runs(folder))
+    return _collect(read_sweep(folder)["runs"])
 
 
 def collect_run(run_dir: str | Path) -> Results:
