@@ -100,7 +100,7 @@ def run_seed(seed: int, options: Namespace) -> tuple[dict[str, Any], list[tuple[
     with ProgressBar(config.generations) as progress:
         result = hebbax.train(config, callbacks=[progress])
     train_seconds = time.perf_counter() - started
-    scores = [score.to_dict() for score in hebbax.evaluate(result, options.episodes)]
+    scores = [dataclasses.asdict(score) for score in hebbax.evaluate(result, options.episodes)]
     evaluate_seconds = time.perf_counter() - started - train_seconds
     returns = [score.pop("returns") for score in scores]
     return {

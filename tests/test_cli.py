@@ -78,7 +78,9 @@ def test_train_then_evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         scores = written.pop("scores")
         assert written == {"episodes": episodes, "generations": 3, **options}
         assert scores == json.loads(
-            json.dumps([score.to_dict() for score in hebbax.evaluate(run, episodes, **options)])
+            json.dumps(
+                [dataclasses.asdict(score) for score in hebbax.evaluate(run, episodes, **options)]
+            )
         )
 
 

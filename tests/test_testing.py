@@ -106,11 +106,11 @@ def untidy_jit():
         ),
         (
             Changed(Cart(), variations={3: Cart().variations["light"]}),
-            "variations has 3, but names must be texts",
+            "variations is 3, but must be a text that can name a folder",
         ),
         (
             Changed(Cart(), variations={"a/b": Cart().variations["light"]}),
-            "variations has 'a/b', but names must be texts without /",
+            "variations is 'a/b', but must be a text that can name a folder, without /",
         ),
         (
             with_heavy(lambda heavy: heavy.replace(mass=jnp.ones(2))),

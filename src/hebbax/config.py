@@ -122,13 +122,7 @@ class Config:
                 "common_random_numbers is 'pairs', but the strategy mirrors nobody; allowed are "
                 "'nobody' and 'population'"
             )
-        try:
-            hash(self)
-        except TypeError as error:
-            raise ValueError(
-                f"the configuration cannot be hashed ({error}); allowed are frozen dataclasses of "
-                "numbers, texts and tuples"
-            ) from error
+        checks.hashable("the configuration", self)
 
     def _check_held_out(self) -> None:
         names = list(self.task.variations)

@@ -96,12 +96,9 @@ def mean_over_population(
     """
 
     def mean(*arguments: Any) -> Any:
-        def of_share(*arguments: Any) -> Any:
-            return jax.lax.pmean(function(*arguments), AXIS)
-
         shares = (PartitionSpec(AXIS),) * (len(arguments) - num_whole)
         return jax.shard_map(
-            of_share,
+            lambda *share: jax.lax.pmean(function(*share), AXIS),
             mesh=mesh,
             in_specs=(PartitionSpec(),) * num_whole + shares,
             out_specs=PartitionSpec(),

@@ -22,6 +22,7 @@ from hebbax.policies.base import Policy, TaskShape
 from hebbax.rules.base import Rule, Signals
 from hebbax.strategies.base import Strategy
 from hebbax.tasks.base import Task
+from hebbax.types import checks
 
 SEED = 0
 
@@ -92,7 +93,7 @@ def check_rule(rule: Rule) -> None:
         >>> hebbax.testing.check_rule(hebbax.ABCD())
     """
     interfaces.check_members(rule, "rule", ("coefficients", "init", "update"))
-    interfaces.check_hashable(rule, "rule")
+    checks.hashable("rule", rule)
     weights = jnp.full((2, 3), 0.1)
     coefficients = jnp.full((len(rule.coefficients), 2, 3), 0.1)
     signals = Signals(jnp.ones((2, 1)), jnp.full((1, 3), 0.5), reward=jnp.asarray(1.0))

@@ -103,7 +103,10 @@ def test_folder_holds_every_run(finished: Path):
             }
             assert scores == json.loads(
                 json.dumps(
-                    [score.to_dict() for score in hebbax.evaluate(folder, 3, is_sampled=is_sampled)]
+                    [
+                        dataclasses.asdict(score)
+                        for score in hebbax.evaluate(folder, 3, is_sampled=is_sampled)
+                    ]
                 )
             )
     alone = hebbax.train(dataclasses.replace(methods()["plastic"], held_out="light"))
@@ -221,7 +224,7 @@ def test_together_is_one_call_for_each_method(
         (lambda call: call | {"seeds": 0}, "seeds 0, but there must be one of each or more"),
         (
             lambda call: call | {"methods": {"../up": small_config()}},
-            "methods has '../up', which names a folder; allowed are letters",
+            "the name of a method is '../up', but must be a text that can name a folder",
         ),
     ],
 )

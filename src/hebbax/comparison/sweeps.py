@@ -13,7 +13,6 @@ import dataclasses
 import itertools
 import operator
 import os
-import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,8 +32,6 @@ from hebbax.evolution.training import DivergedError, train_together
 from hebbax.files import local_path, read_json, write_json
 from hebbax.files.ownership import owned
 from hebbax.types import checks
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")
 
 
 class Job(Protocol):
@@ -163,11 +160,7 @@ def _list_runs(
 ) -> list[_Wanted]:
     """Every run that is asked for, method by method."""
     for method, config in methods.items():
-        if not isinstance(method, str) or not NAME.fullmatch(method):
-            raise ValueError(
-                f"methods has {method!r}, which names a folder; allowed are letters, digits and . "
-                "_ + = - after the first"
-            )
+        checks.file_name("the name of a method", method)
         if not isinstance(config, Config):
             raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
     numbers = _seeds(seeds)

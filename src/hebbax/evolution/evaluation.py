@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import jax
 import numpy as np
@@ -49,10 +49,6 @@ class Score:
     low: float
     high: float
     ended_early: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The score as plain values."""
-        return dataclasses.asdict(self)
 
 
 def evaluate(
@@ -158,7 +154,7 @@ def save_scores(
         "is_sampled": is_sampled,
         "is_best": is_best,
         "generations": len(result.history),
-        "scores": [score.to_dict() for score in scores],
+        "scores": [dataclasses.asdict(score) for score in scores],
     }
     write_json(scores_file(run_dir, is_sampled=is_sampled), plain)
 

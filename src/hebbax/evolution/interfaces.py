@@ -5,7 +5,6 @@ It is found by tracing alone: nothing is computed.
 Each check raises `ValueError` that names what does not fit, what it was and what it should be.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,8 +18,6 @@ from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, wi
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.tasks.base import Task
 from hebbax.types import Parameter, checks, shapes_of
-
-NAME = re.compile(r"[^./\0][^/\0]*")  # Of a variation: it names folders and films.
 
 
 def fit_task(task: Task) -> None:
@@ -81,11 +78,7 @@ def fit_variations(task: Task) -> None:
     require(len(variations) > 0, "task.variations is empty, but must have at least one variation")
     first_name, first = next(iter(variations.items()))
     for name, variation in variations.items():
-        require(
-            isinstance(name, str) and NAME.fullmatch(name) is not None,
-            f"task.variations has {name!r}, but names must be texts without / that do not begin "
-            "with a dot: they name folders",
-        )
+        checks.file_name("the name of one of task.variations", name)  # Of films, too.
         _check_data(variation, f"task.variations[{name!r}]", "at least one array")
         check_same_shapes(
             variation,
@@ -308,7 +301,7 @@ def require(is_fine: bool, problem: str) -> None:
 def _check_specification(specification: Any, name: str) -> None:
     """Refuses what is no specification of a kind that a configuration names."""
     check_members(specification, name, MEMBERS[name])
-    check_hashable(specification, name)
+    checks.hashable(name, specification)
 
 
 def check_members(thing: Any, name: str, members: Iterable[str]) -> None:
@@ -318,17 +311,6 @@ def check_members(thing: Any, name: str, members: Iterable[str]) -> None:
             hasattr(thing, member),
             f"{name} ({type(thing).__name__}) has no {member!r}; needed are {', '.join(members)}",
         )
-
-
-def check_hashable(specification: Any, name: str) -> None:
-    """Refuses a specification that JAX could not tell from another."""
-    try:
-        hash(specification)
-    except TypeError as error:
-        raise ValueError(
-            f"{name} cannot be hashed ({error}); make it a frozen dataclass of numbers, texts and "
-            "tuples"
-        ) from error
 
 
 def check_array(value: Any, shape: Iterable[int], kind: Any, name: str) -> None:

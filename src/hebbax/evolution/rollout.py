@@ -18,7 +18,7 @@ from hebbax import platforms
 from hebbax.evolution import episode
 from hebbax.evolution.episode import EpisodeState, Setup
 from hebbax.strategies import shaping
-from hebbax.types import Action, Genotype, Memory, Struct, Variation, Wiring
+from hebbax.types import Genotype, Memory, Struct, Variation, Wiring
 
 SEGMENT = 10  # Policy steps between two looks at whether all episodes of a chunk have ended.
 
@@ -148,14 +148,9 @@ def rollout_chunk_on_cpu(
     """
     each = None if is_shared else 0
 
-    def act_one(kept: Any, memory: Memory, state: EpisodeState) -> tuple[Action, Memory]:
-        return episode.act(setup, wiring, kept, memory, state)
-
-    def step_one(variation: Variation, state: EpisodeState, action: Action) -> EpisodeState:
-        return episode.step(setup.task, state, action, variation)
-
+    act_one, step_one = partial(episode.act, setup, wiring), partial(episode.step, setup.task)
     act_all = jax.vmap(jax.vmap(act_one, in_axes=(None, 0, 0)), in_axes=(each, 0, 0))
-    step_all = jax.vmap(jax.vmap(step_one), in_axes=(None, 0, 0))
+    step_all = jax.vmap(jax.vmap(step_one), in_axes=(0, 0, None))
     kept, states, mean_square = _start(setup, wiring, keys, genotypes, variations, each)
 
     slices = _slices(keys.shape[0])
@@ -177,7 +172,7 @@ def rollout_chunk_on_cpu(
                 for of_slice in zip(kept_of_slices, memories, split(states), strict=True)
             ]
             actions = jnp.concatenate([actions for actions, _ in acted])
-            states = step_all(variations, states, actions)
+            states = step_all(states, actions, variations)
             return (states, [memories for _, memories in acted]), None
 
         return jax.lax.scan(step, carry, length=SEGMENT)[0]

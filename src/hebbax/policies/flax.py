@@ -67,7 +67,13 @@ class Flax:
                 f"policy.module has variables of {', '.join(others)}, but only parameters "
                 "(params) can evolve"
             )
-        return jax.tree.map(_parameter, variables.get("params", {}))
+        # Flax names no neurons; a single axis is that of biases.
+        return jax.tree.map(
+            lambda leaf: Parameter(
+                leaf.shape, ("",) * leaf.ndim, "bias" if leaf.ndim == 1 else "weight"
+            ),
+            variables.get("params", {}),
+        )
 
     def reset(self, key: PRNGKey, phenotype: PyTree) -> Memory:
         """The first carry, or nothing. The key is consumed."""
@@ -102,9 +108,3 @@ class Flax:
 
     def _inputs(self, memory: Memory, observation: Float[Array, "..."]) -> tuple:
         return (memory, observation) if self._is_recurrent else (observation,)
-
-
-def _parameter(shape: jax.ShapeDtypeStruct) -> Parameter:
-    """A module's parameter. Flax names no neurons; a single axis is that of biases."""
-    kind = "bias" if len(shape.shape) == 1 else "weight"
-    return Parameter(shape.shape, ("",) * len(shape.shape), kind)

@@ -100,7 +100,18 @@ class Hebbian:
         """The weights at birth. The key is consumed."""
         weights = phenotype.weights
         if not self.has_evolved_weights:
-            weights = self._draw_weights(key, phenotype)
+            weights = tuple(
+                jax.random.uniform(
+                    layer_key,
+                    rules.shape[1:],
+                    rules.dtype,
+                    minval=-self.initial_range,
+                    maxval=self.initial_range,
+                )
+                for layer_key, rules in zip(
+                    jax.random.split(key, len(phenotype.rules)), phenotype.rules, strict=True
+                )
+            )
         return HebbianMemory(weights, traces=tuple(self.rule.init(layer) for layer in weights))
 
     def act(
@@ -133,16 +144,3 @@ class Hebbian:
     def plastic_weights(self, memory: HebbianMemory) -> feedforward.Layers:
         """All layers."""
         return memory.weights
-
-    def _draw_weights(self, key: PRNGKey, phenotype: HebbianPhenotype) -> feedforward.Layers:
-        keys = jax.random.split(key, len(phenotype.rules))
-        return tuple(
-            jax.random.uniform(
-                layer_key,
-                rules.shape[1:],
-                rules.dtype,
-                minval=-self.initial_range,
-                maxval=self.initial_range,
-            )
-            for layer_key, rules in zip(keys, phenotype.rules, strict=True)
-        )

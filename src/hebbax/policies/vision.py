@@ -145,7 +145,11 @@ def look(
             pooled = convolve_and_pool(features, kernel, stride)
         else:
             convolve = convolve_by_shifts if stride == 1 else convolve_thinly
-            pooled = _pool(convolve(features, kernel))
+            # One operation, which XLA does not fuse with a convolution: that would be computed anew
+            # for each of the four. An odd last row or column is left out.
+            pooled = jax.lax.reduce_window(
+                convolve(features, kernel), -jnp.inf, jax.lax.max, (1, 2, 2), (1, 2, 2), "VALID"
+            )
         features = jnp.tanh(pooled)
     return jnp.ravel(jnp.moveaxis(features, 0, -1))
 
@@ -233,12 +237,3 @@ def convolve_thinly(
         ),
         start=jnp.zeros((), jnp.float32),
     )
-
-
-def _pool(channels: Float[Array, "channels rows columns"]) -> Float[Array, "channels _ _"]:
-    """The maximum of each 2 x 2 pixels; an odd last row or column is left out.
-
-    One operation, which XLA does not fuse with a convolution: that would be computed anew for each
-    of the four.
-    """
-    return jax.lax.reduce_window(channels, -jnp.inf, jax.lax.max, (1, 2, 2), (1, 2, 2), "VALID")

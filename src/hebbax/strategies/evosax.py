@@ -94,9 +94,13 @@ class Evosax:
         algorithm = _make(self, mode)
         with _evosax_rules():
             state = algorithm.init(init_key, mode, _parameters(self, algorithm))
+        # Every number gets a definite type, which evosax's first states lack.
+        settled = jax.tree.map(
+            lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state
+        )
         return EvosaxState(
             genome=NormalGenome(mean=mode, std=jnp.float32(0)),
-            algorithm=_settle(state),
+            algorithm=settled,
             key_data=jax.random.key_data(ask_key),
             generation=jnp.zeros((), jnp.int32),
         )
@@ -207,13 +211,6 @@ def _parameters(spec: Evosax, algorithm: Any) -> Any:
 def _like(tree: Any, other: Any) -> Any:
     """Gives every number of a tree the type of another's, which evosax leaves to JAX's default."""
     return jax.tree.map(lambda leaf, like: leaf.astype(like.dtype), tree, other)
-
-
-def _settle(state: Any) -> Any:
-    """Gives every number of a state a definite type, which evosax's first states lack."""
-    return jax.tree.map(
-        lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state
-    )
 
 
 @contextlib.contextmanager

@@ -100,7 +100,10 @@ class ScoreFunction:
             return sample_one(jnp.arange(self.population_size))
         first = sample_one(jnp.arange(self.population_size // 2))
         second = jax.vmap(state.genome.mirror)(first)
-        return jax.tree.map(_interleave, first, second)
+        # Mirrored pairs stand side by side.
+        return jax.tree.map(
+            lambda *pair: jnp.stack(pair, axis=1).reshape(-1, *pair[0].shape[1:]), first, second
+        )
 
     def tell(
         self, state: ScoreFunctionState, genotypes: Genotype, fitness: Float[Array, " population"]
@@ -163,10 +166,11 @@ def score_gradient(
     """
 
     def gradient(genome: Genome, genotypes: Genotype, weights: Array) -> PyTree:
-        def mean_log_likelihood(learned: PyTree) -> Array:
-            return jnp.mean(weights * log_probs_of(with_learned(genome, learned), genotypes))
-
-        return jax.grad(mean_log_likelihood)(learned_of(genome))
+        return jax.grad(
+            lambda learned: jnp.mean(
+                weights * log_probs_of(with_learned(genome, learned), genotypes)
+            )
+        )(learned_of(genome))
 
     mesh = jax.sharding.get_abstract_mesh()
     # A density that is mapped costs little; one that a genome computes for a population much.
@@ -174,8 +178,3 @@ def score_gradient(
     if not is_costly or mesh.empty or weights.size % mesh.size:
         return gradient(genome, genotypes, weights)
     return devices.mean_over_population(gradient, mesh, num_whole=1)(genome, genotypes, weights)
-
-
-def _interleave(first: Array, second: Array) -> Array:
-    """Puts the individuals of two arrays in turn, so that mirrored pairs stand side by side."""
-    return jnp.stack([first, second], axis=1).reshape(-1, *first.shape[1:])

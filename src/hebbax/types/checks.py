@@ -7,6 +7,7 @@ A rule takes a field's name and its value; it returns the value that is kept, or
 with the name, what was given and what is allowed.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,6 +87,28 @@ def choice(*allowed: str) -> Rule:
         return value
 
     return rule
+
+
+def file_name(name: str, value: Any) -> str:
+    """A text that can name a folder or a file: without `/`, and not beginning with a dot."""
+    if not isinstance(value, str) or not re.fullmatch(r"[^./\0][^/\0]*", value):
+        raise ValueError(
+            f"{name} is {value!r}, but must be a text that can name a folder, without / and not "
+            "beginning with a dot"
+        )
+    return value
+
+
+def hashable(name: str, value: Any) -> Any:
+    """A specification that JAX can tell from another."""
+    try:
+        hash(value)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} cannot be hashed ({error}); make it a frozen dataclass of numbers, texts and "
+            "tuples"
+        ) from error
+    return value
 
 
 def optional(rule: Rule) -> Rule:

@@ -153,7 +153,9 @@ def _run_of(folder: Path, plain: dict[str, Any]) -> Run:
 
     Method and fold name files, too.
     """
-    method, fold = (check_name(plain[field], f"the {field} of a run") for field in Run._fields[:2])
+    method, fold = (
+        checks.file_name(f"the {name} of a run", plain[name]) for name in Run._fields[:2]
+    )
     seed, path = checks.integer(at_most=2**32 - 1)("seed", plain["seed"]), plain["path"]
     if not isinstance(path, str) or Path(path).is_absolute() or ".." in Path(path).parts:
         raise ValueError(
@@ -168,20 +170,6 @@ def newest_checkpoint(run: Run) -> float:
         (path.stat().st_mtime for path in run.path.glob("checkpoints/*") if path.name.isdigit()),
         default=0.0,
     )
-
-
-def check_name(name: Any, what: str) -> str:
-    """A text that can name a folder.
-
-    Raises:
-        ValueError: if it leads elsewhere, or is no text.
-    """
-    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ValueError(
-            f"{what} is {name!r}, which names a folder; allowed are texts without /, but not . and "
-            ".."
-        )
-    return name
 
 
 def collect(folder: str | Path) -> Results:
@@ -229,7 +217,7 @@ def collect_run(run_dir: str | Path) -> Results:
     config = read_config(folder)["config"]
     try:
         held_out = "nothing" if config["held_out"] is None else config["held_out"]
-        check_name(held_out, "held_out")
+        checks.file_name("held_out", held_out)
         checks.integer(at_most=2**32 - 1)("seed", config["seed"])
         return _collect([Run(folder.resolve().name, held_out, config["seed"], folder)])
     except (KeyError, ValueError) as error:

@@ -64,8 +64,7 @@ def draw_fitness_over_rho(
             _draw_curve(axes, fixed, scores, "fixed random assignment", COLOURS[1], "s", APART**2)
         for i, name in enumerate(without):
             _draw_band(axes, scores[name], COLOURS[(2 + i) % len(COLOURS)])
-    _name_places(axes, [*evolved, *fixed])
-    axes.set_ylabel(label)
+    _name_places(axes, [*evolved, *fixed], label)
     # Filled by columns: one of what is held out, one of what is trained on.
     figure.legend(loc="outside lower center", ncols=2, handlelength=3.0)
     return figure
@@ -113,11 +112,11 @@ def _draw_band(axes: Axes, score: Summary, colour: str) -> None:
         axes.axhspan(score.low, score.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
 
 
-def _name_places(axes: Axes, methods: Sequence[Method]) -> None:
+def _name_places(axes: Axes, methods: Sequence[Method], label: str) -> None:
     """Names the places on the axis by the numbers that are there, not by round ones in between."""
-    axes.set_xlabel(r"synapses per rule, $\rho$")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sorted({method.rho for method in methods if method.rho}))
+    rhos = sorted({method.rho for method in methods if method.rho})
+    axes.set(xlabel=r"synapses per rule, $\rho$", ylabel=label, xticks=rhos)
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda rho, _: f"{rho:,.4g}" if rho < 1000 else f"{rho:,.0f}")
     )

@@ -54,7 +54,6 @@ def draw_rule_use(rules: Rules, title: str = "") -> Figure:
 
 
 def _draw_use(axes: Axes, rules: Rules) -> None:
-    axes.set_title("use of the rules")
     shares = 100 * np.sort(rules.use)[::-1]
     axes.stairs(shares, np.arange(len(shares) + 1) + 0.5, fill=True, color=COLOURS[0])
     axes.axhline(
@@ -63,11 +62,15 @@ def _draw_use(axes: Axes, rules: Rules) -> None:
     axes.margins(y=0.2)  # Room for the legend.
     axes.legend(loc="upper right")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="rule, most used first", ylabel="share of the synapses (%)", ylim=(0, None))
+    axes.set(
+        title="use of the rules",
+        xlabel="rule, most used first",
+        ylabel="share of the synapses (%)",
+        ylim=(0, None),
+    )
 
 
 def _draw_entropy(axes: Axes, rules: Rules) -> None:
-    axes.set_title("entropy of the assignment")
     highest = float(np.log(len(rules.use)))
     axes.hist(
         np.asarray(rules.entropies),
@@ -79,12 +82,11 @@ def _draw_entropy(axes: Axes, rules: Rules) -> None:
     )
     axes.margins(y=0.2)  # Room for the legend.
     axes.legend(loc="upper left")
-    axes.set(xlabel="entropy (nats)", ylabel="synapses")
+    axes.set(title="entropy of the assignment", xlabel="entropy (nats)", ylabel="synapses")
 
 
 def _draw_components(axes: Axes, rules: Rules) -> None:
     points, shares = _principal_components(rules.coefficients, rules.use)
-    axes.set_title("principal components")
     if len(points) <= FEW:
         # So that hundreds of rules that are used alike leave each other room.
         areas = 8 + np.minimum(200, 4_000 * rules.use)
@@ -97,7 +99,11 @@ def _draw_components(axes: Axes, rules: Rules) -> None:
             *points.T, gridsize=30, bins="log", cmap=SEQUENTIAL, mincnt=1, linewidths=0.1
         )
         axes.figure.colorbar(mesh, ax=axes, label="rules")
-    axes.set(xlabel=f"first ({shares[0]:.0%} of the variance)", ylabel=f"second ({shares[1]:.0%})")
+    axes.set(
+        title="principal components",
+        xlabel=f"first ({shares[0]:.0%} of the variance)",
+        ylabel=f"second ({shares[1]:.0%})",
+    )
 
 
 def _principal_components(
@@ -114,7 +120,6 @@ def _principal_components(
 
 
 def _draw_coefficients(axes: Axes, rules: Rules) -> None:
-    axes.set_title("coefficients")
     num_rules, num_coefficients = rules.coefficients.shape
     places = np.arange(num_coefficients)
     axes.axhline(0, color=INK, linewidth=0.8)
@@ -157,5 +162,5 @@ def _draw_coefficients(axes: Axes, rules: Rules) -> None:
         axes.legend(
             ncols=3, loc="upper center", columnspacing=1.0, handlelength=1.0, fontsize="small"
         )
-    axes.set_xticks(places, rules.rule.coefficients)
+    axes.set(title="coefficients", xticks=places, xticklabels=rules.rule.coefficients)
     axes.grid(visible=False, axis="x")
