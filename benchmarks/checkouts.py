@@ -21,7 +21,7 @@ import numpy as np
 from harness import fields
 
 CORES = 2  # Of a CPU.
-STEPS = {"quadruped-hebbian": 200, "car-hebbian": 100}
+STEPS = {"quadruped-hebbian": 200, "car-hebbian": 50}
 FIELDS = fields(
     "environment before turns",
     presets={"*": fields("ratio low high start_ratio microseconds")},
@@ -29,7 +29,7 @@ FIELDS = fields(
 
 
 def main() -> None:
-    parser = harness.arguments(__doc__, turns=(20, 2))
+    parser = harness.arguments(__doc__, turns=(60, 2))
     parser.add_argument("--before", type=Path, help="the other checkout's folder")
     parser.add_argument("--train", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
