@@ -344,19 +344,20 @@ def device(lines: list[dict[str, Any]]) -> list[str]:
         if "population" in line
     }
     speeds = table(
-        "| | population | steps per second | at first | seconds of a generation | memory of its "
-        "program |",
+        "| | population | steps | steps per second | at first | seconds of a generation | memory "
+        "of its program |",
         (
             (
-                line["name"],
+                line["name"].removesuffix(", 1,000 steps"),
                 f"{line['population']:,}",
+                f"{line['episode_steps']:,}",
                 f"{line['steps_per_second']:,}",
                 first.get((line["name"], line["population"]), ""),
                 f"{statistics.median(line['generation_seconds']):.2f}",
                 f"{line['program_bytes'] / 1e9:.1f} GB",
             )
             for line in lines
-            if line.get("episode_steps") == 200
+            if line.get("episode_steps", 0) >= 200  # Not those of a profile.
         ),
     )
     kinds = (
@@ -375,7 +376,7 @@ def device(lines: list[dict[str, Any]]) -> list[str]:
     )
     text = (
         f"On one {about['devices'][0]}, Python {about['python']}, jax {about['packages']['jax']}; "
-        f"{about['started'][:10]}. Four variations, 200 steps."
+        f"{about['started'][:10]}. Four variations."
     )
     return [text, "", *speeds, "", *differences]
 

@@ -18,6 +18,7 @@ SCRIPTS = {
     "bullet_agreement": "bullet_agreement.py",
     "car-demo": "demo.py",
     "car-racing": "car_racing.py",
+    "checkouts": "checkouts.py",
     "demo": "demo.py",
     "device": "accelerator.py",
     "genomes": "genomes.py",
