@@ -69,18 +69,31 @@ def population_mesh(population_size: int) -> Mesh:
     return Mesh(np.asarray(devices[:count]), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def over_population(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
-    """Splits the leading axis of all arguments and results of a function over a mesh.
+def over_population(
+    function: Callable[..., Any], mesh: Mesh, *, num_whole: int = 0
+) -> Callable[..., Any]:
+    """Splits the leading axis of arguments and results of a function over a mesh.
 
     Each device runs its own share, at its own pace.
+
+    Args:
+        function: of arguments that every device has whole, then of those that are split. What it
+            took from outside instead, JAX could not use as an index.
+        mesh: the devices.
+        num_whole: how many of the arguments are whole.
     """
-    return jax.shard_map(
-        function,
-        mesh=mesh,
-        in_specs=PartitionSpec(AXIS),
-        out_specs=PartitionSpec(AXIS),
-        check_vma=False,
-    )
+
+    def split(*arguments: Any) -> Any:
+        shares = (PartitionSpec(AXIS),) * (len(arguments) - num_whole)
+        return jax.shard_map(
+            function,
+            mesh=mesh,
+            in_specs=(PartitionSpec(),) * num_whole + shares,
+            out_specs=PartitionSpec(AXIS),
+            check_vma=False,
+        )(*arguments)
+
+    return split
 
 
 def mean_over_population(

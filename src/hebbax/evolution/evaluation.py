@@ -191,16 +191,17 @@ def _program(config: Config, mesh: Mesh, *, is_shared: bool) -> Callable[..., Ou
     chunk_size = limits.chunk_size(setup, len(config.task.variations))
     setup = dataclasses.replace(setup, chunk_size=chunk_size)
 
+    def rollout_share(
+        wiring: Wiring, variations: Variation, genotypes: Genotype, keys: Key[Array, " share"]
+    ) -> Outcome:
+        return rollout_population(setup, wiring, keys, genotypes, variations, is_shared=is_shared)
+
     def rollout(
         keys: Key[Array, " episodes"], genotypes: Genotype, wiring: Wiring, variations: Variation
     ) -> Outcome:
-        def rollout_share(keys: Key[Array, " share"], genotypes: Genotype = genotypes) -> Outcome:
-            return rollout_population(
-                setup, wiring, keys, genotypes, variations, is_shared=is_shared
-            )
-
-        shared = devices.over_population(rollout_share, mesh)
-        return shared(keys) if is_shared else shared(keys, genotypes)
+        num_whole = 3 if is_shared else 2
+        share = devices.over_population(rollout_share, mesh, num_whole=num_whole)
+        return share(wiring, variations, genotypes, keys)
 
     return jax.jit(programs.with_precision(config.precision, rollout))
 

@@ -231,7 +231,9 @@ def _rollout(
 ) -> Outcome:
     """Runs the episodes of a population, which the devices share. The key is consumed."""
 
-    def rollout(keys: Key[Array, " share"], genotypes: Genotype) -> Outcome:
+    def rollout(
+        wiring: Wiring, variations: Variation, keys: Key[Array, " share"], genotypes: Genotype
+    ) -> Outcome:
         return rollout_population(program.setup, wiring, keys, genotypes, variations)
 
     individuals = jnp.arange(program.strategy.population_size)
@@ -242,7 +244,8 @@ def _rollout(
         "population": jnp.zeros_like(individuals),
     }[program.common_random_numbers]
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(key_indices)
-    return devices.over_population(rollout, mesh)(keys, genotypes)
+    share = devices.over_population(rollout, mesh, num_whole=2)
+    return share(wiring, variations, keys, genotypes)
 
 
 def is_fit_to_be_best(
