@@ -65,8 +65,12 @@ class Hebbian:
     """Weights at birth are uniform in [-initial_range, initial_range], new in every episode."""
     has_evolved_weights: bool = False
     """Whether the weights at birth are inherited too, instead of random."""
-    bound: Literal["none", "largest"] = "none"
-    """What keeps weights bounded: nothing, or division of each layer by its largest magnitude."""
+    bound: Literal["none", "largest", "clip", "row_norm"] = "none"
+    """What keeps weights bounded.
+
+    Nothing; division of each layer by its largest magnitude; -1 and 1; or division of what leads to
+    each neuron by its Euclidean length.
+    """
     is_output_linear: bool = False
     """Whether the last layer has no tanh."""
 

@@ -75,7 +75,7 @@ def rule_of(policy: Any) -> Rule | None:
         >>> import hebbax
         >>> from hebbax.watching.visualization.rules import rule_of
         >>> rule_of(hebbax.policies.Vision(hebbax.Hebbian(is_output_linear=True)))
-        ABCD()
+        ABCD(terms='ABCD', rate='inside')
     """
     return getattr(policy, "rule", None) or getattr(getattr(policy, "head", None), "rule", None)
 
