@@ -4,6 +4,7 @@ A Gaussian mixture, whose rules and assignment evolve together.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import final
 
 import jax
@@ -15,6 +16,7 @@ from hebbax.genomes.base import Scaled
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
 from hebbax.types import Genotype, PRNGKey, checks
+from hebbax.types.assignments import assign_evenly
 
 
 @final
@@ -157,19 +159,21 @@ class FewRules:
             )
 
     def _draw(
-        self, key: PRNGKey, genotype_shape: PyTree
+        self, key: PRNGKey, genotype_shape: PyTree, assign: Callable[..., Array]
     ) -> tuple[Layout, Float[Array, "k coefficients"], Int[Array, " n"]]:
-        """Draws the initial rules, and one of them for each synapse. The key is consumed."""
+        """Draws the initial rules, and one of them for each synapse. The key is consumed.
+
+        Args:
+            key: for both.
+            genotype_shape: what the rules are of.
+            assign: draws a rule for each synapse, of a key and the numbers of synapses and rules.
+        """
         rules_key, assignment_key = jax.random.split(key)
         layout = Layout.of(genotype_shape)
         num_rules = num_rules_of(layout.num_synapses, self.rho, self.num_rules)
         shape = (num_rules, layout.num_coefficients)
         rules = self.init_scale * jax.random.normal(rules_key, shape, jnp.float32)
-        return (
-            layout,
-            rules,
-            jax.random.randint(assignment_key, (layout.num_synapses,), 0, num_rules, jnp.int32),
-        )
+        return layout, rules, assign(assignment_key, layout.num_synapses, num_rules)
 
 
 @final
@@ -199,7 +203,7 @@ class SharedRules(FewRules):
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedRulesGenome:
         """Draws the initial rules and assignment. The key is consumed."""
-        layout, rules, given = self._draw(key, genotype_shape)
+        layout, rules, given = self._draw(key, genotype_shape, _assign_independently)
         logits = self.sharpness * jax.nn.one_hot(given, rules.shape[0], dtype=jnp.float32)
         return SharedRulesGenome(logits=logits, rules=rules, std=jnp.float32(1), layout=layout)
 
@@ -271,15 +275,19 @@ class FixedRulesGenome(Scaled):
 class FixedRules(FewRules):
     """Rules shared by a random assignment that stays: the control that `SharedRules` must beat.
 
-    Give `rho` or `num_rules`.
+    All rules have as many synapses, to within one. Give `rho` or `num_rules`.
     """
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> FixedRulesGenome:
         """Draws the initial rules and the assignment. The key is consumed."""
-        layout, rules, assignment = self._draw(key, genotype_shape)
+        layout, rules, assignment = self._draw(key, genotype_shape, assign_evenly)
         return FixedRulesGenome(
             rules=rules, assignment=assignment, std=jnp.float32(1), layout=layout
         )
+
+
+def _assign_independently(key: PRNGKey, num_synapses: int, num_rules: int) -> Int[Array, " n"]:
+    return jax.random.randint(key, (num_synapses,), 0, num_rules, jnp.int32)
 
 
 def _spread(rules: Float[Array, "k coefficients"]) -> Float[Array, ""]:
