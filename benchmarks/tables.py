@@ -6,6 +6,7 @@ Run it after a benchmark has written its JSON into `benchmarks/results/`, or an 
 was copied into `experiments/results/`; nothing between the marks is written by hand.
 """
 
+import functools
 import json
 import math
 import re
@@ -446,6 +447,23 @@ def experiment(results: dict[str, Any]) -> list[str]:
     )
 
 
+def learning(kind: str, results: dict[str, Any]) -> list[str]:
+    """What each rule or encoding writes, and what it gains on the point."""
+    columns = {
+        kind.removesuffix("s"): "`{name}`",
+        "quadruped's numbers": "{quadruped:,}",
+        "driver's numbers": "{car:,}",
+        "fitness of the first five generations": "{first:.1f}",
+        "of the last five": "{last:.1f}",
+        "gain in standard errors": "{standard_errors:.1f}",
+        "learns": "{word}",
+    }
+    rows = (
+        row | row["numbers"] | {"word": "yes" if row["learns"] else "no"} for row in results[kind]
+    )
+    return table_of(rows, columns)
+
+
 TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "demo": ("demo-cpu.json", demo),
     "speed": ("quadruped-cpu.json", speed),
@@ -461,6 +479,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "device-speed": ("device-nvidia-h200.jsonl", device_speed),
     "device": ("device-nvidia-h200.jsonl", device),
     "thrown": ("thrown-bodies.json", thrown),
+    "rules": ("rules-and-encodings.json", functools.partial(learning, "rules")),
+    "encodings": ("rules-and-encodings.json", functools.partial(learning, "encodings")),
     "small-quadruped": (
         f"{EXPERIMENTS}/small-genomic-bottleneck-quadruped/results.json",
         experiment,

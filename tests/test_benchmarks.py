@@ -26,6 +26,7 @@ SCRIPTS = {
     "interval-coverage": "interval_coverage.py",
     "natural-steps": "natural_steps.py",
     "quadruped": "quadruped.py",
+    "rules-and-encodings": "rules_and_encodings.py",
     "thrown-bodies": "thrown_bodies.py",
 }
 FILES = sorted(path.name for path in RESULTS.iterdir())

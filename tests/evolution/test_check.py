@@ -10,6 +10,7 @@ import pytest
 
 import hebbax
 from hebbax import devices
+from hebbax.encodings import LowRank, Tied
 from hebbax.evolution import limits
 from hebbax.evolution.episode import Setup
 from small_run import small_config
@@ -112,3 +113,12 @@ def test_memory_is_that_of_all_that_is_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(devices, "memory_bytes", lambda: needed - 1)
     with pytest.raises(ValueError, match=r"would take .* choose a smaller network"):
         hebbax.check(config)
+
+
+def test_an_encoding_that_is_larger_than_the_network_is_told():
+    """Mutation: a count of arrays instead of numbers."""
+    with pytest.warns(
+        UserWarning, match=r"LowRank\(rank=9\), which writes \d+ numbers for the \d+"
+    ):
+        hebbax.check(small_config(encoding=LowRank(9)))
+    hebbax.check(small_config(encoding=Tied(num_rules=2)))

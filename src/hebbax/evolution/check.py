@@ -1,5 +1,9 @@
 """Whether a run can be made: all questions that can be asked before anything is computed."""
 
+import warnings
+
+import jax
+
 from hebbax import devices, platforms
 from hebbax.config import Config
 from hebbax.evolution import interfaces, limits
@@ -19,6 +23,9 @@ def check(config: Config, num_runs: int = 1) -> None:
     Raises:
         ValueError: if something does not fit; it says what, what it is, and what is allowed.
 
+    Warns:
+        UserWarning: if the encoding writes more numbers than the network has.
+
     Examples:
         >>> import hebbax
         >>> task, strategy = hebbax.tasks.Point(), hebbax.ScoreFunction(4, is_mirrored=False)
@@ -36,6 +43,16 @@ def check(config: Config, num_runs: int = 1) -> None:
         interfaces.fit_task(task)
     # Tracing the search for its size asks whether its parts fit one another.
     state, population = limits.search_bytes(setup, config.genome, config.strategy)
+    written, there = (
+        sum(leaf.size for leaf in jax.tree.leaves(tree))
+        for tree in (setup.genotype_shape, setup.parameters)
+    )
+    if written > there:
+        warnings.warn(
+            f"encoding is {config.encoding}, which writes {written} numbers for the {there} of the "
+            "network; Direct() writes no more than these",
+            stacklevel=3,
+        )
     _check_memory(config, setup, state, population, num_runs)
 
 

@@ -14,7 +14,14 @@ from jaxtyping import PyTree
 
 from hebbax.config import MEMBERS
 from hebbax.encodings.base import Encoding
-from hebbax.genomes.base import Genome, GenomeSpec, learned_of, log_probs_of, with_learned
+from hebbax.genomes.base import (
+    Genome,
+    GenomeSpec,
+    drawn,
+    learned_of,
+    log_probs_of,
+    with_learned,
+)
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.tasks.base import Task
 from hebbax.types import Parameter, checks, shapes_of
@@ -210,9 +217,9 @@ def fit_genome(specification: GenomeSpec, genotype_shape: PyTree) -> Genome:
         "genome.sample", lambda genome, key: genome.sample(key), genome, jax.random.key(0)
     )
     mode = shapes_returned("genome.mode", lambda genome: genome.mode(), genome)
-    for name, drawn in (("sample", genotype), ("mode", mode)):
+    for name, returned in (("sample", genotype), ("mode", mode)):
         check_same_shapes(
-            drawn,
+            returned,
             shapes_of(genotype_shape),
             f"the genotype that genome.{name} returns",
             "the genotype_shape it was given",
@@ -237,6 +244,14 @@ def _fit_optional(genome: Genome, genotype: PyTree) -> None:
     shapes_returned("genome.learned", with_learned, genome, learned)
     for leaf in jax.tree.leaves(learned):
         check_array(leaf, leaf.shape, jnp.floating, "a learned leaf of the genome")
+    if hasattr(genome, "draw"):
+        check_same_shapes(
+            shapes_returned("genome.draw", drawn, genome, jax.random.key(0)),
+            genome,
+            "the genome that genome.draw returns",
+            "the one before",
+            "so that generations can follow",
+        )
     if hasattr(genome, "describe"):
         _check_figures(
             shapes_returned("genome.describe", lambda genome: genome.describe(), genome),

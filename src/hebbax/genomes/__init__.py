@@ -4,5 +4,6 @@ from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import FixedRules, SharedRules
+from hebbax.genomes.shared_noise import SharedNoise
 
-__all__ = ["FixedRules", "Genome", "GenomeSpec", "Joint", "Normal", "SharedRules"]
+__all__ = ["FixedRules", "Genome", "GenomeSpec", "Joint", "Normal", "SharedNoise", "SharedRules"]

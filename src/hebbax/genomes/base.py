@@ -1,6 +1,6 @@
 """What a genome is: a distribution over genotypes, whose parameters evolve."""
 
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +14,9 @@ class Genome(Protocol):
 
     It is what evolution improves.
 
-    Five more functions are used where a genome has them: `learned()`, the genome with None in place
-    of every leaf that no optimiser may move, where these are others than integers;
+    Six more functions are used where a genome has them: `draw(key)`, the genome with what all
+    individuals of a generation have in common drawn anew; `learned()`, the genome with None in
+    place of every leaf that no optimiser may move, where these are others than integers;
     `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population;
     `describe()`, figures for the log by name; `natural_gradient(gradient)` and
     `even_gradient(gradient)`, along which the optimisers `Natural` and `EvenSteps` go.
@@ -94,3 +95,9 @@ def log_probs_of(genome: Genome, genotypes: Genotype) -> Float[Array, " populati
     """The log-densities of a population, by the genome's own way to compute them if it has one."""
     together = getattr(genome, "log_probs", None)
     return together(genotypes) if together else jax.vmap(genome.log_prob)(genotypes)
+
+
+def drawn(genome: Genome, key: PRNGKey) -> Any:
+    """The genome with what a generation has in common, if it has such. The key is consumed."""
+    own = getattr(genome, "draw", None)
+    return own(key) if own else genome

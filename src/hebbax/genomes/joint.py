@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.genomes.base import GenomeSpec, learned_of, log_probs_of
+from hebbax.genomes.base import GenomeSpec, drawn, learned_of, log_probs_of
 from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 
@@ -31,6 +31,16 @@ class JointGenome(Struct):
         return self.kind(
             **{
                 name: self.parts[name].sample(part_key)
+                for name, part_key in zip(sorted(self.parts), keys, strict=True)
+            }
+        )
+
+    def draw(self, key: PRNGKey) -> "JointGenome":
+        """The parts with what a generation has in common. The key is consumed."""
+        keys = jax.random.split(key, len(self.parts))
+        return self.replace(
+            parts={
+                name: drawn(self.parts[name], part_key)
                 for name, part_key in zip(sorted(self.parts), keys, strict=True)
             }
         )

@@ -29,7 +29,7 @@ class NormalGenome(Scaled):
     def sample(self, key: PRNGKey) -> Genotype:
         """Draws `mean + std * noise`. The key is consumed."""
         return jax.tree.map(
-            lambda mean, noise: mean + self.std * noise, self.mean, _normal_like(key, self.mean)
+            lambda mean, noise: mean + self.std * noise, self.mean, normal_like(key, self.mean)
         )
 
     def log_prob(self, genotype: Genotype) -> Float[Array, ""]:
@@ -81,13 +81,11 @@ class Normal:
 
         The key is consumed.
         """
-        mean = jax.tree.map(
-            lambda noise: self.init_scale * noise, _normal_like(key, genotype_shape)
-        )
+        mean = jax.tree.map(lambda noise: self.init_scale * noise, normal_like(key, genotype_shape))
         return NormalGenome(mean=mean, std=jnp.float32(1))
 
 
-def _normal_like(key: PRNGKey, tree: PyTree) -> PyTree:
+def normal_like(key: PRNGKey, tree: PyTree) -> PyTree:
     """Standard normal noise in the shape of a tree."""
     leaves, treedef = jax.tree.flatten(tree)
     keys = jax.random.split(key, len(leaves))

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax import devices
-from hebbax.genomes.base import Genome, learned_of, log_probs_of, with_learned
+from hebbax.genomes.base import Genome, drawn, learned_of, log_probs_of, with_learned
 from hebbax.strategies import shaping
 from hebbax.strategies.optimizers import AnyOptimizer, Sgd, optimizer
 from hebbax.strategies.schedule import Schedule, schedule
@@ -95,7 +95,9 @@ class ScoreFunction:
 
         An individual's genotype depends on its own index alone, not on how many others there are.
         """
-        sample_one = jax.vmap(lambda i: state.genome.sample(jax.random.fold_in(key, i)))
+        # A number that no individual has.
+        genome = drawn(state.genome, jax.random.fold_in(key, self.population_size))
+        sample_one = jax.vmap(lambda i: genome.sample(jax.random.fold_in(key, i)))
         if not self.is_mirrored:
             return sample_one(jnp.arange(self.population_size))
         first = sample_one(jnp.arange(self.population_size // 2))
