@@ -107,6 +107,21 @@ def test_tables_are_a_matrix_of_ones(encoding, network):
         assert np.all(dense >= 0)
 
 
+def test_signs_are_of_all_but_rates():
+    """Half of the synapses have the opposite of what the others have, and the same rate.
+
+    Mutation: a sign of the rate too, which leaves every change of a weight as it was.
+    """
+    parameters = PARAMETERS["rules"]
+    ones = jax.tree.map(
+        lambda leaf: jnp.ones(leaf.shape), Tied(num_rules=1).genotype_shape(parameters)
+    )
+    rules = expand(Tied(num_rules=1, is_signed=True), parameters, ones).rules
+    rates, others = (np.concatenate([np.ravel(one[part]) for one in rules]) for part in (0, 1))
+    assert set(rates) == {1.0}
+    assert set(others) == {-1.0, 1.0}
+
+
 @pytest.mark.parametrize("by", ["network", "layer"])
 def test_assignments_are_balanced_and_differ_between_seeds(by):
     """All rows have as many places, to within one; a seed of its own is the same in every run.

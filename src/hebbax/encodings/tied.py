@@ -6,6 +6,7 @@ from typing import Literal, final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax.types import Genotype, Parameter, Phenotype, PRNGKey, Struct, Wiring, checks
@@ -50,7 +51,7 @@ class Tied:
     num_rules: int | None = None
     """Rows of each table; instead of `rho`."""
     is_signed: bool = False
-    """Whether each place has a random sign, by which its row is multiplied."""
+    """Whether each place has a random sign, by which its row but for a rate is multiplied."""
     by: Literal["network", "layer"] = "network"
     """Whether all arrays of a kind share a table, or each has its own."""
     assignment_seed: int | None = None
@@ -107,7 +108,10 @@ class Tied:
     def express(self, parameters: PyTree, wiring: Wiring, genotype: Genotype) -> Phenotype:
         """Reads the tables into the network's arrays."""
         leaves, structure = jax.tree.flatten_with_path(parameters)
-        read = {name: _read(table, wiring[name]) for name, table in genotype.items()}
+        tables = self.genotype_shape(parameters)
+        read = {
+            name: _read(table, wiring[name], tables[name].names) for name, table in genotype.items()
+        }
         begins, arrays = dict.fromkeys(read, 0), []
         for path, leaf in leaves:
             name = self._pool_of(path, leaf)
@@ -138,11 +142,16 @@ class Tied:
         return leaf.kind if self.by == "network" else jax.tree_util.keystr(path).lstrip(".")
 
 
-def _read(table: Float[Array, "*coefficients rows"], sharing: Sharing) -> Float[Array, "..."]:
+def _read(
+    table: Float[Array, "*coefficients rows"], sharing: Sharing, names: tuple[str, ...]
+) -> Float[Array, "..."]:
     values = table[..., sharing.assignment]
     if sharing.signs is None:
         return values
-    return jnp.broadcast_to(sharing.signs, values.shape) * values
+    signs = jnp.broadcast_to(sharing.signs, values.shape)
+    # The sign of a rate beside that of what it multiplies would change nothing.
+    is_rate = np.array([name == "eta" for name in names] or [False])
+    return jnp.where(is_rate.reshape(-1, *[1] * (values.ndim - 1)), values, signs * values)
 
 
 def _has_coefficients(leaf: Parameter) -> bool:
