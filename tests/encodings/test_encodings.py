@@ -55,6 +55,9 @@ PARAMETERS = {
         Picture()
     ),
 }
+NETWORKS = ["rules and weights", "lstm"] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("rules", "static", "vision")
+]
 PAPER = hebbax.Hebbian().parameters(hebbax.Quadruped())  # 28-128-64-8.
 
 
@@ -71,7 +74,7 @@ def expand(encoding, parameters, genotype, seed=0):
     return encoding.read(parameters, wiring, encoding.express(parameters, wiring, genotype))
 
 
-@pytest.mark.parametrize("network", PARAMETERS)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 def test_encodings_keep_to_their_interface(encoding, network):
     """For every kind of array: rules, weights, biases and filters."""
@@ -83,7 +86,7 @@ def test_neuron_centric_rules_keep_to_their_interface():
         testing.check_encoding(PerNeuron("nchl"), PARAMETERS[network])
 
 
-@pytest.mark.parametrize("network", PARAMETERS)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("encoding", ENCODINGS[:4], ids=str)
 def test_tables_are_a_matrix_of_ones(encoding, network):
     """What a table's numbers become is linear in them; each place has one row of one table.
