@@ -7,6 +7,6 @@ bare=$(mktemp -d)
 "$bare/venv/bin/pip" install --quiet --disable-pip-version-check 'jax>=0.11,<0.12' flax optax chex orbax-checkpoint jaxtyping rich
 bash "$here/prepare.sh"
 PYTHON="$bare/venv/bin/python" SITE="$bare/site" JAX_PLATFORMS=cpu \
-  bash "$here/device.sh" "$bare/venv/bin/python" "$here/../accelerator.py" --tiny --seconds 900 --out "$bare"
+  bash "$here/device.sh" "$bare/venv/bin/python" "$here/../accelerator.py" --tiny --seconds 1800 --out "$bare"
 if grep -E '"(error|skipped)"' "$bare/device.jsonl"; then echo "the rehearsal failed; its figures are in $bare/device.jsonl" >&2; exit 1; fi
 echo "the rehearsal went well; its figures are in $bare/device.jsonl"
