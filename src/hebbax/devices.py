@@ -82,18 +82,7 @@ def over_population(
         mesh: the devices.
         num_whole: how many of the arguments are whole.
     """
-
-    def split(*arguments: Any) -> Any:
-        shares = (PartitionSpec(AXIS),) * (len(arguments) - num_whole)
-        return jax.shard_map(
-            function,
-            mesh=mesh,
-            in_specs=(PartitionSpec(),) * num_whole + shares,
-            out_specs=PartitionSpec(AXIS),
-            check_vma=False,
-        )(*arguments)
-
-    return split
+    return _split(function, mesh, num_whole, PartitionSpec(AXIS))
 
 
 def mean_over_population(
@@ -108,17 +97,29 @@ def mean_over_population(
         num_whole: how many of the arguments are whole.
     """
 
-    def mean(*arguments: Any) -> Any:
+    def mean(*share: Any) -> Any:
+        return jax.lax.pmean(function(*share), AXIS)
+
+    return _split(mean, mesh, num_whole, PartitionSpec())
+
+
+def _split(
+    function: Callable[..., Any],
+    mesh: Mesh | AbstractMesh,
+    num_whole: int,
+    results: PartitionSpec,
+) -> Callable[..., Any]:
+    def split(*arguments: Any) -> Any:
         shares = (PartitionSpec(AXIS),) * (len(arguments) - num_whole)
         return jax.shard_map(
-            lambda *share: jax.lax.pmean(function(*share), AXIS),
+            function,
             mesh=mesh,
             in_specs=(PartitionSpec(),) * num_whole + shares,
-            out_specs=PartitionSpec(),
+            out_specs=results,
             check_vma=False,
         )(*arguments)
 
-    return mean
+    return split
 
 
 def everywhere(mesh: Mesh) -> NamedSharding:
