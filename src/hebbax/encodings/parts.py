@@ -36,7 +36,10 @@ class Parts:
             self,
             "encoding.",
             parts=checks.named(
-                checks.having("reads_each_step", "express", "read", example="Direct()"),
+                checks.having(
+                    *("reads_each_step", "wire", "genotype_shape", "express", "read"),
+                    example="Direct()",
+                ),
                 '(("rules", Tied(rho=16)), ("filters", Direct()))',
             ),
         )
