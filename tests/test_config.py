@@ -200,6 +200,7 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "has_evolved_weights": NO_FLAG,
             "bound": ("largest magnitude", None, True),
             "is_output_linear": NO_FLAG,
+            "has_biases": NO_FLAG,
         },
     ),
     (hebbax.Static(), {"hidden_sizes": NO_SIZES, "is_output_linear": NO_FLAG}),
@@ -371,7 +372,7 @@ ONE = {"plastic": small_config()}
         (
             hebbax.sweep,
             {"methods": ONE, "folds": "heavier"},
-            "folds is 'heavier', but must be 'all' or some of light, medium, heavy",
+            "folds is 'heavier', but must be 'all', 'none' or some of light, medium, heavy",
         ),
         (
             hebbax.sweep,
@@ -400,7 +401,7 @@ def test_arguments_are_refused_first(
 def test_seeds_of_numpy_are_seeds():
     """An array of seeds, a number of NumPy, and each seed once."""
     for seeds in (np.arange(2), np.int64(2), [np.uint32(0), 1, 0]):
-        wanted = sweeps._list_runs(ONE, Path("folder"), np.asarray(["heavy"]), seeds, 3)
+        wanted = sweeps._list_runs(ONE, Path("folder"), np.asarray(["heavy"]), seeds, 3, None)
         assert [one.run for one in wanted] == [
             Run("plastic", "heavy", seed, Path(f"folder/runs/plastic/heavy/seed-{seed}"))
             for seed in (0, 1)

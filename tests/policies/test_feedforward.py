@@ -171,6 +171,42 @@ def test_evolved_weights_are_inherited():
         assert all(np.all(np.asarray(layer) == np.float32(0.7)) for layer in memory.weights)
 
 
+def test_biases_are_plastic():
+    """One step by hand: a bias is a synapse from a neuron that is always 1.
+
+    Mutations: no bias in the forward pass; biases that learn from the layer's input.
+    """
+    policy = Hebbian(hidden_sizes=(1,), has_biases=True, has_evolved_weights=True)
+    shape = policy.parameters(Shape((1,), 1))
+    assert [leaf.shape for leaf in shape.rules] == [(5, 1, 1)] * 4
+    assert [leaf.axes[1] for leaf in shape.rules] == ["observation", "hidden0", "bias", "bias"]
+    rule = jnp.asarray([0.5, 1.0, 2.0, 3.0, 4.0]).reshape(5, 1, 1)
+    still = jnp.zeros((5, 1, 1))
+    weights = tuple(jnp.asarray([[value]]) for value in (0.3, -0.7, 0.2, 0.1))
+    genotype = HebbianPhenotype(rules=(still, still, rule, rule), weights=weights)
+    memory = policy.reset(jax.random.key(0), genotype)
+    action, memory = policy.act(genotype, memory, jnp.asarray([0.9]), NO_REWARD)
+    h = np.tanh(0.3 * 0.9 + 0.2)
+    y = np.tanh(-0.7 * h + 0.1)
+    np.testing.assert_allclose(action, [y], rtol=1e-6)
+    changed = [0.2 + 0.5 * (h + 2 + 3 * h + 4), 0.1 + 0.5 * (y + 2 + 3 * y + 4)]
+    np.testing.assert_allclose(np.ravel(memory.weights), [0.3, -0.7, *changed], rtol=1e-6)
+
+
+def test_biases_are_bounded_with_their_layer():
+    """The largest of a layer's weights and biases becomes one. Mutation: each by itself."""
+    policy = Hebbian(hidden_sizes=(3,), bound="largest", has_biases=True)
+    shape = Shape(observation_shape=(2,), action_size=2)
+    genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.1), policy.parameters(shape))
+    memory = policy.reset(jax.random.key(1), genotype)
+    assert len({layer.tobytes() for layer in map(np.asarray, memory.weights)}) == 4
+    _, memory = policy.act(genotype, memory, jnp.asarray([0.5, -1.0]), NO_REWARD)
+    for layer, bias in zip(memory.weights[:2], memory.weights[2:], strict=True):
+        both = np.concatenate([np.ravel(layer), np.ravel(bias)])
+        assert np.max(np.abs(both)) == pytest.approx(1.0)
+        assert min(np.max(np.abs(layer)), np.max(np.abs(bias))) < 0.999
+
+
 @pytest.mark.parametrize("policy", [Static, Hebbian])
 def test_layers_without_neurons_are_refused(policy):
     """The error names the field, what was given and what is allowed."""

@@ -48,14 +48,22 @@ def layers(task: TaskShape, hidden_sizes: Sequence[int]) -> tuple[Parameter, ...
 
 
 def activations(
-    weights: Layers, observation: Float[Array, "..."], *, is_output_linear: bool = False
+    weights: Layers,
+    observation: Float[Array, "..."],
+    *,
+    biases: Layers = (),
+    is_output_linear: bool = False,
 ) -> list[Float[Array, " _neurons"]]:
     """The activations of every group of neurons, the observation first and the action last.
 
-    Every layer ends in tanh, the last one unless it is linear.
+    Every layer ends in tanh, the last one unless it is linear. Biases are `[1, post]` for each
+    layer, or `()` where there are none.
     """
     outputs = [jnp.ravel(observation)]
-    for layer in weights[:-1]:
-        outputs.append(jnp.tanh(outputs[-1] @ layer))
-    last = outputs[-1] @ weights[-1]
-    return [*outputs, last if is_output_linear else jnp.tanh(last)]
+    for layer, bias in itertools.zip_longest(weights, biases):
+        total = outputs[-1] @ layer
+        outputs.append(total if bias is None else total + bias[0])
+        is_last = len(outputs) > len(weights)
+        if not (is_last and is_output_linear):
+            outputs[-1] = jnp.tanh(outputs[-1])
+    return outputs

@@ -5,6 +5,7 @@ import itertools
 from typing import Any, Literal, final
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from hebbax.policies import feedforward
@@ -19,9 +20,10 @@ from hebbax.types import Parameter, PRNGKey, Struct, checks
 class HebbianPhenotype(Struct):
     """What a plastic individual lives with.
 
-    rules: per layer `[coefficients, pre, post]` the numbers of every synapse's rule.
-    weights: per layer `[pre, post]` the weights at birth; empty where they are drawn anew in every
-        episode.
+    rules: per layer `[coefficients, pre, post]` the numbers of every synapse's rule; then those of
+        the biases, per layer `[coefficients, 1, post]`, if there are any.
+    weights: in the same order `[pre, post]` the weights at birth; empty where they are drawn anew
+        in every episode.
     """
 
     rules: tuple[Float[Array, "_coefficients _pre _post"], ...]
@@ -32,8 +34,8 @@ class HebbianPhenotype(Struct):
 class HebbianMemory(Struct):
     """What a plastic individual remembers.
 
-    weights: per layer `[pre, post]` the weights now.
-    traces: per layer what the rule remembers of its own.
+    weights: per layer `[pre, post]` the weights now, then the biases, `[1, post]`.
+    traces: in the same order what the rule remembers of its own.
     """
 
     weights: feedforward.Layers
@@ -73,6 +75,8 @@ class Hebbian:
     """
     is_output_linear: bool = False
     """Whether the last layer has no tanh."""
+    has_biases: bool = False
+    """Whether each layer has one more input that is always 1; its weights are plastic too."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons and a negative range."""
@@ -85,11 +89,20 @@ class Hebbian:
             has_evolved_weights=checks.flag,
             bound=checks.choice(*BOUNDS),
             is_output_linear=checks.flag,
+            has_biases=checks.flag,
         )
 
     def parameters(self, task: TaskShape) -> PyTree:
-        """The rules of every synapse, and the weights at birth where they are inherited."""
+        """The rules of every synapse, and the weights at birth where they are inherited.
+
+        A bias leads from a group "bias" of one neuron, the same for all layers.
+        """
         layers = feedforward.layers(task, self.hidden_sizes)
+        if self.has_biases:
+            layers += tuple(
+                Parameter((1, layer.shape[1]), ("bias", layer.axes[1]), layer.kind)
+                for layer in layers
+            )
         names = tuple(self.rule.coefficients)
         phenotype: Any = HebbianPhenotype  # Of parameters here, not of arrays.
         return phenotype(
@@ -126,25 +139,37 @@ class Hebbian:
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], HebbianMemory]:
         """One forward pass, then one update of every layer from its activations."""
+        num_layers = len(self.hidden_sizes) + 1
         activations = feedforward.activations(
-            memory.weights, observation, is_output_linear=self.is_output_linear
+            memory.weights[:num_layers],
+            observation,
+            biases=memory.weights[num_layers:],
+            is_output_linear=self.is_output_linear,
         )
+        pairs = list(itertools.pairwise(activations))
+        if self.has_biases:
+            pairs += [(jnp.ones(1, post.dtype), post) for _, post in pairs]
         updates = [
             self.rule.update(weights, trace, rules, Signals(pre[:, None], post[None, :], reward))
             for weights, trace, rules, (pre, post) in zip(
-                memory.weights,
-                memory.traces,
-                phenotype.rules,
-                itertools.pairwise(activations),
-                strict=True,
+                memory.weights, memory.traces, phenotype.rules, pairs, strict=True
             )
         ]
         new_memory = HebbianMemory(
-            weights=tuple(BOUNDS[self.bound](weights) for weights, _ in updates),
+            weights=self._bounded([weights for weights, _ in updates]),
             traces=tuple(trace for _, trace in updates),
         )
         return activations[-1], new_memory
 
+    def _bounded(self, weights: list[Array]) -> feedforward.Layers:
+        """Weights within their bounds; a layer's biases are bounded with it."""
+        bound = BOUNDS[self.bound]
+        if not self.has_biases:
+            return tuple(map(bound, weights))
+        layers, biases = weights[: len(weights) // 2], weights[len(weights) // 2 :]
+        both = [bound(jnp.concatenate(pair)) for pair in zip(layers, biases, strict=True)]
+        return (*(each[:-1] for each in both), *(each[-1:] for each in both))
+
     def plastic_weights(self, memory: HebbianMemory) -> feedforward.Layers:
-        """All layers."""
+        """All layers, then their biases."""
         return memory.weights
