@@ -9,7 +9,6 @@ from hebbax import devices
 from hebbax.config import Config
 from hebbax.evolution import generation as evolution
 from hebbax.evolution import limits, rollout, training
-from hebbax.evolution.keys import random_keys
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import SharedRules
 from hebbax.policies.hebbian import Hebbian
@@ -50,16 +49,13 @@ def config(task, common_random_numbers="nobody", **strategy):
 
 def evolve(config, mesh, generations=3):
     """The state and the metrics after a few generations on a mesh."""
-    data = (
-        random_keys(config.seed).generations,
-        rollout.stack(config.training_variations),
-        evolution.initial_state(config),
+    data, state = devices.put_everywhere(
+        (evolution.RunData.of(config), evolution.initial_state(config)), mesh
     )
-    key, variations, state = devices.put_everywhere(data, mesh)
     run_generation = evolution.compile_generation(config, mesh)
     for i in range(generations):
         state, metrics = run_generation(
-            key, variations, state, devices.put_everywhere(jnp.asarray(i, jnp.int32), mesh)
+            data, state, devices.put_everywhere(jnp.asarray(i, jnp.int32), mesh)
         )
     return state, metrics
 
@@ -174,8 +170,7 @@ def test_two_devices_share_the_work_of_the_gradient():
     results = []
     for mesh, size in ((one_device(), 8), (devices.population_mesh(8), 4)):
         data = (
-            random_keys(shared.seed).generations,
-            rollout.stack(shared.training_variations),
+            evolution.RunData.of(shared),
             evolution.initial_state(shared),
             jnp.zeros((), jnp.int32),
         )
@@ -235,11 +230,7 @@ def test_the_number_of_the_generation_decides_its_random_numbers():
     Mutation: fold_in left out.
     """
     small = dataclasses.replace(config(Cart(), population_size=2), chunk_size=None)
-    data = (
-        random_keys(small.seed).generations,
-        rollout.stack(small.training_variations),
-        evolution.initial_state(small),
-    )
+    data = evolution.RunData.of(small), evolution.initial_state(small)
     run_generation = evolution.compile_generation(small, one_device())
     data = devices.put_everywhere(data, one_device())
     first, again, second = (

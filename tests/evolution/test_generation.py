@@ -1,7 +1,7 @@
 """The program of a generation.
 
-Shared by runs that differ in seed and fold, and the same for several runs side by side as for each
-alone.
+Shared by runs that differ in seed, fold and numbers, and the same for several runs side by side as
+for each alone.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from hebbax.evolution import limits
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import (
     Program,
+    RunData,
     compile_generation,
     count_non_finite,
     generation,
@@ -28,7 +29,6 @@ from hebbax.evolution.generation import (
 )
 from hebbax.evolution.keys import random_keys
 from hebbax.evolution.programs import shared
-from hebbax.evolution.rollout import stack
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import train_together
 from hebbax.genomes.joint import Joint
@@ -37,10 +37,11 @@ from hebbax.genomes.shared import FixedRules, SharedRules
 from hebbax.policies.lstm import LSTM
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import EvenSteps, Natural, Sgd
+from hebbax.types.arguments import split
 from small_run import is_equal, newest_checkpoint, small_config, without_clock
 from small_task import Cart
 
-SMALL = {"seed": 1}, {"seed": 2}, {"seed": 1, "held_out": "light"}
+SMALL = {"seed": 1}, {"seed": 2, "penalty": 0.5}, {"seed": 1, "held_out": "light"}
 
 
 def assert_close(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
@@ -55,28 +56,38 @@ def assert_close(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> N
             assert value == pytest.approx(other_value, rel=1e-4, abs=1e-4)
 
 
-def test_seeds_and_folds_share_a_program():
-    """Runs that differ in seed and held-out variation only share a program.
+def test_numbers_seeds_and_folds_share_a_program():
+    """Runs that differ in seed, held-out variation and numbers of a search only share a program.
 
-    Mutation: a key or a variation that is closed over becomes a constant of the program, and fails
-    here.
+    Mutation: a key, a variation or a rate that is closed over becomes a constant of the program,
+    and fails here.
     """
     programs = set()
-    first, second = small_config(seed=1), small_config(seed=2, held_out="light", generations=9)
+    first, second = (
+        small_config(seed=1),
+        small_config(
+            seed=2,
+            held_out="light",
+            generations=9,
+            penalty=1.0,
+            genome=hebbax.Normal(init_scale=0.3),
+            strategy=hebbax.ScoreFunction(
+                population_size=8,
+                std=hebbax.Schedule(0.3, decay=0.9, floor=0.2),
+                optimizer=Sgd(hebbax.Schedule(0.01), momentum=0.9),
+            ),
+        ),
+    )
     mesh = devices.population_mesh(first.strategy.population_size)
     for config in (first, second):
-        data = (
-            random_keys(config.seed).generations,
-            stack(config.training_variations),
-            initial_state(config),
-            jnp.zeros((), jnp.int32),
-        )
-        programs.add(jax.jit(partial(generation, Program.of(config), mesh)).lower(*data).as_text())
+        data = (RunData.of(config), initial_state(config), jnp.zeros((), jnp.int32))
+        program, _ = split(Program.of(config))
+        programs.add(jax.jit(partial(generation, program, mesh)).lower(*data).as_text())
     assert len(programs) == 1
     with shared():
         assert compile_generation(first, mesh) is compile_generation(second, mesh)
         assert compile_generation(first, mesh) is not compile_generation(
-            dataclasses.replace(first, penalty=1.0), mesh
+            dataclasses.replace(first, common_random_numbers="population"), mesh
         )
 
 
@@ -227,8 +238,10 @@ def test_single_run_is_bit_exact():
 
 def test_unequal_runs_do_not_go_together():
     """Runs that differ in more, or do not fit into the memory, are refused."""
-    with pytest.raises(ValueError, match="differ in more than seed, held_out and lengths"):
-        train_together([(small_config(), None), (small_config(penalty=1.0), None)])
+    with pytest.raises(ValueError, match="differ in more than seed, held_out, lengths, sched"):
+        train_together(
+            [(small_config(), None), (small_config(common_random_numbers="pairs"), None)]
+        )
 
 
 def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
@@ -259,12 +272,12 @@ def test_generation_that_failed_is_never_the_best():
     """
     config = small_config(penalty=1000.0)
     mesh = devices.population_mesh(config.strategy.population_size)
-    run_generation, key = compile_generation(config, mesh), random_keys(config.seed).generations
-    variations = stack(config.training_variations)
+    run_generation, data = compile_generation(config, mesh), RunData.of(config)
+    variations = data.variations
     states, history = [initial_state(config)], []
     for i, given in enumerate((variations, broken(variations, 1), variations)):
-        data = devices.put_everywhere((key, given, states[-1], jnp.asarray(i, jnp.int32)), mesh)
-        state, metrics = run_generation(*data)
+        arguments = (data.replace(variations=given), states[-1], jnp.asarray(i, jnp.int32))
+        state, metrics = run_generation(*devices.put_everywhere(arguments, mesh))
         states.append(state)
         history.append(jax.device_get(metrics))
     assert [metrics["non_finite"] for metrics in history] == [0, 8, 0]
@@ -287,11 +300,10 @@ def test_returns_are_of_what_was_finite():
     """
     config = small_config()
     mesh = devices.population_mesh(config.strategy.population_size)
-    variations = stack(config.training_variations)
-    variations = variations.replace(mass=variations.mass.at[0].set(0.0))
+    data = RunData.of(config)
+    variations = data.variations.replace(mass=data.variations.mass.at[0].set(0.0))
     data = (
-        random_keys(config.seed).generations,
-        variations,
+        data.replace(variations=variations),
         initial_state(config),
         jnp.zeros((), jnp.int32),
     )
@@ -357,15 +369,9 @@ def test_types_stay_with_x64(lenient_promotion: None, changes: dict[str, Any]):
     config = small_config(**changes)
     with jax.enable_x64(True):
         state = initial_state(config)
-        data = (
-            random_keys(config.seed).generations,
-            stack(config.training_variations),
-            state,
-            jnp.zeros((), jnp.int32),
-        )
-        after, _ = jax.eval_shape(
-            partial(generation, Program.of(config), devices.population_mesh(4)), *data
-        )
+        data = (RunData.of(config), state, jnp.zeros((), jnp.int32))
+        program, _ = split(Program.of(config))
+        after, _ = jax.eval_shape(partial(generation, program, devices.population_mesh(4)), *data)
     assert [leaf.dtype for leaf in jax.tree.leaves(after)] == [
         leaf.dtype for leaf in jax.tree.leaves(state)
     ]

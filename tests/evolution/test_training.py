@@ -190,6 +190,33 @@ def test_training_begins_with_another_genome(tmp_path: Path):
     assert without_clock(longer.history) == without_clock(undisturbed.history)
 
 
+def test_shorter_run_is_gone_on_with(undisturbed: Result, tmp_path: Path):
+    """A result of two generations, with or without folders, goes on to what six are at once.
+
+    What the folder holds comes before it. Mutations: the genome alone, without the optimiser's
+    momentum; no history; a checkpoint that waits for the next interval.
+    """
+    shorter = hebbax.train(small_config(generations=2), tmp_path / "short")
+    for initial in (shorter, hebbax.load(tmp_path / "short")):
+        longer = hebbax.train(small_config(generations=6), initial=initial)
+        assert without_clock(longer.history) == without_clock(undisturbed.history)
+        assert is_equal(longer.genome, undisturbed.genome)
+
+    same = hebbax.train(small_config(generations=2), tmp_path / "long", initial=shorter)
+    assert newest_checkpoint(tmp_path / "long") == 2
+    assert read_metrics(tmp_path / "long") == same.history == shorter.history
+    hebbax.train(small_config(generations=6), tmp_path / "long", initial=shorter)
+    assert without_clock(read_metrics(tmp_path / "long")) == without_clock(undisturbed.history)
+
+    for initial, words in (
+        (hebbax.train(small_config(generations=1, seed=1)), "the result of another configuration"),
+        (dataclasses.replace(shorter, state=None), "a result without a state"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            hebbax.train(small_config(generations=6), tmp_path / "third", initial=initial)
+    assert not (tmp_path / "third").exists()
+
+
 def test_genome_that_does_not_fit_leaves_no_folder(tmp_path: Path):
     """Of another network. Mutation: the folder made before the genome is looked at."""
     config = small_config()

@@ -1,7 +1,7 @@
 """One generation: the program that a training repeats."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Self, final
 
@@ -20,6 +20,7 @@ from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.strategies import shaping
 from hebbax.strategies.base import Strategy
 from hebbax.types import Genotype, PRNGKey, Struct, Variation, Wiring
+from hebbax.types.arguments import ARGUMENT, join, split
 
 
 @final
@@ -46,8 +47,9 @@ class TrainingState(Struct):
 class Program:
     """All that a generation's program depends on, its data aside.
 
-    Runs that agree in it and in the number of variations share a compiled program: seed, held-out
-    variation and wiring are data, and lengths concern nobody in here.
+    Runs that agree in it and in the number of variations share a compiled program, once `split` has
+    taken out the numbers that are arguments: those of schedules, the penalty, initial scales. Seed,
+    held-out variation and wiring are data too, and lengths concern nobody in here.
 
     setup: task, policy and encoding, and how many individuals run at a time.
     genome: how a genome begins.
@@ -60,7 +62,7 @@ class Program:
     setup: Setup
     genome: GenomeSpec
     strategy: Strategy
-    penalty: float
+    penalty: float = dataclasses.field(metadata=ARGUMENT)
     common_random_numbers: str
     precision: str
 
@@ -75,6 +77,34 @@ class Program:
             config.common_random_numbers,
             config.precision,
         )
+
+
+@final
+class RunData(Struct):
+    """What a run gives its program beside its state.
+
+    key: of all generations.
+    variations: `[variations, ...]` to train on, stacked.
+    numbers: that `split` has taken out of its `Program`.
+    """
+
+    key: PRNGKey
+    variations: Variation
+    numbers: tuple[Float[Array, ""], ...]
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """A run's."""
+        return cls(
+            random_keys(config.seed).generations,
+            stack(config.training_variations),
+            jax.tree.map(jnp.asarray, split(Program.of(config))[1]),
+        )
+
+
+def program_key(config: Config) -> Hashable:
+    """What runs have in common that share a program."""
+    return split(Program.of(config))[0], len(config.training_names)
 
 
 def initial_state(config: Config, initial: Genome | None = None) -> TrainingState:
@@ -109,7 +139,7 @@ def initial_state(config: Config, initial: Genome | None = None) -> TrainingStat
 def compile_generation(
     config: Config, mesh: Mesh, num_runs: int = 1
 ) -> Callable[..., tuple[TrainingState, PyTree]]:
-    """Compiles `generation`; in a comparison, once for all seeds and held-out variations.
+    """Compiles `generation`; in a comparison, once for all runs with an equal `program_key`.
 
     Args:
         config: of one of the runs.
@@ -118,42 +148,36 @@ def compile_generation(
             one have a leading axis.
 
     Returns:
-        A function of key, variations, state and index, which must be on every device of the mesh.
+        A function of data, state and index, which must be on every device of the mesh.
     """
-    program_key = (Program.of(config), len(config.training_names), mesh, num_runs)
-    return programs.compiled("generation", program_key, lambda: _compile(config, mesh, num_runs))
+    key = (program_key(config), mesh, num_runs)
+    return programs.compiled("generation", key, lambda: _compile(config, mesh, num_runs))
 
 
 def _compile(
     config: Config, mesh: Mesh, num_runs: int
 ) -> Callable[..., tuple[TrainingState, PyTree]]:
-    data = (
-        random_keys(config.seed).generations,
-        stack(config.training_variations),
-        initial_state(config),
-        jnp.zeros((), jnp.int32),
-    )
-    program = Program.of(config)
+    arguments = (RunData.of(config), initial_state(config), jnp.zeros((), jnp.int32))
+    program, _ = split(Program.of(config))
     chunk_size = limits.chunk_size(program.setup, len(config.training_names), num_runs)
     setup = dataclasses.replace(program.setup, chunk_size=chunk_size)
     function = partial(generation, dataclasses.replace(program, setup=setup), mesh)
     if num_runs > 1:
-        data = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), data)
+        arguments = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), arguments)
         function = jax.vmap(function)
     function = programs.with_precision(program.precision, function)
     compiling = jax.jit(function, out_shardings=devices.everywhere(mesh))
     # The abstract mesh: under the concrete one a task could compute no constants of its own while
     # it is traced, for they would be on one device only.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
-        lowered = compiling.lower(*devices.put_everywhere(data, mesh))
+        lowered = compiling.lower(*devices.put_everywhere(arguments, mesh))
     return interrupts.in_thread(lowered.compile)
 
 
 def generation(
     program: Program,
     mesh: Mesh,
-    key: PRNGKey,
-    variations: Variation,
+    data: RunData,
     state: TrainingState,
     index: Int[Array, ""],
 ) -> tuple[TrainingState, PyTree]:
@@ -164,10 +188,9 @@ def generation(
     nothing, and the figures are NaN.
 
     Args:
-        program: what is searched, where and how.
+        program: what is searched, where and how, without its numbers.
         mesh: the devices that share the population.
-        key: of all generations.
-        variations: `[variations, ...]` to train on, stacked.
+        data: the run's key, training variations and numbers.
         state: before the generation.
         index: `[]` of the generation, counted from 0.
 
@@ -176,9 +199,10 @@ def generation(
         ones; `non_finite` counts individuals, and `non_finite_genome` the genome's numbers after
         the generation.
     """
-    ask_key, episode_key = jax.random.split(jax.random.fold_in(key, index))
+    program = join(program, data.numbers)
+    ask_key, episode_key = jax.random.split(jax.random.fold_in(data.key, index))
     genotypes = program.strategy.ask(ask_key, state.search)
-    outcome = _rollout(program, mesh, episode_key, state.wiring, genotypes, variations)
+    outcome = _rollout(program, mesh, episode_key, state.wiring, genotypes, data.variations)
     fitness, num_non_finite = shaping.replace_non_finite(
         jnp.mean(outcome.returns, axis=1) - program.penalty * outcome.mean_square
     )

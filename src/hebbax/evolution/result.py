@@ -31,6 +31,7 @@ class Result:
     best_generation: the generation in which it had it, counted from 0; None while there is none.
     wiring: what the encoding drew when the run began.
     history: the metrics of every generation.
+    state: all that the next generation needs; None in a result that no training made.
     """
 
     config: Config
@@ -39,13 +40,20 @@ class Result:
     best_generation: int | None
     wiring: Wiring
     history: list[Metrics]
+    state: TrainingState | None = None
 
     @classmethod
     def of(cls, config: Config, state: TrainingState, history: list[Metrics]) -> Self:
         """What a state tells."""
         best_generation = int(state.best_generation) if jnp.isfinite(state.best_fitness) else None
         return cls(
-            config, state.search.genome, state.best_genome, best_generation, state.wiring, history
+            config,
+            state.search.genome,
+            state.best_genome,
+            best_generation,
+            state.wiring,
+            history,
+            state,
         )
 
 

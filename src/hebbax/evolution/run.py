@@ -1,5 +1,6 @@
 """A run in the making: how far it is, and what of it is on disk."""
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -14,6 +15,7 @@ from hebbax.evolution.checkpoint import Checkpoints
 from hebbax.evolution.generation import TrainingState, initial_state
 from hebbax.evolution.result import Metrics, Result
 from hebbax.evolution.run_dir import (
+    MAY_CHANGE,
     MetricsFile,
     check_run_dir,
     note_start,
@@ -31,7 +33,11 @@ class Run:
     """A run in the making: how far it is, and its folder if it has one."""
 
     def __init__(
-        self, config: Config, run_dir: str | Path | None, mesh: Mesh, initial: Genome | None
+        self,
+        config: Config,
+        run_dir: str | Path | None,
+        mesh: Mesh,
+        initial: Genome | Result | None,
     ) -> None:
         """Begins a run, or takes it up after its newest checkpoint."""
         self.config = config
@@ -40,7 +46,11 @@ class Run:
         self.is_stopped = False
         self._files = ExitStack()
         self._checkpoints = self._metrics_file = None
-        self.state = devices.put_everywhere(initial_state(config, initial), mesh)
+        if isinstance(initial, Result):
+            state, self.history = _shorter_run(initial, config)
+        else:
+            state = initial_state(config, initial)
+        self.state = devices.put_everywhere(state, mesh)
         if run_dir is None:
             return
         folder = local_path(run_dir, "run_dir")
@@ -59,13 +69,16 @@ class Run:
 
     def _resume(self, folder: Path, files: ExitStack) -> None:
         self._checkpoints = files.enter_context(closing(Checkpoints(folder / "checkpoints")))
-        num_generations, self.state = self._checkpoints.restore_newest(self.state) or (
-            0,
-            self.state,
-        )
+        found = self._checkpoints.restore_newest(self.state)
+        num_generations, self.state = found or (0, self.state)
         self._metrics_file = files.enter_context(closing(MetricsFile(folder, num_generations)))
         note_start(folder, self.config)
-        self.history = read_metrics(folder)
+        if found:
+            self.history = read_metrics(folder)
+        elif self.history:
+            for metrics in self.history:
+                self._metrics_file.write(metrics)
+            self.save(self.state)
 
     def close(self) -> None:
         """Closes the files."""
@@ -119,6 +132,20 @@ class Run:
             # The metrics first: a checkpoint must never be ahead of them.
             self._metrics_file.sync()
             self._checkpoints.save(len(self.history), state)
+
+
+def _shorter_run(shorter: Result, config: Config) -> tuple[TrainingState, list[Metrics]]:
+    """The state and the history that a run takes over from a shorter one."""
+    lengths = {name: getattr(shorter.config, name) for name in MAY_CHANGE}
+    if dataclasses.replace(config, **lengths) != shorter.config:
+        raise ValueError(
+            "initial is the result of another configuration; a result is gone on with by the same "
+            f"one, which may differ in {', '.join(MAY_CHANGE)} alone. To begin with what another "
+            "run evolved, give its genome"
+        )
+    if shorter.state is None:
+        raise ValueError("initial is a result without a state; give one of train or load")
+    return shorter.state, list(shorter.history)
 
 
 @final

@@ -17,10 +17,8 @@ from hebbax.config import Config
 from hebbax.evolution import interrupts, programs
 from hebbax.evolution.check import check
 from hebbax.evolution.evaluation import score_mode
-from hebbax.evolution.generation import Program, compile_generation
-from hebbax.evolution.keys import random_keys
+from hebbax.evolution.generation import RunData, compile_generation, program_key
 from hebbax.evolution.result import Metrics, Result
-from hebbax.evolution.rollout import stack
 from hebbax.evolution.run import Handle, Run
 from hebbax.genomes.base import Genome
 
@@ -35,7 +33,7 @@ def train(
     config: Config,
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
-    initial: Genome | None = None,
+    initial: Genome | Result | None = None,
 ) -> Result:
     """Evolves a genome; the same call goes on where an interrupted one was.
 
@@ -43,21 +41,22 @@ def train(
     result; a second one at once, and so does the first while the program is compiled. SIGTERM ends
     the process at once, with a checkpoint of the last whole generation. In a thread that is not the
     main one, and where these signals are ignored or have other handlers than Python's own, they are
-    left alone.
+    left alone. `time_limit` ends it as the first interrupt does.
 
     Args:
         config: what to evolve, and how.
         run_dir: the folder for metrics and checkpoints; nothing is written if None.
         callbacks: called with the metrics of each generation and a `Handle` on the run.
         initial: the genome to begin with, such as another result's; drawn from the seed if None. A
-            run that is taken up goes on with its own.
+            result of the same configuration with fewer generations is gone on with, as if it had
+            been one run. What the folder holds comes before either.
 
     Returns:
         The genome, the best so far, and the history from the first generation on.
 
     Raises:
         ValueError: if the folder holds something else than this run, a checkpoint is damaged, or
-            the initial genome does not fit the configuration.
+            the initial genome or result does not fit the configuration.
         DivergedError: if the genome is not finite after a generation; what the folder keeps is the
             state before it.
 
@@ -76,7 +75,7 @@ def train(
 def train_together(
     runs: Sequence[tuple[Config, str | Path | None]],
     callbacks: Sequence[Callback] = (),
-    initial: Genome | None = None,
+    initial: Genome | Result | None = None,
 ) -> list[Result]:
     """Evolves genomes side by side in one program, which fills an accelerator better.
 
@@ -85,10 +84,11 @@ def train_together(
     that each has its share of the steps per second.
 
     Args:
-        runs: configurations, which differ in seed and held-out variation alone, each with its
-            folder.
+        runs: configurations, each with its folder. They may differ in seed, held-out variation,
+            lengths, and in numbers that are arguments of the program: those of schedules, the
+            penalty, initial scales.
         callbacks: called with the metrics of each generation of each run and a `Handle` on it.
-        initial: the genome that all begin with, as `train` has it.
+        initial: what all begin with, as `train` has it.
 
     Returns:
         A result for each run, as `train` returns it.
@@ -133,8 +133,7 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
     """
     # So far everything is on disk, and signals do what they do by default.
     run_generation = compile_generation(runs[0].config, mesh, len(runs))
-    keys = _stack([random_keys(run.config.seed).generations for run in runs], mesh)
-    variations = _stack([stack(run.config.training_variations) for run in runs], mesh)
+    data = _stack([RunData.of(run.config) for run in runs], mesh)
     states = _stack([run.state for run in runs], mesh)
     with interrupts.listen() as heard:
         try:
@@ -142,9 +141,7 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                 indices = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
                 started = time.perf_counter()
                 with heard.at_once():
-                    after, metrics = interrupts.in_thread(
-                        run_generation, keys, variations, states, indices
-                    )
+                    after, metrics = interrupts.in_thread(run_generation, data, states, indices)
                     seconds = time.perf_counter() - started
                     metrics = jax.device_get(metrics)
                     logged = [
@@ -226,10 +223,10 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
 
 def _check_together(configs: Sequence[Config]) -> None:
     """Refuses runs that cannot share a program."""
-    if len({(Program.of(config), len(config.training_names)) for config in configs}) > 1:
+    if len({program_key(config) for config in configs}) > 1:
         raise ValueError(
-            "runs have configurations that differ in more than seed, held_out and lengths; only "
-            "those may differ in runs that go together"
+            "runs have configurations that differ in more than seed, held_out, lengths, schedules, "
+            "penalty and initial scales; only those may differ in runs that go together"
         )
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from hebbax.genomes.base import Scaled
 from hebbax.types import Genotype, PRNGKey, checks
+from hebbax.types.arguments import ARGUMENT
 
 
 @final
@@ -69,7 +70,7 @@ class NormalGenome(Scaled):
 class Normal:
     """One Gaussian for every number of a genotype (individual rules, static weights)."""
 
-    init_scale: float = 1.0
+    init_scale: float = dataclasses.field(default=1.0, metadata=ARGUMENT)
     """Standard deviation of the initial means around zero."""
 
     def __post_init__(self) -> None:

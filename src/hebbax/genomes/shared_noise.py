@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from hebbax.genomes.base import Scaled
 from hebbax.genomes.normal import Normal, NormalGenome, normal_like
 from hebbax.types import Genotype, PRNGKey, Wiring, checks
+from hebbax.types.arguments import ARGUMENT
 
 ENCODING = ("reads_each_step", "wire", "genotype_shape", "express", "read")
 
@@ -128,7 +129,7 @@ class SharedNoise:
     # An `Encoding`; the command line reads its options off the object that is there.
     noise: Any
     """Who moves together, drawn anew in every generation: `Tied`, `LowRank`."""
-    init_scale: float = 1.0
+    init_scale: float = dataclasses.field(default=1.0, metadata=ARGUMENT)
     """Standard deviation of the initial means around zero."""
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from hebbax.strategies import shaping
 from hebbax.strategies.optimizers import AnyOptimizer, optimizer
 from hebbax.strategies.schedule import Schedule, schedule
 from hebbax.types import Genotype, PRNGKey, Struct, checks
+from hebbax.types.arguments import ARGUMENT
 
 
 @final
@@ -62,7 +63,7 @@ class Evosax:
     """Name of a distribution-based algorithm's class in evosax."""
     population_size: int = 64
     """Individuals in a generation."""
-    parameters: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[tuple[str, float], ...] = dataclasses.field(default=(), metadata=ARGUMENT)
     """Names and values of the algorithm's own parameters that differ from the defaults.
 
     Such as (("std_init", 0.1),).

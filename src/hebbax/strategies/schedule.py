@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from hebbax.types import checks
+from hebbax.types.arguments import ARGUMENT
 
 
 @final
@@ -22,11 +23,11 @@ class Schedule:
         [1.0, 0.5, 0.25, 0.125]
     """
 
-    initial: float
+    initial: float = dataclasses.field(metadata=ARGUMENT)
     """Value in the first generation, above 0."""
-    decay: float = 1.0
+    decay: float = dataclasses.field(default=1.0, metadata=ARGUMENT)
     """Factor from one generation to the next, above 0 and at most 1."""
-    floor: float = 0.0
+    floor: float = dataclasses.field(default=0.0, metadata=ARGUMENT)
     """The value never falls below this."""
 
     def __post_init__(self) -> None:
