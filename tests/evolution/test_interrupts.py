@@ -1,5 +1,6 @@
 """Signals that end a training: what they leave behind, and how soon."""
 
+import dataclasses
 import signal
 import subprocess
 import time
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 import hebbax
-from hebbax.evolution import interrupts
+from hebbax.evolution import TimeLimitError, interrupts, time_limit
 from hebbax.evolution.checkpoint import Checkpoints
+from hebbax.evolution.interrupts import is_time_over
 from hebbax.evolution.result import load_result
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import train_together
@@ -79,10 +81,10 @@ def compile_stuck_generation(config, mesh, num_runs):
         jax.debug.callback(lambda: print("stuck", flush=True))
         return jax.lax.while_loop(lambda n: n >= 0, lambda n: n // 2, numbers.max())
 
-    def run(keys, variations, states, numbers):
-        if numbers.max() < 3:
-            return run_generation(keys, variations, states, numbers)
-        return get_stuck(numbers), None
+    def run(data, states, indices):
+        if indices.max() < 3:
+            return run_generation(data, states, indices)
+        return get_stuck(indices), None
 
     return run
 
@@ -331,3 +333,40 @@ def test_other_handlers_stay_in_force(number: signal.Signals):
         assert signal.signal(number, before) is handler
         assert len(result.history) == 2
     assert heard == [number, number]
+
+
+def test_time_limit_ends_after_a_generation(tmp_path: Path):
+    """With a checkpoint of it; the next call goes on to the numbers of one run.
+
+    Mutations: a limit that is heard in the middle; no checkpoint; a limit that stays.
+    """
+    config = small_config(generations=10**6, checkpoint_every=10**6)
+    with time_limit(minutes=1e-4):
+        short = hebbax.train(config, tmp_path)
+    done = len(short.history)
+    assert 1 <= done < 10**6
+    assert newest_checkpoint(tmp_path) == done
+    longer = dataclasses.replace(config, generations=done + 2)
+    resumed = hebbax.train(longer, tmp_path)
+    assert without_clock(resumed.history) == without_clock(hebbax.train(longer).history)
+
+
+def test_time_limit_ends_a_sweep(tmp_path: Path):
+    """In the middle of a run, or between two; the same call goes on."""
+    methods = {"plastic": small_config(generations=10**6)}
+    with time_limit(minutes=0.05), pytest.raises(TimeLimitError, match="plastic, heavy held out"):
+        hebbax.sweep(methods, tmp_path / "a", ["heavy"], 2, 2)
+    short = {"plastic": small_config(generations=2)}
+
+    with time_limit(minutes=1e-4):
+        while not is_time_over():
+            time.sleep(0.001)
+        with pytest.raises(TimeLimitError, match="1 of 1 are left"):
+            hebbax.sweep(short, tmp_path / "b", ["heavy"], 1, 2)
+    assert len(hebbax.sweep(short, tmp_path / "b", ["heavy"], 1, 2)) == 1
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
+def test_time_limits_that_are_none_are_refused(minutes: float):
+    with pytest.raises(ValueError, match=r"minutes is .*, but must be"), time_limit(minutes):
+        pass

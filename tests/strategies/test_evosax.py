@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import hebbax
+from hebbax.encodings import Tied
 from hebbax.evolution.result import load_result
 from hebbax.policies.static import Static
 from hebbax.strategies.evosax import Evosax, known_algorithms
@@ -73,6 +74,61 @@ def test_algorithms_resume_exactly(strategy: Evosax, tmp_path: Path):
     ):
         np.testing.assert_array_equal(one, two)
     assert "config.json" in contents(tmp_path / "run")
+
+
+# What an algorithm of evosax 0.3 cannot do, by its name and whether numbers are float64.
+REFUSED = {("EvoTF_ES", True): "lax.select requires arguments to have the same dtypes"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_x64", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize("algorithm", known_algorithms())
+def test_every_algorithm_searches_a_tied_genome(
+    algorithm: str, is_x64: bool, lenient_promotion: None, tmp_path: Path
+):
+    """Three generations, and two with one more, end in the same state, bit for bit."""
+    tied = dataclasses.replace(
+        config(Evosax(algorithm, population_size=16), 3),
+        policy=hebbax.Hebbian(hidden_sizes=(3,)),
+        encoding=Tied(num_rules=4),
+        checkpoint_every=1,
+    )
+    with jax.enable_x64(is_x64):
+        if words := REFUSED.get((algorithm, is_x64)):
+            with pytest.raises(ValueError, match=words):
+                hebbax.train(tied)
+            return
+        whole = hebbax.train(tied)
+        hebbax.train(dataclasses.replace(tied, generations=2), tmp_path)
+        resumed = hebbax.train(tied, tmp_path)
+    assert all(np.isfinite(metrics["fitness_mean"]) for metrics in whole.history)
+    for one, two in zip(jax.tree.leaves(whole.state), jax.tree.leaves(resumed.state), strict=True):
+        assert np.asarray(one).tobytes() == np.asarray(two).tobytes()
+
+
+def test_most_algorithms_are_known():
+    """All of evosax's algorithms with one mean, but for those of many means, which have none."""
+    assert len(known_algorithms()) == 26
+    assert len({name for name, _ in REFUSED}) <= 4
+
+
+@pytest.mark.slow
+def test_cma_es_searches_the_rules_of_the_quadruped():
+    """96 rules of five coefficients for the paper's network: 480 numbers, and their covariance."""
+    tied = hebbax.Config(
+        hebbax.Quadruped(body="brax", episode_steps=5, burn_in_steps=0),
+        hebbax.Hebbian(),
+        hebbax.Normal(init_scale=0.1),
+        Evosax("CMA_ES", population_size=8, parameters=(("std_init", 0.1),)),
+        encoding=Tied(rho=128),
+        held_out="long_front_legs",
+        generations=2,
+    )
+    result = hebbax.train(tied)
+    state: Any = result.state
+    assert state.search.algorithm.C.shape == (480, 480)
+    assert len(result.history) == 2
+    assert np.isfinite(result.history[-1]["fitness_mean"])
 
 
 def test_the_genome_is_the_algorithms():

@@ -6,16 +6,21 @@ force.
 """
 
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, final
 
 import jax
+
+from hebbax.types import checks
 
 # The exit code by which shells know a process that SIGTERM ended.
 TERMINATED = 128 + signal.SIGTERM
@@ -23,24 +28,74 @@ STEP = 0.02  # s, for which a signal may go unheard.
 
 Answer = TypeVar("Answer")
 
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
 
 class Terminated(SystemExit):
     """SIGTERM came: what is not on disk yet has some seconds."""
+
+
+class TimeLimitError(Exception):
+    """A time limit was reached; what was done until then is kept."""
+
+
+@contextmanager
+def time_limit(minutes: float) -> Iterator[None]:
+    """Within it trainings end with the generation in which the time is over, as after Ctrl-C.
+
+    A sweep raises `TimeLimitError` then. What is not repeated, such as compiling a program or
+    scoring a genome, is not cut short.
+
+    Args:
+        minutes: from now on.
+
+    Examples:
+        >>> import hebbax
+        >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
+        >>> strategy = hebbax.ScoreFunction(population_size=4)
+        >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=10**9)
+        >>> with hebbax.evolution.time_limit(minutes=0.001):
+        ...     result = hebbax.train(config)
+        >>> len(result.history) >= 1
+        True
+    """
+    minutes = checks.positive("minutes", minutes)
+    token = _deadline.set(min(_deadline.get(), time.monotonic() + 60 * minutes))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def is_time_over() -> bool:
+    """Whether the time limit was reached, if there is one."""
+    return time.monotonic() > _deadline.get()
 
 
 @final
 class Interrupts:
     """What was heard.
 
-    is_interrupted: whether SIGINT came, Ctrl-C. The first one is a wish to end soon; a second one
-        does what it does by default.
     is_terminated: whether SIGTERM came.
     """
 
     def __init__(self) -> None:
         """Nothing was heard yet."""
-        self.is_interrupted = self.is_terminated = False
+        self.is_terminated = self._is_interrupted = False
         self._is_open = False
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the training shall end soon.
+
+        SIGINT came, Ctrl-C, of which a second one does what it does by default, or the time is
+        over.
+        """
+        return self._is_interrupted or is_time_over()
+
+    def note_interrupt(self) -> None:
+        """Takes SIGINT down."""
+        self._is_interrupted = True
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -74,7 +129,7 @@ def listen() -> Iterator[Interrupts]:
 
     def on_interrupt(*_: Any) -> None:
         signal.signal(signal.SIGINT, before[signal.SIGINT])
-        heard.is_interrupted = True
+        heard.note_interrupt()
         say(
             "interrupted: the training ends after this generation; interrupt it again to end it at "
             "once"
@@ -107,9 +162,14 @@ def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
 
     In the compiler, or waiting for a device, the main thread hears no signal.
     """
-    future = ThreadPoolExecutor(max_workers=1).submit(
-        lambda: jax.block_until_ready(function(*arguments))
-    )
+    is_x64 = jax.config.read("jax_enable_x64")
+
+    def call() -> Answer:
+        # A setting of the thread, in which arguments have the types that they have here.
+        with jax.enable_x64(is_x64):
+            return jax.block_until_ready(function(*arguments))
+
+    future = ThreadPoolExecutor(max_workers=1).submit(call)
     # In steps: a signal that comes just before the main thread falls asleep does not wake it.
     while not future.done():
         wait([future], timeout=STEP)
