@@ -96,7 +96,7 @@ def evaluate(
             "leave it False to take the last genome"
         )
     config = result.config
-    sample_key, episode_key = jax.random.split(random_keys(config.seed).evaluation)
+    sample_key, _ = jax.random.split(random_keys(config.seed).evaluation)
     # The genome comes from the devices of its training, which may be others.
     sample_keys, genome = devices.put_everywhere(
         (
@@ -107,8 +107,8 @@ def evaluate(
     )
     sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
     genotypes = sample(sample_keys, genome) if is_sampled else genome.mode()
-    keys = jax.random.split(episode_key, episodes)
-    outcome = _rollout(config, keys, genotypes, result.wiring, is_shared=not is_sampled)
+    keys = episode_keys(config, episodes)
+    outcome = run_episodes(config, keys, genotypes, result.wiring, is_shared=not is_sampled)
     returns, num_steps = np.asarray(outcome.returns, np.float64), np.asarray(outcome.num_steps)
     return [
         _score(
@@ -127,7 +127,7 @@ def score_mode(config: Config, state: TrainingState) -> dict[str, float]:
     The run's `evaluation_episodes` are the same every time.
     """
     keys = jax.random.split(random_keys(config.seed).learning_curve, config.evaluation_episodes)
-    outcome = _rollout(config, keys, state.search.genome.mode(), state.wiring, is_shared=True)
+    outcome = run_episodes(config, keys, state.search.genome.mode(), state.wiring, is_shared=True)
     returns = np.asarray(outcome.returns, np.float64)
     is_finite = np.isfinite(returns)
     sums, counts = np.sum(returns, axis=0, where=is_finite), np.sum(is_finite, axis=0)
@@ -166,7 +166,13 @@ def scores_file(run_dir: str | Path, *, is_sampled: bool) -> Path:
     )
 
 
-def _rollout(
+def episode_keys(config: Config, episodes: int) -> Key[Array, " episodes"]:
+    """The keys of the episodes that score a run's genome."""
+    _, key = jax.random.split(random_keys(config.seed).evaluation)
+    return jax.random.split(key, episodes)
+
+
+def run_episodes(
     config: Config,
     keys: Key[Array, " episodes"],
     genotypes: Genotype,
@@ -174,7 +180,15 @@ def _rollout(
     *,
     is_shared: bool,
 ) -> Outcome:
-    """Runs `[episodes, variations]` episodes, shared by the devices."""
+    """Runs `[episodes, variations]` episodes, shared by the devices. The keys are consumed.
+
+    Args:
+        config: the run's.
+        keys: of each episode.
+        genotypes: of each episode, or the same for all if `is_shared`.
+        wiring: the run's.
+        is_shared: whether all inherit the same.
+    """
     mesh = devices.population_mesh(len(keys))
     data = devices.put_everywhere((keys, genotypes, wiring, stack(config.task.variations)), mesh)
     rollout = programs.compiled(

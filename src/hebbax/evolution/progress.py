@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Column, Table
 
 from hebbax.evolution.evaluation import Score
+from hebbax.evolution.sizes import GenomeBits
 from hebbax.evolution.training import Metrics
 
 PLAIN_SECONDS = 10  # Between two lines where the output is no terminal.
@@ -110,4 +111,23 @@ def score_table(scores: list[Score]) -> Table:
             *([str(score.non_finite)] if has_failures else []),
             style="bold" if score.is_held_out else "",
         )
+    return table
+
+
+def bits_table(found: GenomeBits) -> Table:
+    """A table of what a genome's mode scores with a few bits a number."""
+    columns = [Column(where, justify="right") for where in found.exact]
+    fewest = [
+        f"{where}: {'more' if found.fewest(where) is None else found.fewest(where)} bits a number"
+        for where in found.exact
+    ]
+    assignment = f" and {found.assignment_bits:,.0f} bits of who has which"
+    table = Table(
+        Column("bits a number", justify="right"),
+        *columns,
+        title=f"{found.numbers:,} numbers{assignment if found.assignment_bits else ''}",
+        caption=f"within 5%: {', '.join(fewest)}",
+    )
+    for width, scores in [("exact", found.exact), *found.by_width.items()]:
+        table.add_row(str(width), *(f"{score:.1f}" for score in scores.values()))
     return table

@@ -1,6 +1,6 @@
 """What a genome is: a distribution over genotypes, whose parameters evolve."""
 
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,12 @@ class Genome(Protocol):
 
     It is what evolution improves.
 
-    Six more functions are used where a genome has them: `draw(key)`, the genome with what all
+    Seven more functions are used where a genome has them: `draw(key)`, the genome with what all
     individuals of a generation have in common drawn anew; `learned()`, the genome with None in
     place of every leaf that no optimiser may move, where these are others than integers;
     `log_probs(genotypes)`, for one that can do better than to map `log_prob` over a population;
-    `describe()`, figures for the log by name; `natural_gradient(gradient)` and
+    `describe()`, figures for the log by name; `size()`, where another number than the mode's stands
+    for it, see `Size`; `natural_gradient(gradient)` and
     `even_gradient(gradient)`, along which the optimisers `Natural` and `EvenSteps` go.
     """
 
@@ -95,6 +96,32 @@ def log_probs_of(genome: Genome, genotypes: Genotype) -> Float[Array, " populati
     """The log-densities of a population, by the genome's own way to compute them if it has one."""
     together = getattr(genome, "log_probs", None)
     return together(genotypes) if together else jax.vmap(genome.log_prob)(genotypes)
+
+
+class Size(NamedTuple):
+    """What it takes to write down the mode of a genome.
+
+    numbers: how many numbers.
+    assignment_bits: bits that say which synapse has which of them, where that evolves.
+    """
+
+    numbers: int
+    assignment_bits: float = 0.0
+
+
+def size_of(genome: Genome) -> Size:
+    """The size of a genome: its own answer, or the numbers of its mode.
+
+    Examples:
+        >>> import hebbax
+        >>> import jax
+        >>> shape = hebbax.Hebbian(hidden_sizes=(8,)).parameters(hebbax.tasks.Point())
+        >>> genome = hebbax.SharedRules(num_rules=2).init(jax.random.key(0), shape)
+        >>> hebbax.genomes.size_of(genome)
+        Size(numbers=10, assignment_bits=32.0)
+    """
+    own = getattr(genome, "size", None)
+    return own() if own else Size(sum(leaf.size for leaf in jax.tree.leaves(genome.mode())))
 
 
 def drawn(genome: Genome, key: PRNGKey) -> Any:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.genomes.base import GenomeSpec, drawn, learned_of, log_probs_of
+from hebbax.genomes.base import GenomeSpec, Size, drawn, learned_of, log_probs_of, size_of
 from hebbax.types import Genotype, PRNGKey, Struct, checks
 
 
@@ -33,6 +33,13 @@ class JointGenome(Struct):
                 name: self.parts[name].sample(part_key)
                 for name, part_key in zip(sorted(self.parts), keys, strict=True)
             }
+        )
+
+    def size(self) -> Size:
+        """The sum of the parts' sizes."""
+        sizes = [size_of(part) for part in self.parts.values()]
+        return Size(
+            sum(size.numbers for size in sizes), sum(size.assignment_bits for size in sizes)
         )
 
     def draw(self, key: PRNGKey) -> "JointGenome":

@@ -4,6 +4,7 @@ A Gaussian mixture, whose rules and assignment evolve together.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import final
 
@@ -12,10 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax.genomes import mixture
-from hebbax.genomes.base import Scaled
+from hebbax.genomes.base import Scaled, Size
 from hebbax.genomes.normal import NormalGenome
 from hebbax.genomes.synapses import Layout, num_rules_of
 from hebbax.types import Genotype, PRNGKey, checks
+from hebbax.types.arguments import ARGUMENT
 from hebbax.types.assignments import assign_evenly
 
 
@@ -74,6 +76,11 @@ class SharedRulesGenome(Scaled):
     def mode(self) -> Genotype:
         """The most probable rule of every synapse."""
         return self.layout.to_genotype(self.rules[jnp.argmax(self.logits, axis=1)])
+
+    def size(self) -> Size:
+        """The rules, and log2 k bits for every synapse."""
+        num_synapses, num_rules = self.logits.shape
+        return Size(self.rules.size, num_synapses * math.log2(num_rules))
 
     def mirror(self, genotype: Genotype) -> Genotype:
         """Refused: a mixture has no centre to mirror at."""
@@ -139,7 +146,7 @@ class FewRules:
     """Synapses per rule; a network of N synapses has max(1, round(N / rho)) rules."""
     num_rules: int | None = None
     """Number of rules."""
-    init_scale: float = 1.0
+    init_scale: float = dataclasses.field(default=1.0, metadata=ARGUMENT)
     """Standard deviation of the initial rules around zero."""
 
     def __post_init__(self) -> None:
@@ -190,7 +197,7 @@ class SharedRules(FewRules):
         ((2, 5), (32, 2))
     """
 
-    sharpness: float = 0.0
+    sharpness: float = dataclasses.field(default=0.0, metadata=ARGUMENT)
     """Initial logit of one rule that each synapse is given at random.
 
     0 leaves all rules as likely (the paper).
@@ -236,6 +243,10 @@ class FixedRulesGenome(Scaled):
     def mode(self) -> Genotype:
         """The shared rule of every synapse."""
         return self._around_shared().mode()
+
+    def size(self) -> Size:
+        """The rules: the assignment comes from a seed."""
+        return Size(self.rules.size)
 
     def mirror(self, genotype: Genotype) -> Genotype:
         """Reflects every synapse's own rule at its shared one."""
