@@ -196,6 +196,55 @@ def test_report(
     )
 
 
+def test_tune(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Fields that go together, choices and a range; the last line trains with the best."""
+    cli.main(
+        [
+            *("tune", "small", "--folder", str(tmp_path), "--budget", "4", "--seeds", "7"),
+            *("--generations", "1", "--episodes", "2", "--space"),
+            "strategy.std.initial + genome.init_scale=0.05,0.1",
+            "strategy.optimizer.learning_rate.initial=0.01..0.1",
+        ]
+    )
+    out = " ".join(capsys.readouterr().out.split())
+    assert "mean return trained on" in out
+    found = json.loads((tmp_path / "tuning.json").read_text())
+    assert len(found["trials"]) == 4
+    noise, rate = found["trials"][0]["values"]
+    assert out.endswith(
+        f"hebbax train small --strategy.std.initial {noise} --genome.init-scale {noise} "
+        f"--strategy.optimizer.learning-rate.initial {rate}"
+    )
+    for space in ("strategy.std.initial", "strategy.std.initial=a", "strategy.std.initial=2..1"):
+        arguments = ("tune", "small", "--folder", str(tmp_path / "b"), "--budget", "4", "--space")
+        assert "must be FIELD=CHOICE,... or FIELD=LOW..HIGH" in refusal(capsys, *arguments, space)
+    assert "unknown preset 'big'" in refusal(
+        capsys, "tune", "big", "--folder", str(tmp_path), "--budget", "4", "--space", "a=1"
+    )
+
+
+def test_time_limits_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """124, as `timeout` has it; what was done is kept, and the same command goes on."""
+    run, sweep = tmp_path / "run", tmp_path / "sweep"
+    for arguments, words in (
+        (
+            ["train", "small", "--run-dir", str(run), "--generations", "1000000"],
+            f"the same command resumes {run}",
+        ),
+        (["sweep", "small", "--folder", str(sweep)], "the same command goes on"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            cli.main([*arguments, "--time-limit", "0.00001"])
+        assert end.value.code == 124
+        err = capsys.readouterr().err
+        assert "out of time" in err
+        assert words in err
+    assert newest_checkpoint(run) >= 1
+    assert "time_limit is 0.0, but must be above 0" in refusal(
+        capsys, "train", "small", "--run-dir", str(run), "--time-limit", "0"
+    )
+
+
 def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
     """Each with what it is."""
     cli.main(["presets"])
@@ -213,6 +262,7 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
                 "hebbax train PRESET",
                 "hebbax evaluate RUN",
                 "hebbax sweep PRESET...",
+                "hebbax tune PRESET",
                 "hebbax render RUN",
                 "hebbax presets",
             ],
@@ -285,7 +335,8 @@ def test_help_is_readable(
         ([], ""),
         (
             ["fly"],
-            "unknown command 'fly'; allowed are train, evaluate, sweep, render, report, presets",
+            "unknown command 'fly'; allowed are train, evaluate, sweep, tune, render, report, "
+            "presets",
         ),
         (["presets", "all"], "Unrecognized options: all"),
         (["train"], "no preset given; allowed are small"),
@@ -350,7 +401,7 @@ def test_help_is_readable(
         (["sweep", "large", "--folder", "f"], "unknown method 'large'; allowed are small"),
         (
             ["sweep", "small", "--folder", "f", "--folds", "huge"],
-            "folds is ('huge',), but must be 'all' or some of",
+            "folds is ('huge',), but must be 'all', 'none' or some of",
         ),
         (
             ["sweep", "small", "--folder", "f", "--seeds", "0"],

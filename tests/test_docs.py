@@ -23,6 +23,7 @@ import hebbax
 from fake_sweep import make_sweep
 from hebbax import cli
 from hebbax.comparison import sweeps
+from hebbax.comparison.tuning import with_values
 from hebbax.encodings.base import Encoding
 from hebbax.evolution import evaluation, training
 from hebbax.genomes.base import Genome, GenomeSpec
@@ -210,8 +211,15 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, An
     stand_in(
         monkeypatch,
         "hebbax.comparison.sweeps.sweep",
-        lambda methods, folder, folds="all", seeds=2, episodes=100, executor=None: (
-            sweeps._list_runs(methods, Path(folder), folds, seeds, episodes)
+        lambda methods, folder, folds="all", seeds=2, episodes=100, executor=None, archive=None: (
+            sweeps._list_runs(methods, Path(folder), folds, seeds, episodes, None)
+        ),
+    )
+    stand_in(
+        monkeypatch,
+        "hebbax.comparison.tuning.tune",
+        lambda config, space, budget, folder: SimpleNamespace(
+            config=with_values(config, space, (0.1,) * len(space))
         ),
     )
     for name in ("reset", "step", "frame"):
@@ -307,6 +315,7 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
         "evolution.result.load_result",
         "watching.films.film.render",
         "comparison.sweeps.sweep",
+        "comparison.tuning.tune",
         "watching.report.write_report",
     ):
         stand_in(monkeypatch, f"hebbax.{place}", reach)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         testing,
         watching,
     )
-    from hebbax.comparison import sweep
+    from hebbax.comparison import sweep, tune
     from hebbax.config import Config
     from hebbax.devices import use_cpu_cores
     from hebbax.encodings import Direct
@@ -56,6 +56,7 @@ _HOMES = {
     "make_gymnax": "tasks.gymnax:make_gymnax",
     "sweep": "comparison:sweep",
     "train": "evolution:train",
+    "tune": "comparison:tune",
     "use_cpu_cores": "devices:use_cpu_cores",
     "comparison": "comparison:",
     "encodings": "encodings:",
@@ -101,6 +102,7 @@ __all__ = [
     "tasks",
     "testing",
     "train",
+    "tune",
     "use_cpu_cores",
     "watching",
 ]

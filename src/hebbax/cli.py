@@ -1,13 +1,16 @@
 """The command line.
 
-`hebbax train | evaluate | sweep | render | report | presets`, and that of an experiment's script.
+`hebbax train | evaluate | sweep | tune | render | report | presets`, and that of an experiment's
+script.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -17,6 +20,8 @@ from rich.table import Table
 
 from hebbax import devices
 from hebbax.config import Config
+from hebbax.evolution.interrupts import TimeLimitError, is_time_over
+from hebbax.evolution.interrupts import time_limit as limit_time
 from hebbax.types import checks
 
 # `--sample` alone; there is no `--no-sample`.
@@ -29,6 +34,9 @@ Trust = Annotated[
     ),
 ]
 
+# Exit codes: as shells have it after Ctrl-C, and as `timeout` has it.
+INTERRUPTED, OUT_OF_TIME = 130, 124
+
 USAGE = """usage: hebbax COMMAND ...
 
 Evolves plastic neural networks.
@@ -39,6 +47,8 @@ commands:
   hebbax render RUN [OPTIONS]      film an episode of a run's genome in one variation
   hebbax sweep PRESET... --folder FOLDER [OPTIONS]
                                    compare presets: every held-out variation, several seeds
+  hebbax tune PRESET --space FIELD=CHOICES... --budget GENERATIONS --folder FOLDER [OPTIONS]
+                                   search for noise, rates and other numbers that learn well
   hebbax report FOLDER [OPTIONS]   write a page about a run or a sweep
   hebbax presets                   list the presets
 
@@ -49,13 +59,15 @@ commands:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits.
 
-    0 if all went well, 2 after an error in what was asked for, 130 after an interrupt.
+    0 if all went well, 2 after an error in what was asked for, 124 out of time, 130 after an
+    interrupt.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[..., None]] = {
         "train": _train,
         "evaluate": functools.partial(tyro.cli, _evaluate, prog="hebbax evaluate"),
         "sweep": _sweep,
+        "tune": functools.partial(tyro.cli, _tune, prog="hebbax tune"),
         "render": functools.partial(tyro.cli, _render, prog="hebbax render"),
         "report": functools.partial(tyro.cli, _report, prog="hebbax report"),
         "presets": functools.partial(tyro.cli, _presets, prog="hebbax presets"),
@@ -98,7 +110,10 @@ def _run(command: Callable[[], None]) -> None:
         # A program may still run on the devices; nobody waits for it.
         sys.stderr.write("interrupted\n")
         sys.stderr.flush()
-        os._exit(130)
+        os._exit(INTERRUPTED)
+    except TimeLimitError as error:
+        sys.stderr.write(f"out of time: {error}; the same command goes on\n")
+        sys.exit(OUT_OF_TIME)
 
 
 def _train(args: list[str]) -> None:
@@ -121,7 +136,10 @@ def _train(args: list[str]) -> None:
 
 
 def _train_config(
-    config: Annotated[Config, tyro.conf.arg(name="")], run_dir: Path, cores: int | None = None
+    config: Annotated[Config, tyro.conf.arg(name="")],
+    run_dir: Path,
+    time_limit: float | None = None,
+    cores: int | None = None,
 ) -> None:
     """Evolves a genome; the same command resumes an interrupted run.
 
@@ -132,6 +150,7 @@ def _train_config(
     Args:
         config: What is evolved, and how.
         run_dir: Folder for metrics and checkpoints.
+        time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
         cores: CPU cores to use; all of them if None.
     """
     _use_cores(cores)
@@ -139,14 +158,15 @@ def _train_config(
     from hebbax.evolution.progress import ProgressBar
     from hebbax.evolution.training import train
 
-    with ProgressBar(config.generations) as progress:
+    with _limited(time_limit), ProgressBar(config.generations) as progress:
         result = train(config, run_dir, callbacks=[progress])
+        why, code = ("out of time", OUT_OF_TIME) if is_time_over() else ("interrupted", INTERRUPTED)
     num_generations = len(result.history)
     if num_generations < config.generations:
         sys.stderr.write(
-            f"interrupted after generation {num_generations}; the same command resumes {run_dir}\n"
+            f"{why} after generation {num_generations}; the same command resumes {run_dir}\n"
         )
-        sys.exit(130)
+        sys.exit(code)
     best = "in none was the fitness of more than half of the individuals finite"
     if result.best_generation is not None:
         fitness = result.history[result.best_generation]["fitness_mean"]
@@ -159,28 +179,38 @@ def _evaluate(
     episodes: int = 100,
     sample: Flag = False,
     best: Flag = False,
+    bits: Flag = False,
     trust: Trust = (),
     cores: int | None = None,
 ) -> None:
     """Scores a run's genome in every variation of its task.
 
-    Writes evaluation.json (evaluation-samples.json) into the run's folder.
+    Writes evaluation.json (evaluation-samples.json, evaluation-bits.json) into the run's folder.
 
     Args:
         run: Folder of the run.
         episodes: Episodes in each variation.
         sample: Draw an individual from the genome for every episode, instead of taking its mode.
         best: Take the genome of the best generation instead of the last.
+        bits: Round the mode's numbers to a few bits each instead, and say how few will do.
         trust: Whose classes the run may be of.
         cores: CPU cores to use; all of them if None.
     """
+    if bits and (sample or best):
+        raise ValueError("--bits is of the last genome's mode; leave out --sample and --best")
     _use_cores(cores)
 
     from hebbax.evolution.evaluation import evaluate, save_scores
-    from hebbax.evolution.progress import score_table
+    from hebbax.evolution.progress import bits_table, score_table
     from hebbax.evolution.result import load_result
+    from hebbax.evolution.sizes import measure_bits, save_bits
 
     result = load_result(run, trust)
+    if bits:
+        found = measure_bits(result, episodes)
+        Console().print(bits_table(found))
+        save_bits(run, found)
+        return
     scores = evaluate(result, episodes, is_sampled=sample, is_best=best)
     # Before they are written, which may fail.
     Console().print(score_table(scores))
@@ -259,10 +289,12 @@ def _sweep_some(
     episodes: int = 100,
     generations: int | None = None,
     population_size: int | None = None,
+    archive: Path | None = None,
     together: Flag = False,
     slurm: str | None = None,
     slurm_hours: int = 24,
     slurm_gpus: int = 1,
+    time_limit: float | None = None,
     cores: int | None = None,
 ) -> Path:
     """Trains and scores every method with each variation held out and several seeds.
@@ -276,15 +308,17 @@ def _sweep_some(
         table: What makes each method's configuration.
         methods: What to compare: presets, or some of an experiment's methods instead of all.
         folder: Folder for all runs.
-        folds: Variations to hold out, each in turn.
+        folds: Variations to hold out, each in turn; `none` trains on all of them.
         seeds: Runs of each method in each fold.
         episodes: Episodes in each variation that score a run's genome.
         generations: Generations of each run; as many as the method says if None.
         population_size: Individuals in a generation; as many as the method says if None.
+        archive: File that keeps what runs scored; those that it holds are not made again.
         together: Run all folds and seeds of a method as one program, which fills an accelerator.
         slurm: Partition of a SLURM cluster whose jobs do the work; this process does if None.
         slurm_hours: Hours that a job may take.
         slurm_gpus: Accelerators of each job.
+        time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
         cores: CPU cores to use; all of them if None.
 
     Returns:
@@ -303,16 +337,108 @@ def _sweep_some(
     executor = None
     if slurm is not None:
         executor = slurm_executor(folder / "jobs", slurm, hours=slurm_hours, gpus=slurm_gpus)
-    sweep(
-        {name: _resize(table[name](), generations, population_size) for name in methods},
-        folder,
-        "all" if folds == ("all",) else folds,
-        seeds,
-        episodes,
-        together=together,
-        executor=executor,
-    )
+    with _limited(time_limit):
+        sweep(
+            {name: _resize(table[name](), generations, population_size) for name in methods},
+            folder,
+            folds[0] if folds in (("all",), ("none",)) else folds,
+            seeds,
+            episodes,
+            archive=archive,
+            together=together,
+            executor=executor,
+        )
     return folder
+
+
+def _tune(
+    preset: tyro.conf.Positional[str],
+    *,
+    space: tuple[str, ...],
+    budget: int,
+    folder: Path,
+    generations: int | None = None,
+    population_size: int | None = None,
+    seeds: tuple[int, ...] = (100, 101),
+    rungs: int = 1,
+    episodes: int = 32,
+    together: Flag = False,
+    time_limit: float | None = None,
+    cores: int | None = None,
+) -> None:
+    """Searches for numbers with which a preset learns well; the same command goes on.
+
+    Writes tuning.json into the folder, and prints the trials and the options of the best.
+
+    Args:
+        preset: What to tune.
+        space: Fields and their choices, FIELD=0.03,0.1, or a range, FIELD=0.01..0.3; fields that
+            have one value in common are joined by +.
+        budget: Generations to spend, over all trials and seeds.
+        folder: Folder for the runs of all trials.
+        generations: Generations of a whole trial; as many as the preset says if None.
+        population_size: Individuals in a generation; as many as the preset says if None.
+        seeds: Seeds of each trial's runs.
+        rungs: How often trials are compared; the best third of them goes on.
+        episodes: Episodes in each variation that score a genome.
+        together: Run trials as one program, which fills an accelerator.
+        time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
+        cores: CPU cores to use; all of them if None.
+    """
+    from hebbax.presets import PRESETS
+
+    if preset not in PRESETS:
+        _refuse(f"unknown preset {preset!r}; allowed are {', '.join(PRESETS)}")
+    _use_cores(cores)
+
+    from hebbax.comparison.tuning import tune
+
+    with _limited(time_limit):
+        found = tune(
+            _resize(PRESETS[preset](), generations, population_size),
+            dict(map(_field_and_choices, space)),
+            budget,
+            folder,
+            seeds=seeds,
+            rungs=rungs,
+            episodes=episodes,
+            together=together,
+        )
+    table = Table(*found.space, "generations", "mean return trained on")
+    for trial in found.trials:
+        table.add_row(*map(str, trial.values), str(trial.generations), f"{trial.mean:.2f}")
+    console = Console(soft_wrap=True)
+    console.print(table)
+    options = [
+        f"--{name.strip().replace('_', '-')} {value}"
+        for names, value in zip(found.space, found.best.values, strict=True)
+        for name in names.split("+")
+    ]
+    console.print(f"hebbax train {preset} {' '.join(options)}", highlight=False)
+
+
+def _field_and_choices(text: str) -> tuple[str, Any]:
+    """What an option of `hebbax tune --space` says."""
+    from hebbax.comparison.tuning import Between
+
+    field, _, values = text.partition("=")
+    try:
+        if ".." in values:
+            low, high = map(float, values.split(".."))
+            return field, Between(low, high)
+        return field, [float(value) for value in values.split(",")]
+    except ValueError as error:
+        raise ValueError(
+            f"space is {text!r}, but must be FIELD=CHOICE,... or FIELD=LOW..HIGH: {error}"
+        ) from error
+
+
+def _limited(minutes: float | None) -> AbstractContextManager[None]:
+    """A time limit, or none."""
+    if minutes is None:
+        return contextlib.nullcontext()
+    checks.positive("time_limit", minutes)
+    return limit_time(minutes)
 
 
 def _resize(config: Config, generations: int | None, population_size: int | None) -> Config:

@@ -194,6 +194,18 @@ def test_together_is_one_call_for_each_method(
     )
 
 
+def test_methods_that_differ_in_numbers_go_together(tmp_path: Path, trained: list[list[Path]]):
+    """They share a program, also where another method stands between them.
+
+    Mutation: groups of neighbours.
+    """
+    plastic, static = methods().values()
+    different = {"a": plastic, "b": static, "c": dataclasses.replace(plastic, penalty=0.5)}
+    hebbax.sweep(different, tmp_path, ["heavy"], 1, 2, together=True)
+    called = [[folder.parts[-3] for folder in call] for call in trained]
+    assert called == [["a", "c"], ["b"]]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -215,7 +227,7 @@ def test_together_is_one_call_for_each_method(
         (lambda call: call | {"episodes": 1}, "episodes is 1, but must be 2 or more"),
         (
             lambda call: call | {"folds": ["huge"]},
-            r"folds is \('huge',\), but must be 'all' or some of light, medium, heavy",
+            r"folds is \('huge',\), but must be 'all', 'none' or some of light, medium, heavy",
         ),
         (
             lambda call: call | {"folds": []},

@@ -10,22 +10,22 @@ folders hold: a run that was evaluated is done, any other is taken up at its new
 
 import contextlib
 import dataclasses
-import itertools
-import operator
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
 
 import numpy as np
 
 from hebbax import devices
-from hebbax.comparison.results.rows import FORMAT, Run, read_sweep
+from hebbax.comparison.archive import add_line, line_key, read_by_key, restore_run
+from hebbax.comparison.results.rows import FORMAT, NOTHING, Run, read_sweep
 from hebbax.config import Config
-from hebbax.evolution import programs
+from hebbax.evolution import interrupts, programs
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
+from hebbax.evolution.generation import program_key
 from hebbax.evolution.progress import ProgressBar
 from hebbax.evolution.run_dir import check_same_run
 from hebbax.evolution.training import DivergedError, train_together
@@ -53,11 +53,18 @@ class Executor(Protocol):
 @final
 @dataclasses.dataclass(frozen=True)
 class _Wanted:
-    """A run that is wanted: what it is, its configuration, and how many episodes score it."""
+    """A run that is wanted.
+
+    run: which.
+    config: its configuration.
+    episodes: how many score it.
+    archive: the file that keeps what it scored, if there is one.
+    """
 
     run: Run
     config: Config
     episodes: int
+    archive: Path | None
 
     @property
     def is_done(self) -> bool:
@@ -79,18 +86,25 @@ class _Wanted:
             and found.get("generations", 0) >= self.config.generations
         )
 
+    def keep(self) -> None:
+        """Writes into the archive what the run scored."""
+        if self.archive:
+            add_line(self.archive, self.run, self.config, self.episodes)
+
     def __str__(self) -> str:
         """The run in words."""
-        return f"{self.run.method}, {self.run.fold} held out, seed {self.run.seed}"
+        fold = "nothing" if self.config.held_out is None else self.config.held_out
+        return f"{self.run.method}, {fold} held out, seed {self.run.seed}"
 
 
 def sweep(
     methods: Mapping[str, Config],
     folder: str | Path,
-    folds: Literal["all"] | Sequence[str] = "all",
+    folds: Literal["all", "none"] | Sequence[str] = "all",
     seeds: int | Sequence[int] | np.ndarray = 2,
     episodes: int = 100,
     *,
+    archive: str | Path | None = None,
     together: bool = False,
     executor: Executor | None = None,
 ) -> list[Run]:
@@ -105,13 +119,16 @@ def sweep(
             does not count.
         folder: for everything that the sweep writes.
         folds: names of the variations to hold out, each in turn; "all" for every variation of the
-            methods' tasks.
+            methods' tasks, "none" for runs that train on all of them.
         seeds: how many seeds, from 0 on, or which.
         episodes: episodes in each variation that score the genome's mode, and as many individuals
             drawn from it.
-        together: whether all folds and seeds of a method run as one program, which fills an
-            accelerator.
-        executor: who runs each run, or with `together` each method, as a job of its own; this
+        archive: a file that keeps what each run scored and how it learned, and can be committed
+            where folders cannot: a run that it holds, with the same configuration, generations and
+            episodes, is not made again, and gets its folder from there.
+        together: whether runs that can share a program run side by side in it, which fills an
+            accelerator: all folds and seeds of a method, and methods that differ in numbers alone.
+        executor: who runs each run, or with `together` each such group, as a job of its own; this
             process does if None.
 
     Returns:
@@ -122,6 +139,7 @@ def sweep(
             runs of other settings.
         ChildProcessError: if jobs failed; the others are done.
         DivergedError: if runs came to genomes that are not finite; the others are done.
+        TimeLimitError: if the time of `time_limit` is over; what was done until then is kept.
 
     Examples:
         >>> import hebbax
@@ -141,12 +159,14 @@ def sweep(
         raise ValueError(
             f"methods is {methods!r}, but must be a mapping from names to configurations"
         )
-    wanted = _list_runs(methods, folder, folds, seeds, episodes)
+    file = None if archive is None else local_path(archive, "archive")
+    wanted = _list_runs(methods, folder, folds, seeds, episodes, file)
     _open_sweep(folder, methods, [one.run for one in wanted], episodes)
+    if file is not None:
+        _exchange(wanted, file)
     missing = [one for one in wanted if not one.is_done]
     _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
-    key = operator.attrgetter("run.method" if together else "run")
-    groups = [list(group) for _, group in itertools.groupby(missing, key)]
+    groups = _groups(missing, together=together)
     if executor is None:
         with programs.shared():
             _work_here(groups)
@@ -155,8 +175,36 @@ def sweep(
     return [one.run for one in wanted]
 
 
+def _exchange(wanted: Sequence[_Wanted], file: Path) -> None:
+    """Gives runs of the archive their folders, and the archive the runs that are done."""
+    kept = read_by_key(file)
+    for one in wanted:
+        line = kept.get(line_key(one.config, one.episodes))
+        if line is None and one.is_done:
+            one.keep()
+        elif line is not None and not one.is_done:
+            restore_run(line, one.run, one.config)
+
+
+def _groups(runs: Sequence[_Wanted], *, together: bool) -> list[list[_Wanted]]:
+    """The runs that go together, or each by itself; those that can share a program in a row."""
+    groups: dict[Hashable, list[_Wanted]] = {}
+    for one in runs:
+        groups.setdefault(program_key(one.config), []).append(one)
+    return [
+        part
+        for group in groups.values()
+        for part in ([group] if together else [[one] for one in group])
+    ]
+
+
 def _list_runs(
-    methods: Mapping[str, Any], folder: Path, folds: Any, seeds: Any, episodes: int
+    methods: Mapping[str, Any],
+    folder: Path,
+    folds: Any,
+    seeds: Any,
+    episodes: int,
+    file: Path | None,
 ) -> list[_Wanted]:
     """Every run that is asked for, method by method."""
     for method, config in methods.items():
@@ -175,11 +223,13 @@ def _list_runs(
             f"methods are {list(methods)}, folds {folds!r} and seeds {seeds!r}, but there must be "
             "one of each or more"
         )
-    return [_Wanted(run, _config_of(run, methods), episodes) for run in runs]
+    return [_Wanted(run, _config_of(run, methods), episodes, file) for run in runs]
 
 
 def _config_of(run: Run, methods: Mapping[str, Config]) -> Config:
-    return dataclasses.replace(methods[run.method], held_out=run.fold, seed=run.seed)
+    config = methods[run.method]
+    is_variation = run.fold in config.task.variations  # It may be called "nothing".
+    return dataclasses.replace(config, held_out=run.fold if is_variation else None, seed=run.seed)
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
@@ -195,9 +245,9 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
 def _folds(folds: Any, config: Config) -> tuple[str, ...]:
     """The variations that are held out, each once."""
     names = tuple(config.task.variations)
-    if isinstance(folds, str) and folds == "all":
-        return names
-    allowed = f"'all' or some of {', '.join(names)}"
+    if isinstance(folds, str) and folds in ("all", "none"):
+        return names if folds == "all" else (NOTHING,)
+    allowed = f"'all', 'none' or some of {', '.join(names)}"
     return tuple(dict.fromkeys(checks.several(checks.choice(*names), allowed)("folds", folds)))
 
 
@@ -248,6 +298,8 @@ def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
     """
     divergences = []
     for i, group in enumerate(groups, 1):
+        if interrupts.is_time_over():
+            raise interrupts.TimeLimitError(f"{len(groups) - i + 1} of {len(groups)} are left")
         _say(f"[{i}/{len(groups)}] {_describe(group)}")
         try:
             _work(group)
@@ -310,6 +362,8 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         len(result.history) < one.config.generations
         for one, result in zip(group, results, strict=True)
     ):
+        if interrupts.is_time_over():
+            raise interrupts.TimeLimitError(f"in the middle of {_describe(group)}")
         raise KeyboardInterrupt
     for one, result in zip(group, results, strict=True):
         scores = [
@@ -318,6 +372,7 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         _say(f"{one}: {_summary(scores[0])}")
         for each, is_sampled in zip(scores, (False, True), strict=True):
             save_scores(one.run.path, result, each, is_sampled=is_sampled)
+        one.keep()
 
 
 def _summary(scores: Sequence[Score]) -> str:
@@ -328,9 +383,10 @@ def _summary(scores: Sequence[Score]) -> str:
 
 
 def _describe(group: Sequence[_Wanted]) -> str:
-    return (
-        str(group[0]) if len(group) == 1 else f"{group[0].run.method}, {len(group)} runs together"
-    )
+    if len(group) == 1:
+        return str(group[0])
+    methods = dict.fromkeys(one.run.method for one in group)
+    return f"{', '.join(methods)}, {len(group)} runs together"
 
 
 def _say(line: str) -> None:

@@ -16,6 +16,7 @@ from hebbax.files import local_path, read_json
 from hebbax.types import checks
 
 FORMAT = 1
+NOTHING = "nothing"  # The fold of a run that holds nothing out.
 KINDS: Mapping[str, str] = MappingProxyType(
     {"mode": "evaluation.json", "samples": "evaluation-samples.json"}
 )
@@ -216,7 +217,7 @@ def collect_run(run_dir: str | Path) -> Results:
     folder = local_path(run_dir, "run_dir")
     config = read_config(folder)["config"]
     try:
-        held_out = "nothing" if config["held_out"] is None else config["held_out"]
+        held_out = NOTHING if config["held_out"] is None else config["held_out"]
         checks.file_name("held_out", held_out)
         checks.integer(at_most=2**32 - 1)("seed", config["seed"])
         return _collect([Run(folder.resolve().name, held_out, config["seed"], folder)])
