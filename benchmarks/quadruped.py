@@ -101,9 +101,9 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
-def compile_lifetimes(case: Case) -> Callable[[], Any]:
-    """A population's lifetimes, to be lived as often as called."""
-    config = configure(case)
+def compile_lifetimes(case: Case, **changes: Any) -> Callable[[], Any]:
+    """A population's lifetimes, to be lived as often as called; other fields may be changed."""
+    config = dataclasses.replace(configure(case), **changes)
     mesh = devices.population_mesh(case.population)
     state, variations = initial_state(config), stack(config.training_variations)
     setup = Setup.of(config)

@@ -205,6 +205,18 @@ def in_turn(results: dict[str, Any]) -> list[str]:
     ]
 
 
+def encoding_memory(results: dict[str, Any]) -> list[str]:
+    """The temporary memory of the programs with each encoding."""
+    return table(
+        "| encoding | temporary memory |",
+        (
+            (f"`{name}`", f"{num_bytes / 1e6:.1f} MB")
+            for name, num_bytes in results.get("temporary_bytes", {}).items()
+            if name != "physics"
+        ),
+    )
+
+
 def genomes(results: dict[str, Any]) -> list[str]:
     """Seconds per individual of gradient and samples, memory, and the ratios."""
     cases = cases_by(results, "name", "network", "num_rules", "cores")
@@ -472,6 +484,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
     "in-turn": ("in-turn-cpu.json", in_turn),
+    "encoding-memory": ("in-turn-cpu.json", encoding_memory),
     "car-demo": ("car-demo-cpu.json", car_demo),
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),
