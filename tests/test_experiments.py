@@ -1,12 +1,20 @@
 """The experiments: every method can be made, and has a fold to be held out."""
 
+import json
 import runpy
 from pathlib import Path
 
+import jax
 import pytest
 
+import hebbax
+from hebbax.comparison import archive
+from hebbax.comparison.tuning import with_values
+from hebbax.genomes import size_of
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-SCRIPTS = sorted(path for path in EXPERIMENTS.rglob("*.py"))
+BOTTLENECK = EXPERIMENTS / "bottleneck"
+SCRIPTS = sorted(path for path in EXPERIMENTS.rglob("*.py") if path.parent != BOTTLENECK)
 PARTS = (
     "Hypothesis:",
     "Command:",
@@ -19,7 +27,7 @@ PARTS = (
 
 
 def test_all_experiments_are_seen():
-    """The paper's three, and two small ones."""
+    """The paper's three, and two small ones; what is beyond the paper has a folder of its own."""
     assert [str(path.relative_to(EXPERIMENTS)) for path in SCRIPTS] == [
         *("genomic_bottleneck_car.py", "genomic_bottleneck_quadruped.py", "najarro_quadruped.py"),
         *("small/genomic_bottleneck_car.py", "small/genomic_bottleneck_quadruped.py"),
@@ -40,3 +48,42 @@ def test_experiment_is_described_and_its_methods_can_be_made(script: Path):
     assert len({config.generations for config in configs.values()}) == 1
     assert len({config.strategy.population_size for config in configs.values()}) == 1
     assert len(set(configs.values())) == len(configs)
+
+
+def test_bottleneck_is_what_was_written_down(monkeypatch: pytest.MonkeyPatch):
+    """Each method of the page with its numbers; runs and tuning share no seed.
+
+    Mutations: another network; a control with fewer numbers than the page says.
+    """
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    methods = runpy.run_path(str(BOTTLENECK / "methods.py"))
+    page = (BOTTLENECK / "README.md").read_text()
+    for name, make in methods["METHODS"].items():
+        config = make()
+        hebbax.check(config)
+        shape = config.encoding.genotype_shape(config.policy.parameters(config.task))
+        genome = config.genome.init(jax.random.key(0), shape)
+        assert f"| `{name}` | {size_of(genome).numbers:,} |" in page
+    with_scale = with_values(config, dict.fromkeys(("genome.init_scale",)), (0.5,))
+    assert with_scale.genome.init_scale == 0.5
+
+    kept = {name: archive.read(BOTTLENECK / f"{name}.jsonl") for name in ("tuning", "scores")}
+    assert {line["seed"] for line in kept["tuning"]} <= set(range(100, 104))
+    assert {line["seed"] for line in kept["scores"]} <= {0, 1, 2}
+    assert all(line["fold"] == methods["FOLD"] for line in kept["tuning"])
+
+
+def test_ablations_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Every variant of a tuned method passes all checks; one that is not tuned is refused."""
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    methods = runpy.run_path(str(BOTTLENECK / "methods.py"))
+    found = tmp_path / "tuned.json"
+    monkeypatch.setitem(methods["tuned"].__globals__, "TUNED", found)
+    with pytest.raises(ValueError, match="tied is not tuned yet; run the part `tuning`"):
+        methods["tuned"]("tied")
+    found.write_text(json.dumps({"direct": [0.03, 0.1, 0.03], "tied": [0.1, 0.3, 0.1]}))
+    assert methods["tuned"]("tied").strategy.optimizer.learning_rate.initial == 0.3
+    variants = methods["ablated"]() | methods["assigned"]() | methods["sized"]()
+    assert len(set(variants.values())) == len(variants) == 6 + 3 + 5
+    for config in variants.values():
+        hebbax.check(config)

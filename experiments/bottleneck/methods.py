@@ -1,0 +1,162 @@
+"""What is compared, see README.md: the methods with their tuned numbers, and variants of them."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float, PyTree
+
+from hebbax.comparison.tuning import with_values
+from hebbax.config import Config
+from hebbax.encodings import LowRank, PerNeuron, Tied
+from hebbax.genomes import FixedRules, Normal, SharedNoise
+from hebbax.policies import Hebbian, Static
+from hebbax.rules import ABCD, Signals
+from hebbax.strategies import Adam, Schedule, ScoreFunction
+from hebbax.tasks import Quadruped
+from hebbax.types import PRNGKey
+
+TUNED = Path(__file__).with_name("tuned.json")
+NOISE = "strategy.std.initial"
+RATE = "strategy.optimizer.learning_rate.initial"
+SCALE = "genome.init_scale"
+FOLD = "long_front_legs"  # What is held out while methods are tuned.
+HIDDEN_SIZES = (16,)
+NUM_RULES = 36
+
+base = partial(
+    Config,
+    task=Quadruped(body="brax", episode_steps=150, burn_in_steps=0),
+    policy=Hebbian(HIDDEN_SIZES),
+    genome=Normal(init_scale=0.1),
+    strategy=ScoreFunction(128, std=Schedule(0.1), optimizer=Adam(Schedule(0.1))),
+    common_random_numbers="pairs",
+    held_out=FOLD,
+    generations=30,
+)
+static = partial(base, policy=Static(HIDDEN_SIZES))
+
+PRIMARY = ("direct", "tied", "static")
+METHODS: Mapping[str, partial[Config]] = MappingProxyType(
+    {
+        "direct": base,
+        "tied": partial(base, encoding=Tied(num_rules=NUM_RULES)),
+        "static": static,
+        "static-tied": partial(static, encoding=Tied(num_rules=NUM_RULES)),
+        "direct-grouped": partial(
+            base, genome=SharedNoise(Tied(num_rules=NUM_RULES), init_scale=0.1)
+        ),
+        "fixed": partial(base, genome=FixedRules(num_rules=NUM_RULES, init_scale=0.1)),
+        "per-neuron": partial(base, encoding=PerNeuron()),
+    }
+)
+CURVE: Mapping[str, Any] = MappingProxyType(
+    {
+        "tied-144": Tied(num_rules=144),
+        "tied-9": Tied(num_rules=9),
+        "tied-1": Tied(num_rules=1),
+        "rank-1": LowRank(),
+        "post-neuron": PerNeuron(side="post"),
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class OnlyConstant:
+    """w_ij + eta_ij D_ij: a drift that knows nothing of what happens in an episode."""
+
+    coefficients = ("eta", "D")
+
+    def init(self, weights: Float[Array, "pre post"]) -> tuple[()]:
+        """The rule remembers nothing of its own."""
+        return ()
+
+    def update(
+        self,
+        weights: Float[Array, "pre post"],
+        trace: tuple[()],
+        coefficients: Float[Array, "2 pre post"],
+        signals: Signals,
+    ) -> tuple[Float[Array, "pre post"], tuple[()]]:
+        """Drifts once."""
+        return weights + coefficients[0] * coefficients[1], trace
+
+
+@dataclasses.dataclass(frozen=True)
+class OneBirth:
+    """A plastic network whose first weights are the same in every episode."""
+
+    policy: Hebbian
+    seed: int = 0
+
+    def parameters(self, task: Quadruped) -> PyTree:
+        """The policy's."""
+        return self.policy.parameters(task)
+
+    def reset(self, key: PRNGKey, phenotype: PyTree) -> PyTree:
+        """The weights of one episode's birth, whatever the key."""
+        return self.policy.reset(jax.random.key(self.seed), phenotype)
+
+    def act(
+        self, phenotype: PyTree, memory: PyTree, observation: Array, reward: Array
+    ) -> tuple[Array, PyTree]:
+        """The policy's."""
+        return self.policy.act(phenotype, memory, observation, reward)
+
+    def plastic_weights(self, memory: PyTree) -> tuple[Array, ...]:
+        """The policy's."""
+        return self.policy.plastic_weights(memory)
+
+
+ABLATIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "no-constant": Hebbian(HIDDEN_SIZES, rule=ABCD("ABC")),
+        "only-constant": Hebbian(HIDDEN_SIZES, rule=OnlyConstant()),
+        "one-birth": OneBirth(Hebbian(HIDDEN_SIZES)),
+    }
+)
+
+
+def tuned(method: str) -> Config:
+    """A method with the numbers that its tuning found.
+
+    Raises:
+        ValueError: if it is not tuned yet.
+    """
+    found = json.loads(TUNED.read_text()) if TUNED.exists() else {}
+    if method not in found:
+        raise ValueError(f"{method} is not tuned yet; run the part `tuning` first")
+    return with_values(METHODS[method](), dict.fromkeys((NOISE, RATE, SCALE)), tuple(found[method]))
+
+
+def ablated() -> dict[str, Config]:
+    """The plastic primary methods with each part of the rule left out."""
+    return {
+        f"{method}-{name}": dataclasses.replace(tuned(method), policy=policy)
+        for method in PRIMARY
+        if method != "static"
+        for name, policy in ABLATIONS.items()
+    }
+
+
+def assigned() -> dict[str, Config]:
+    """`tied` with three assignments that stay the same for all seeds."""
+    return {
+        f"tied-assignment-{seed}": dataclasses.replace(
+            tuned("tied"), encoding=Tied(num_rules=NUM_RULES, assignment_seed=seed)
+        )
+        for seed in range(3)
+    }
+
+
+def sized() -> dict[str, Config]:
+    """`tied` with other encodings, smaller and larger."""
+    return {
+        name: dataclasses.replace(tuned("tied"), encoding=encoding)
+        for name, encoding in CURVE.items()
+    }
