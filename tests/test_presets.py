@@ -1,5 +1,6 @@
 """The presets: complete, readable, and the paper's where they say so."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -90,6 +91,17 @@ def test_paper_settings_of_the_car():
         "filters": hebbax.Normal(),
         "head": hebbax.SharedRules(rho=128),
     }
+
+
+def test_tied_presets_share_rules_alone():
+    """96 rules for the quadruped at rho = 128, 5,708 for the racer at 16, and its filters."""
+    quadruped, car = presets.quadruped_tied(128)(), presets.car_tied(16)()
+    shape = quadruped.encoding.genotype_shape(quadruped.policy.parameters(quadruped.task))
+    assert {name: leaf.shape for name, leaf in shape.items()} == {"rule": (5, 96)}
+    shape = car.encoding.genotype_shape(car.policy.parameters(car.task))
+    assert shape.head["rule"].shape == (5, 5708)
+    assert [leaf.shape for leaf in shape.filters] == [(3, 3, 3, 6), (5, 5, 6, 8)]
+    assert dataclasses.replace(car, encoding=hebbax.Direct()) == presets.car_hebbian()
 
 
 def test_papers_networks_stay_in_the_cache():

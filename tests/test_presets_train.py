@@ -28,7 +28,8 @@ IN_ITS_OWN_WORLD = "car-shared-rho16"
 SLOW = [
     name
     for name in presets.PRESETS
-    if "shared" in name and name not in ("quadruped-shared-rho16", "car-shared-rho32")
+    if "-rho" in name
+    and name not in ("quadruped-shared-rho16", "car-shared-rho32", "car-tied-rho16")
 ]
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from hebbax.config import Config
+from hebbax.encodings.direct import Direct
+from hebbax.encodings.parts import Parts
+from hebbax.encodings.tied import Tied
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import SharedRules
@@ -18,6 +21,7 @@ from hebbax.strategies.score_function import ScoreFunction
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
 
+RHOS = (16, 32, 64, 128, 256)
 # Of the paper's network: a single rule for all of them is the last of its comparison.
 QUADRUPED_SYNAPSES = 28 * 128 + 128 * 64 + 64 * 8
 CAR_SYNAPSES = 648 * 128 + 128 * 64 + 64 * 3  # Likewise, behind the filters.
@@ -58,6 +62,14 @@ def quadruped_shared(rho: int) -> Callable[[], Config]:
     )
 
 
+def quadruped_tied(rho: int) -> Callable[[], Config]:
+    """The paper's quadruped with rules shared by a random assignment, and noise on the rules."""
+    return _described(
+        f"The paper's quadruped: {rho:,} synapses share a rule at random, noise is on the rules.",
+        lambda: dataclasses.replace(quadruped_hebbian(), encoding=Tied(rho=rho)),
+    )
+
+
 def car_hebbian() -> Config:
     """The paper's car racing: one plasticity rule for every synapse behind evolved filters."""
     return Config(
@@ -94,6 +106,19 @@ def car_shared(rho: int) -> Callable[[], Config]:
             car_hebbian(),
             genome=Joint((("filters", Normal()), ("head", SharedRules(rho=rho)))),
             strategy=ScoreFunction(population_size=200, is_mirrored=False),
+        ),
+    )
+
+
+def car_tied(rho: int) -> Callable[[], Config]:
+    """The paper's car racing with rules shared by a random assignment, and noise on the rules.
+
+    Filters are plain weights.
+    """
+    return _described(
+        f"The paper's car racing: {rho:,} synapses share a rule at random, noise is on the rules.",
+        lambda: dataclasses.replace(
+            car_hebbian(), encoding=Parts((("filters", Direct()), ("head", Tied(rho=rho))))
         ),
     )
 
@@ -149,13 +174,17 @@ PRESETS: Mapping[str, Callable[[], Config]] = MappingProxyType(
         "quadruped-hebbian": quadruped_hebbian,
         "quadruped-static": quadruped_static,
         "quadruped-lstm": quadruped_lstm,
-        **{f"quadruped-shared-rho{rho}": quadruped_shared(rho) for rho in (16, 32, 64, 128, 256)},
+        **{f"quadruped-shared-rho{rho}": quadruped_shared(rho) for rho in RHOS},
         "quadruped-shared-rhon": quadruped_shared(QUADRUPED_SYNAPSES),
+        **{f"quadruped-tied-rho{rho}": quadruped_tied(rho) for rho in RHOS},
+        "quadruped-tied-rhon": quadruped_tied(QUADRUPED_SYNAPSES),
         "car-hebbian": car_hebbian,
         "car-static": car_static,
         "car-lstm": car_lstm,
-        **{f"car-shared-rho{rho}": car_shared(rho) for rho in (16, 32, 64, 128, 256)},
+        **{f"car-shared-rho{rho}": car_shared(rho) for rho in RHOS},
         "car-shared-rhon": car_shared(CAR_SYNAPSES),
+        **{f"car-tied-rho{rho}": car_tied(rho) for rho in RHOS},
+        "car-tied-rhon": car_tied(CAR_SYNAPSES),
         "quadruped-demo": quadruped_demo,
         "car-demo": car_demo,
     }
