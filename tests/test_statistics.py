@@ -12,6 +12,7 @@ import scipy.stats
 from hebbax.statistics import (
     RESAMPLES,
     bootstrap_interval,
+    difference_interval,
     improvement_interval,
     interquartile_mean,
     mean,
@@ -168,6 +169,24 @@ def test_interval_is_that_of_the_central_limit():
     values = np.random.default_rng(1).exponential(size=2000)
     low, high = bootstrap_interval(values)
     assert (high - low) / 2 == pytest.approx(1.96 * values.std() / np.sqrt(2000), rel=0.1)
+
+
+def test_difference_is_as_wide_as_it_should_be():
+    """For many runs 1.96 root sums of both squared standard errors, around the difference.
+
+    Mutations: one of the two drawn once; the same draws for both.
+    """
+    random = np.random.default_rng(2)
+    ours = [random.normal(3.0, 2.0, size=1000) for _ in range(2)]
+    theirs = [random.normal(1.0, 1.0, size=500) for _ in range(2)]
+    low, high = difference_interval(ours, theirs, mean)
+    assert (high - low) / 2 == pytest.approx(1.96 * math.sqrt(4 / 2000 + 1 / 1000), rel=0.1)
+    difference = np.mean(np.concatenate(ours)) - np.mean(np.concatenate(theirs))
+    assert (high + low) / 2 == pytest.approx(difference, abs=0.01)
+    equal = np.arange(20.0)
+    assert difference_interval([equal], [equal])[0] < -1
+    assert np.isnan(difference_interval([np.ones(1)], theirs[:1])).all()
+    assert np.isnan(difference_interval(theirs[:1], [np.ones(1)])).all()
 
 
 def test_interval_of_odd_values():

@@ -99,6 +99,43 @@ def stratified_interval(
     return _percentiles(statistic(np.concatenate(drawn, axis=1)))
 
 
+def difference_interval(
+    scores: Strata,
+    reference: Strata,
+    statistic: Callable[[np.ndarray], np.ndarray] = interquartile_mean,
+    resamples: int = RESAMPLES,
+) -> tuple[float, float]:
+    """The percentile bootstrap 95% interval of the difference of a statistic from a reference's.
+
+    The runs of both are drawn again within each stratum, independently.
+
+    Args:
+        scores: of the method.
+        reference: of what it is compared with, in the same strata.
+        statistic: as `stratified_interval` has it.
+        resamples: how often the runs are drawn again. The draws are the same at every call.
+
+    Returns:
+        The interval's ends; NaN where a stratum of one of the two has fewer than two runs.
+
+    Examples:
+        >>> import numpy as np
+        >>> from hebbax import statistics
+        >>> ours, theirs = [np.asarray([2.0, 4.0])], [np.asarray([1.0, 3.0])]
+        >>> low, high = statistics.difference_interval(ours, theirs)
+        >>> -1.0 <= low < 1.0 < high <= 3.0
+        True
+    """
+    if not all(strata_are_filled(strata, at_least=2) for strata in (scores, reference)):
+        return float("nan"), float("nan")
+    random = np.random.default_rng(0)
+    ours, theirs = (
+        np.concatenate([runs[_draw(random, resamples, runs.size)] for runs in strata], axis=1)
+        for strata in (scores, reference)
+    )
+    return _percentiles(statistic(ours) - statistic(theirs))
+
+
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """The percentile bootstrap 95% interval of the mean of finite values; NaN of fewer than two.
 
