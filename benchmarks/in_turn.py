@@ -9,8 +9,6 @@ Programs
         ends early; of the paper's plastic policy, of a policy that only repeats an inherited
         action, which is physics alone, and of the plastic policy in four times the default body
         instead of four bodies.
-    encodings: shorter lifetimes of the same plastic policy in the paper's physics, written by each
-        encoding.
     car: generations of the paper's plastic driver, search included, in several populations; races
         whose 84 x 84 pixels are drawn, on a CPU 16 at a time on each core, or all at once; and
         races without a view.
@@ -34,29 +32,15 @@ import rates
 from harness import fields
 from stand_ins import NUM_VARIATIONS
 
-from hebbax.encodings import Direct, LowRank, PerNeuron, Tied
-
 CORES = 2  # Of a CPU.
 RATIO = fields("median low high")
-FIELDS = fields("environment turns microseconds temporary_bytes", ratios={"*": RATIO})
+FIELDS = fields("environment turns microseconds", ratios={"*": RATIO})
 
 # What is compared: the time of a step in the first program to that in the second.
 BODIES = ("bullet", "brax")
 QUADRUPED_RATIOS = {
     "network, plasticity and physics to physics alone": ("hebbian", "physics"),
     "stacked bodies to one body": ("hebbian", "one_body"),
-}
-ENCODINGS = {
-    "Direct()": Direct(),
-    "Tied(rho=16)": Tied(rho=16),
-    "Tied(rho=16, is_signed=True)": Tied(rho=16, is_signed=True),
-    'Tied(rho=16, by="layer")': Tied(rho=16, by="layer"),
-    "PerNeuron()": PerNeuron(),
-    'PerNeuron("nchl")': PerNeuron("nchl"),
-    "LowRank()": LowRank(),
-}
-ENCODING_RATIOS = {
-    f"{name} to Direct()": (name, "Direct()") for name in ENCODINGS if name != "Direct()"
 }
 CAR_RATIOS = {
     "loop, population 64 to 16": ("loop 64", "loop 16"),
@@ -76,28 +60,23 @@ class Program(NamedTuple):
 
 def main() -> None:
     parser = harness.arguments(__doc__, turns=(12, 2))
-    parser.add_argument("--only", default="bullet,brax,encodings,car", help="what is compared")
+    parser.add_argument("--only", default="bullet,brax,car", help="what is compared")
     options = parser.parse_args()
     cores = harness.cores_here(CORES)
     harness.take_cores(cores)
-    ratios, microseconds, temporary_bytes = {}, {}, {}
+    ratios, microseconds = {}, {}
     for group in options.only.split(","):
-        make, compared = GROUPS.get(group, (make_quadrupeds, QUADRUPED_RATIOS))
-        programs = make(group, options)
+        programs = make_drivers(options) if group == "car" else make_quadrupeds(group, options)
         microseconds[group] = turns = take_turns(programs, options.turns)
-        if group == "encodings":
-            temporary_bytes = {name: temporary(program) for name, program in programs.items()}
+        compared = CAR_RATIOS if group == "car" else QUADRUPED_RATIOS
         for name, (first, second) in compared.items():
             pairs = zip(turns[first], turns[second], strict=True)
             ratios[f"{group}: {name}"] = quartiles([one / other for one, other in pairs])
             print(f"{group}: {name}: {ratios[f'{group}: {name}']}", flush=True)
-        if group == "encodings":
-            ratios |= compare_without_physics(turns)
     if cores is not None:  # The floor is a CPU's.
         ratios |= compare_with_floor(microseconds, cores)
     print(json.dumps(ratios, indent=2))
     results = {"turns": options.turns, "ratios": ratios, "microseconds": microseconds}
-    results["temporary_bytes"] = temporary_bytes
     harness.write(options, "in-turn-{device}", results, FIELDS)
 
 
@@ -116,40 +95,6 @@ def compare_with_floor(
     return found
 
 
-def compare_without_physics(turns: Mapping[str, list[float]]) -> dict[str, dict[str, float]]:
-    """The time of network, plasticity and reading of each encoding to that of `Direct`."""
-    pairs = list(zip(turns["Direct()"], turns["physics"], strict=True))
-    return {
-        f"encodings: {name} to Direct(), without physics": quartiles(
-            [
-                (one - alone) / (direct - alone)
-                for one, (direct, alone) in zip(turns[name], pairs, strict=True)
-            ]
-        )
-        for name in ENCODINGS
-        if name != "Direct()"
-    }
-
-
-def make_encodings(group: str, options: argparse.Namespace) -> dict[str, Program]:
-    """Lifetimes with every encoding, and physics alone."""
-    population, steps = (2, 10) if options.tiny else (64, 200)
-    alone, plastic = (
-        quadruped.Case(name, population=population, steps=steps) for name in ("physics", "hebbian")
-    )
-    programs = {"physics": Program(quadruped.compile_lifetimes(alone), alone.num_steps)}
-    for name, encoding in ENCODINGS.items():
-        lifetimes = quadruped.compile_lifetimes(plastic, encoding=encoding)
-        programs[name] = Program(lifetimes, plastic.num_steps)
-    return programs
-
-
-def temporary(program: Program) -> int:
-    """Bytes of the memory that XLA plans for a program on each device, beside data and results."""
-    compiled: Any = program.run
-    return compiled.func.memory_analysis().temp_size_in_bytes
-
-
 def make_quadrupeds(body: str, options: argparse.Namespace) -> dict[str, Program]:
     """Lifetimes of each kind."""
     population, steps = (2, 10) if options.tiny else (64, 1000)
@@ -160,7 +105,7 @@ def make_quadrupeds(body: str, options: argparse.Namespace) -> dict[str, Program
     return {case.name: Program(quadruped.compile_lifetimes(case), case.num_steps) for case in cases}
 
 
-def make_drivers(group: str, options: argparse.Namespace) -> dict[str, Program]:
+def make_drivers(options: argparse.Namespace) -> dict[str, Program]:
     """Generations by population, and races by their number; a trial has two of each."""
     programs = {}
     for population in (16, 64, 200):
@@ -179,9 +124,6 @@ def make_drivers(group: str, options: argparse.Namespace) -> dict[str, Program]:
         races, _ = compile_drive(reset(), car_racing.ZOOM_STEPS)()
         programs[f"{name} {batch}"] = Program(compile_drive(races, steps), size * steps)
     return programs
-
-
-GROUPS = {"car": (make_drivers, CAR_RATIOS), "encodings": (make_encodings, ENCODING_RATIOS)}
 
 
 def take_turns(programs: Mapping[str, Program], num_turns: int) -> dict[str, list[float]]:

@@ -205,16 +205,27 @@ def in_turn(results: dict[str, Any]) -> list[str]:
     ]
 
 
-def encoding_memory(results: dict[str, Any]) -> list[str]:
-    """The temporary memory of the programs with each encoding."""
-    return table(
-        "| encoding | temporary memory |",
-        (
-            (f"`{name}`", f"{num_bytes / 1e6:.1f} MB")
-            for name, num_bytes in results.get("temporary_bytes", {}).items()
-            if name != "physics"
-        ),
+def encodings(results: dict[str, Any]) -> list[str]:
+    """The time of a step and the memory with each encoding, beside `Direct`."""
+    about = f"{results['turns']} turns, commit {commit(results)}"
+    rows = (
+        {
+            "name": name,
+            "time": results["microseconds"][name],
+            "memory": results["temporary_bytes"][name] / 1e6,
+            **ratio,
+        }
+        for name, ratio in results["ratios"].items()
     )
+    columns = {
+        "encoding": "`{name}`",
+        "microseconds": "{time:.2f}",
+        "to `Direct()`": "{median:.2f}",
+        "quartiles": "{low:.2f} to {high:.2f}",
+        "temporary memory": "{memory:.1f} MB",
+    }
+    least = f"The floor is {results['floor_microseconds']:.2f} microseconds."
+    return [f"{machine(results, about)} {least}", "", *table_of(rows, columns)]
 
 
 def genomes(results: dict[str, Any]) -> list[str]:
@@ -484,7 +495,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
     "in-turn": ("in-turn-cpu.json", in_turn),
-    "encoding-memory": ("in-turn-cpu.json", encoding_memory),
+    "encoding-speed": ("encodings-cpu.json", encodings),
     "car-demo": ("car-demo-cpu.json", car_demo),
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),

@@ -16,12 +16,15 @@ class Sizes(NamedTuple):
     chunk_bytes: what a chunk may keep and remember; None for any amount.
     block: numbers that are worked on at a time where many more would be too many.
     tracks: candidates that are drawn at a time for a road that must close.
+    reads_each_step: whether an encoding that can is read in every step, which takes operations and
+        spares memory.
     """
 
     chunk: int | None
     chunk_bytes: int | None
     block: int
     tracks: int
+    reads_each_step: bool
 
 
 # What suits two cores of a CPU, and an H200.
@@ -31,8 +34,10 @@ class Sizes(NamedTuple):
 # block: 512 kB stay in a core's caches with what is made of them; the accelerator's is a guess.
 # tracks: a batch of candidates fills an accelerator as well as one does; timed by hand, 2,048 roads
 #     took an H200 143 ms one candidate at a time and 40 with four.
-CPU = Sizes(chunk=4, chunk_bytes=7_000_000, block=2**17, tracks=1)
-ACCELERATOR = Sizes(chunk=None, chunk_bytes=None, block=2**24, tracks=4)
+# reads_each_step: plasticity of the paper's quadruped is bound by a core's operations, 7 for a
+#     synapse, and sums of neurons' numbers add 9: twice the time. The accelerator's is a guess.
+CPU = Sizes(chunk=4, chunk_bytes=7_000_000, block=2**17, tracks=1, reads_each_step=False)
+ACCELERATOR = Sizes(chunk=None, chunk_bytes=None, block=2**24, tracks=4, reads_each_step=True)
 
 
 def is_cpu() -> bool:

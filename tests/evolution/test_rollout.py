@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hebbax import platforms
 from hebbax.evolution import episode
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.rollout import (
@@ -284,14 +285,23 @@ def _times(factor, tree):
     return jax.tree.map(lambda leaf: factor * leaf, tree)
 
 
+@pytest.mark.parametrize("can_read_each_step", [False, True])
 @pytest.mark.parametrize("reads_each_step", [False, True])
 @pytest.mark.parametrize("rollout", [rollout_chunk, rollout_chunk_on_cpu])
-def test_an_encoding_stands_between_genotype_and_network(outcome, reads_each_step, rollout):
+def test_an_encoding_stands_between_genotype_and_network(
+    outcome, can_read_each_step, reads_each_step, rollout, monkeypatch
+):
     """Halves that are doubled, once or in every step, are the whole, and cost what it costs.
 
-    Mutations: the genotype acts; the penalty of the genotype; the wiring of another run.
+    Hardware that reads once has an encoding that can read in every step read once.
+
+    Mutations: the genotype acts; the penalty of the genotype; the wiring of another run; a
+    phenotype that is read again.
     """
-    setup = Setup(TASK, POLICY, DoubledEachStep(reads_each_step))
+    sizes = platforms.CPU._replace(reads_each_step=reads_each_step)
+    monkeypatch.setattr(platforms, "CPU", sizes)
+    setup = Setup(TASK, POLICY, DoubledEachStep(can_read_each_step))
+    assert setup.reads_each_step == (can_read_each_step and reads_each_step)
     found = jax.jit(
         lambda keys, halves: rollout(setup, jnp.asarray(2.0), keys, halves, stacked(TASK))
     )(keys(), _times(0.5, genotypes()))

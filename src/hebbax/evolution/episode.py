@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from hebbax import platforms
 from hebbax.encodings.base import Encoding
 from hebbax.encodings.direct import Direct
 from hebbax.evolution import interfaces
@@ -51,13 +52,19 @@ class Setup:
         """What a genome must produce, a pytree of `Parameter`."""
         return self.encoding.genotype_shape(self.parameters)
 
+    @property
+    def reads_each_step(self) -> bool:
+        """Whether the network is made anew of what is kept in every step, as suits the hardware."""
+        return self.encoding.reads_each_step and platforms.sizes().reads_each_step
+
     def express(self, wiring: Wiring, genotype: Genotype) -> Any:
         """What is kept of an individual for all its episodes."""
-        return self.encoding.express(self.parameters, wiring, genotype)
+        kept = self.encoding.express(self.parameters, wiring, genotype)
+        return kept if self.reads_each_step else self.encoding.read(self.parameters, wiring, kept)
 
     def read(self, wiring: Wiring, kept: Any) -> Phenotype:
         """What the network lives with."""
-        return self.encoding.read(self.parameters, wiring, kept)
+        return self.encoding.read(self.parameters, wiring, kept) if self.reads_each_step else kept
 
 
 class EpisodeState(Struct):
@@ -124,7 +131,7 @@ def act(
     The memory of an episode that is over stays as it is. It is an argument beside the state, whose
     own may be somewhere else.
     """
-    if setup.encoding.reads_each_step:
+    if setup.reads_each_step:
         # XLA would move the reading out of the loop over steps, and store what it makes.
         kept, _ = jax.lax.optimization_barrier((kept, memory))
     phenotype = setup.read(wiring, kept)
