@@ -2,13 +2,15 @@
 
 import json
 import runpy
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import pytest
 
 import hebbax
-from hebbax.comparison import archive
 from hebbax.comparison.tuning import with_values
 from hebbax.genomes import size_of
 
@@ -64,13 +66,41 @@ def test_bottleneck_is_what_was_written_down(monkeypatch: pytest.MonkeyPatch):
         shape = config.encoding.genotype_shape(config.policy.parameters(config.task))
         genome = config.genome.init(jax.random.key(0), shape)
         assert f"| `{name}` | {size_of(genome).numbers:,} |" in page
-    with_scale = with_values(config, dict.fromkeys(("genome.init_scale",)), (0.5,))
-    assert with_scale.genome.init_scale == 0.5
 
-    kept = {name: archive.read(BOTTLENECK / f"{name}.jsonl") for name in ("tuning", "scores")}
-    assert {line["seed"] for line in kept["tuning"]} <= set(range(100, 104))
-    assert {line["seed"] for line in kept["scores"]} <= {0, 1, 2}
-    assert all(line["fold"] == methods["FOLD"] for line in kept["tuning"])
+
+def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Tuning has seeds of its own and one fold; the comparison has 0, 1 and 2 and all folds.
+
+    Mutation: a comparison on the seeds that its numbers were chosen with.
+    """
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    script = runpy.run_path(str(BOTTLENECK / "run.py"))
+    names = script["tune"].__globals__
+    monkeypatch.setitem(names, "TUNED", tmp_path / "tuned.json")
+    monkeypatch.setattr(sys.modules["methods"], "TUNED", tmp_path / "tuned.json")
+    tuned, compared = [], []
+
+    def tune(config: hebbax.Config, space: Any, **call: Any) -> Any:
+        tuned.append(call["seeds"])
+        assert (config.held_out, config.generations) == (names["FOLD"], 15)
+        best = tuple(choices[1] for choices in space.values())
+        return SimpleNamespace(
+            best=SimpleNamespace(values=best),
+            config=with_values(config, dict(zip(space, best, strict=True))),
+        )
+
+    monkeypatch.setattr(hebbax, "tune", tune)
+    monkeypatch.setattr(hebbax, "sweep", lambda *call, **_: compared.append(call))
+    for part in script["PARTS"].values():
+        part(tmp_path)
+    sys.modules.pop("methods")
+    assert {seed for seeds in tuned for seed in seeds} == {100, 101, 102, 103}
+    assert [len(seeds) for seeds in tuned] == [4] * 8 + [2] * 6
+    assert [call[3] for call in compared] == [3, 3, 3, 1, 3, 1]
+    lengths = [{config.generations for config in call[0].values()} for call in compared]
+    assert lengths == [{30}, {30}, {100}, {30}, {30}, {30}]
+    assert list(compared[2][0]) == ["direct", "tied", "static"]
+    assert [call[2] for call in compared] == ["all"] * 4 + [[names["FOLD"]], "all"]
 
 
 def test_ablations_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -81,9 +111,9 @@ def test_ablations_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setitem(methods["tuned"].__globals__, "TUNED", found)
     with pytest.raises(ValueError, match="tied is not tuned yet; run the part `tuning`"):
         methods["tuned"]("tied")
-    found.write_text(json.dumps({"direct": [0.03, 0.1, 0.03], "tied": [0.1, 0.3, 0.1]}))
+    found.write_text(json.dumps({"direct": {methods["RATE"]: 0.1}, "tied": {methods["RATE"]: 0.3}}))
     assert methods["tuned"]("tied").strategy.optimizer.learning_rate.initial == 0.3
-    variants = methods["ablated"]() | methods["assigned"]() | methods["sized"]()
+    variants = methods["make_ablations"]() | methods["make_assignments"]() | methods["make_sizes"]()
     assert len(set(variants.values())) == len(variants) == 6 + 3 + 5
     for config in variants.values():
         hebbax.check(config)

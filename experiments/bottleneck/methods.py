@@ -29,7 +29,7 @@ FOLD = "long_front_legs"  # What is held out while methods are tuned.
 HIDDEN_SIZES = (16,)
 NUM_RULES = 36
 
-base = partial(
+direct = partial(
     Config,
     task=Quadruped(body="brax", episode_steps=150, burn_in_steps=0),
     policy=Hebbian(HIDDEN_SIZES),
@@ -39,20 +39,21 @@ base = partial(
     held_out=FOLD,
     generations=30,
 )
-static = partial(base, policy=Static(HIDDEN_SIZES))
+static = partial(direct, policy=Static(HIDDEN_SIZES))
 
 PRIMARY = ("direct", "tied", "static")
+FOUR_SEEDS = (*PRIMARY, "static-tied")  # What hypotheses are read from is tuned on four seeds.
 METHODS: Mapping[str, partial[Config]] = MappingProxyType(
     {
-        "direct": base,
-        "tied": partial(base, encoding=Tied(num_rules=NUM_RULES)),
+        "direct": direct,
+        "tied": partial(direct, encoding=Tied(num_rules=NUM_RULES)),
         "static": static,
         "static-tied": partial(static, encoding=Tied(num_rules=NUM_RULES)),
         "direct-grouped": partial(
-            base, genome=SharedNoise(Tied(num_rules=NUM_RULES), init_scale=0.1)
+            direct, genome=SharedNoise(Tied(num_rules=NUM_RULES), init_scale=0.1)
         ),
-        "fixed": partial(base, genome=FixedRules(num_rules=NUM_RULES, init_scale=0.1)),
-        "per-neuron": partial(base, encoding=PerNeuron()),
+        "fixed": partial(direct, genome=FixedRules(num_rules=NUM_RULES, init_scale=0.1)),
+        "per-neuron": partial(direct, encoding=PerNeuron()),
     }
 )
 CURVE: Mapping[str, Any] = MappingProxyType(
@@ -83,12 +84,12 @@ class OnlyConstant:
         coefficients: Float[Array, "2 pre post"],
         signals: Signals,
     ) -> tuple[Float[Array, "pre post"], tuple[()]]:
-        """Drifts once."""
+        """Adds eta D."""
         return weights + coefficients[0] * coefficients[1], trace
 
 
 @dataclasses.dataclass(frozen=True)
-class OneBirth:
+class FixedFirstWeights:
     """A plastic network whose first weights are the same in every episode."""
 
     policy: Hebbian
@@ -99,7 +100,7 @@ class OneBirth:
         return self.policy.parameters(task)
 
     def reset(self, key: PRNGKey, phenotype: PyTree) -> PyTree:
-        """The weights of one episode's birth, whatever the key."""
+        """The first weights of one episode, whatever the key."""
         return self.policy.reset(jax.random.key(self.seed), phenotype)
 
     def act(
@@ -117,7 +118,7 @@ ABLATIONS: Mapping[str, Any] = MappingProxyType(
     {
         "no-constant": Hebbian(HIDDEN_SIZES, rule=ABCD("ABC")),
         "only-constant": Hebbian(HIDDEN_SIZES, rule=OnlyConstant()),
-        "one-birth": OneBirth(Hebbian(HIDDEN_SIZES)),
+        "fixed-first-weights": FixedFirstWeights(Hebbian(HIDDEN_SIZES)),
     }
 )
 
@@ -131,10 +132,10 @@ def tuned(method: str) -> Config:
     found = json.loads(TUNED.read_text()) if TUNED.exists() else {}
     if method not in found:
         raise ValueError(f"{method} is not tuned yet; run the part `tuning` first")
-    return with_values(METHODS[method](), dict.fromkeys((NOISE, RATE, SCALE)), tuple(found[method]))
+    return with_values(METHODS[method](), found[method])
 
 
-def ablated() -> dict[str, Config]:
+def make_ablations() -> dict[str, Config]:
     """The plastic primary methods with each part of the rule left out."""
     return {
         f"{method}-{name}": dataclasses.replace(tuned(method), policy=policy)
@@ -144,7 +145,7 @@ def ablated() -> dict[str, Config]:
     }
 
 
-def assigned() -> dict[str, Config]:
+def make_assignments() -> dict[str, Config]:
     """`tied` with three assignments that stay the same for all seeds."""
     return {
         f"tied-assignment-{seed}": dataclasses.replace(
@@ -154,7 +155,7 @@ def assigned() -> dict[str, Config]:
     }
 
 
-def sized() -> dict[str, Config]:
+def make_sizes() -> dict[str, Config]:
     """`tied` with other encodings, smaller and larger."""
     return {
         name: dataclasses.replace(tuned("tied"), encoding=encoding)

@@ -6,21 +6,22 @@ python experiments/bottleneck/run.py PART... [--time-limit MINUTES]
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from methods import (
     FOLD,
+    FOUR_SEEDS,
     METHODS,
     NOISE,
     PRIMARY,
     RATE,
     SCALE,
     TUNED,
-    ablated,
-    assigned,
-    sized,
+    make_ablations,
+    make_assignments,
+    make_sizes,
     tuned,
 )
 
@@ -28,7 +29,7 @@ import hebbax
 from hebbax import devices
 from hebbax.comparison import Tuning
 from hebbax.config import Config
-from hebbax.evolution import TimeLimitError, time_limit
+from hebbax.evolution import DivergedError, TimeLimitError, time_limit
 from hebbax.files import write_json
 
 HERE = Path(__file__).parent
@@ -44,25 +45,30 @@ def main() -> None:
     options = parser.parse_args()
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
-    with time_limit(options.time_limit) if options.time_limit else nullcontext():
-        try:
-            for part in options.parts:
+    failures = []
+    with time_limit(options.time_limit):
+        for part in options.parts:
+            try:
                 PARTS[part](options.folder)
-        except TimeLimitError as error:
-            print(f"out of time: {error}; the same command goes on")
+            except DivergedError as error:  # The other parts must not wait for it.
+                failures.append(f"{part}: {error}")
+            except TimeLimitError as error:
+                sys.stderr.write(f"{error}; the same command goes on\n")
+                sys.exit(124)
+    sys.exit("\n".join(failures) or 0)
 
 
 def tune(folder: Path) -> None:
     """Noise, rate and scale of every method; `tuned.json` has what was found."""
     found = json.loads(TUNED.read_text()) if TUNED.exists() else {}
     for method in METHODS:
-        first = {f"{NOISE} + {RATE} + {SCALE}": [0.01, 0.03, 0.1, 0.3]}
-        config = METHODS[method]()
-        together = search(method, config, first, folder / "tuning" / method / "noise")
-        [noise] = together.best.values
-        second = {RATE: [round(factor * noise, 4) for factor in (0.3, 1, 3)]}
-        apart = search(method, together.config, second, folder / "tuning" / method / "rate")
-        found[method] = [noise, *apart.best.values, noise]
+        folder_of = folder / "tuning" / method
+        choices = {f"{NOISE} + {RATE} + {SCALE}": [0.01, 0.03, 0.1, 0.3]}
+        by_noise = search(method, METHODS[method](), choices, folder_of / "noise")
+        [noise] = by_noise.best.values
+        rates = {RATE: [round(factor * noise, 4) for factor in (0.3, 1, 3)]}
+        [rate] = search(method, by_noise.config, rates, folder_of / "rate").best.values
+        found[method] = {NOISE: noise, RATE: rate, SCALE: noise}
         write_json(TUNED, found)
 
 
@@ -76,24 +82,25 @@ def search(
         budget=10_000,
         folder=folder,
         name=method,
-        seeds=(100, 101, 102, 103) if method in PRIMARY else (100, 101),
+        seeds=(100, 101, 102, 103) if method in FOUR_SEEDS else (100, 101),
         archive=HERE / "tuning.jsonl",
     )
 
 
 def compare(
-    make: Callable[[], dict[str, Config]], generations: int, seeds: int, folds: str | list[str]
+    make: Callable[[], dict[str, Config]], seeds: int, folds: str | list[str], *lengths: int
 ) -> Callable[[Path], None]:
-    """A part that is a sweep."""
+    """A part that is a sweep, scored after each of some numbers of generations."""
 
     def run(folder: Path) -> None:
-        methods = {
-            name: dataclasses.replace(config, generations=generations)
-            for name, config in make().items()
-        }
-        hebbax.sweep(
-            methods, folder / "main", folds, seeds, EPISODES, archive=HERE / "scores.jsonl"
-        )
+        for generations in lengths:
+            methods = {
+                name: dataclasses.replace(config, generations=generations)
+                for name, config in make().items()
+            }
+            hebbax.sweep(
+                methods, folder / "main", folds, seeds, EPISODES, archive=HERE / "scores.jsonl"
+            )
 
     return run
 
@@ -105,11 +112,11 @@ def tuned_methods(*names: str) -> Callable[[], dict[str, Config]]:
 
 PARTS: dict[str, Callable[[Path], None]] = {
     "tuning": tune,
-    "short": compare(tuned_methods(*METHODS), generations=30, seeds=3, folds="all"),
-    "long": compare(tuned_methods(*PRIMARY), generations=100, seeds=3, folds="all"),
-    "ablations": compare(ablated, generations=30, seeds=1, folds="all"),
-    "assignments": compare(assigned, generations=30, seeds=3, folds=[FOLD]),
-    "curve": compare(sized, generations=30, seeds=1, folds="all"),
+    "short": compare(tuned_methods(*METHODS), 3, "all", 30),
+    "long": compare(tuned_methods(*PRIMARY), 3, "all", 30, 100),
+    "ablations": compare(make_ablations, 1, "all", 30),
+    "assignments": compare(make_assignments, 3, [FOLD], 30),
+    "curve": compare(make_sizes, 1, "all", 30),
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,102 @@
+"""Why shared rules fail or learn: how much of a population's gradient is signal.
+
+python experiments/bottleneck/signal_to_noise.py
+
+Of each method, at its first genome and after a training of 30 generations (fold and seed 0): ten
+populations of the same genome. Their gradients g_i have a signal and noise,
+
+    signal^2 = mean_i <g_i, mean_{j != i} g_j>,    noise^2 = mean_i |g_i|^2 - signal^2,
+
+in which no population is in the mean that it is compared with. If fitness weighs every direction of
+the noise alike, (signal / noise)^2 is about P / N for a population of P in N directions: 2,880 with
+noise on every synapse's rule, 180 with noise on rules. Beside it stands what one step of the tuned
+search gains, from the same state: the mean return of the mode in the training bodies after it less
+that before, over 256 episodes that are the same for all. It writes `signal_to_noise.json`.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from methods import tuned
+
+import hebbax
+from hebbax import devices
+from hebbax.config import Config
+from hebbax.evolution import programs
+from hebbax.evolution.evaluation import episode_keys, run_episodes
+from hebbax.evolution.generation import RunData, TrainingState, compile_generation, initial_state
+from hebbax.files import write_json
+from hebbax.genomes.base import learned_of
+from hebbax.strategies import Schedule, Sgd
+
+METHODS = ("direct", "tied", "fixed", "direct-grouped")
+POPULATIONS = 10
+EPISODES = 256
+GENERATIONS = 30
+
+
+def main() -> None:
+    """Measures every method in both states."""
+    devices.use_compilation_cache()
+    hebbax.use_cpu_cores()
+    rows: list[dict[str, Any]] = []
+    for method in METHODS:
+        config = dataclasses.replace(tuned(method), generations=GENERATIONS)
+        trained: Any = hebbax.train(config, Path("runs/bottleneck/signal") / method).state
+        for name, state in (("first", initial_state(config)), ("trained", trained)):
+            with programs.shared():
+                row = signal_to_noise(config, state) | {"gains": gains(config, state)}
+            rows.append({"method": method, "state": name, **row})
+            print(rows[-1], flush=True)
+    write_json(Path(__file__).with_suffix(".json"), rows)
+
+
+def signal_to_noise(config: Config, state: TrainingState) -> dict[str, float]:
+    """Squared signal, squared noise and their ratio."""
+    # A step of plain gradient ascent of length one is the gradient.
+    ascent = dataclasses.replace(config.strategy, optimizer=Sgd(Schedule(1.0)))
+    config = dataclasses.replace(config, strategy=ascent)
+    start = initial_state(config, state.search.genome)
+    before = flat(start)
+    gradients = np.stack([flat(after) - before for after in populations(config, start)])
+    others = (np.sum(gradients, axis=0) - gradients) / (POPULATIONS - 1)
+    signal = float(np.mean(np.sum(gradients * others, axis=1)))
+    noise = float(np.mean(np.sum(np.square(gradients), axis=1))) - signal
+    return {"signal": signal, "noise": noise, "ratio": signal / noise, "numbers": before.size}
+
+
+def gains(config: Config, state: TrainingState) -> list[float]:
+    """What one step gains, for each population."""
+    before = score(config, state)
+    return [score(config, after) - before for after in populations(config, state)]
+
+
+def populations(config: Config, state: TrainingState) -> list[TrainingState]:
+    """The states after one generation of each population, all from the same state."""
+    mesh = devices.population_mesh(config.strategy.population_size)
+    program = compile_generation(config, mesh)
+    data, state = devices.put_everywhere((RunData.of(config), state), mesh)
+    # Generations that no run of 30 has made.
+    indices = devices.put_everywhere(1000 + jnp.arange(POPULATIONS), mesh)
+    return [program(data, state, index)[0] for index in indices]
+
+
+def score(config: Config, state: TrainingState) -> float:
+    """The mean return of the mode in the training bodies."""
+    keys, mode = episode_keys(config, EPISODES), state.search.genome.mode()
+    returns = np.asarray(run_episodes(config, keys, mode, state.wiring, is_shared=True).returns)
+    names = list(config.task.variations)
+    return float(np.mean(returns[:, [names.index(name) for name in config.training_names]]))
+
+
+def flat(state: TrainingState) -> np.ndarray:
+    """The learned numbers of a state's genome."""
+    return np.asarray(ravel_pytree(learned_of(state.search.genome))[0], np.float64)
+
+
+if __name__ == "__main__":
+    main()
