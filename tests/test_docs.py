@@ -219,7 +219,7 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, An
         monkeypatch,
         "hebbax.comparison.tuning.tune",
         lambda config, space, budget, folder: SimpleNamespace(
-            config=with_values(config, space, (0.1,) * len(space))
+            config=with_values(config, dict.fromkeys(space, 0.1))
         ),
     )
     for name in ("reset", "step", "frame"):

@@ -4,13 +4,12 @@
 script.
 """
 
-import contextlib
 import dataclasses
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -20,8 +19,7 @@ from rich.table import Table
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution.interrupts import TimeLimitError, is_time_over
-from hebbax.evolution.interrupts import time_limit as limit_time
+from hebbax.evolution import interrupts
 from hebbax.types import checks
 
 # `--sample` alone; there is no `--no-sample`.
@@ -111,8 +109,8 @@ def _run(command: Callable[[], None]) -> None:
         sys.stderr.write("interrupted\n")
         sys.stderr.flush()
         os._exit(INTERRUPTED)
-    except TimeLimitError as error:
-        sys.stderr.write(f"out of time: {error}; the same command goes on\n")
+    except interrupts.TimeLimitError as error:
+        sys.stderr.write(f"{error}; the same command goes on\n")
         sys.exit(OUT_OF_TIME)
 
 
@@ -158,15 +156,16 @@ def _train_config(
     from hebbax.evolution.progress import ProgressBar
     from hebbax.evolution.training import train
 
-    with _limited(time_limit), ProgressBar(config.generations) as progress:
+    with interrupts.time_limit(time_limit), ProgressBar(config.generations) as progress:
         result = train(config, run_dir, callbacks=[progress])
-        why, code = ("out of time", OUT_OF_TIME) if is_time_over() else ("interrupted", INTERRUPTED)
+        is_time_over = interrupts.is_time_over()
     num_generations = len(result.history)
     if num_generations < config.generations:
+        why = "the time is over" if is_time_over else "interrupted"
         sys.stderr.write(
             f"{why} after generation {num_generations}; the same command resumes {run_dir}\n"
         )
-        sys.exit(code)
+        sys.exit(OUT_OF_TIME if is_time_over else INTERRUPTED)
     best = "in none was the fitness of more than half of the individuals finite"
     if result.best_generation is not None:
         fitness = result.history[result.best_generation]["fitness_mean"]
@@ -197,7 +196,7 @@ def _evaluate(
         cores: CPU cores to use; all of them if None.
     """
     if bits and (sample or best):
-        raise ValueError("--bits is of the last genome's mode; leave out --sample and --best")
+        raise ValueError("--bits rounds the mode of the last genome; leave out --sample and --best")
     _use_cores(cores)
 
     from hebbax.evolution.evaluation import evaluate, save_scores
@@ -314,7 +313,7 @@ def _sweep_some(
         generations: Generations of each run; as many as the method says if None.
         population_size: Individuals in a generation; as many as the method says if None.
         archive: File that keeps what runs scored; those that it holds are not made again.
-        together: Run all folds and seeds of a method as one program, which fills an accelerator.
+        together: Run all that can share a program side by side in it, which fills an accelerator.
         slurm: Partition of a SLURM cluster whose jobs do the work; this process does if None.
         slurm_hours: Hours that a job may take.
         slurm_gpus: Accelerators of each job.
@@ -335,9 +334,14 @@ def _sweep_some(
     from hebbax.comparison.sweeps import sweep
 
     executor = None
+    if slurm is not None and time_limit is not None:
+        raise ValueError(
+            f"time_limit is {time_limit}, but it does not reach the jobs of a cluster; give "
+            "--slurm-hours instead"
+        )
     if slurm is not None:
         executor = slurm_executor(folder / "jobs", slurm, hours=slurm_hours, gpus=slurm_gpus)
-    with _limited(time_limit):
+    with interrupts.time_limit(time_limit):
         sweep(
             {name: _resize(table[name](), generations, population_size) for name in methods},
             folder,
@@ -362,6 +366,7 @@ def _tune(
     seeds: tuple[int, ...] = (100, 101),
     rungs: int = 1,
     episodes: int = 32,
+    archive: Path | None = None,
     together: Flag = False,
     time_limit: float | None = None,
     cores: int | None = None,
@@ -381,7 +386,8 @@ def _tune(
         seeds: Seeds of each trial's runs.
         rungs: How often trials are compared; the best third of them goes on.
         episodes: Episodes in each variation that score a genome.
-        together: Run trials as one program, which fills an accelerator.
+        archive: File that keeps what runs scored; those that it holds are not made again.
+        together: Run trials side by side in one program, which fills an accelerator.
         time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
         cores: CPU cores to use; all of them if None.
     """
@@ -393,7 +399,7 @@ def _tune(
 
     from hebbax.comparison.tuning import tune
 
-    with _limited(time_limit):
+    with interrupts.time_limit(time_limit):
         found = tune(
             _resize(PRESETS[preset](), generations, population_size),
             dict(map(_field_and_choices, space)),
@@ -402,6 +408,7 @@ def _tune(
             seeds=seeds,
             rungs=rungs,
             episodes=episodes,
+            archive=archive,
             together=together,
         )
     table = Table(*found.space, "generations", "mean return trained on")
@@ -409,7 +416,9 @@ def _tune(
         table.add_row(*map(str, trial.values), str(trial.generations), f"{trial.mean:.2f}")
     console = Console(soft_wrap=True)
     console.print(table)
-    options = [
+    sizes = {"generations": generations, "strategy.population-size": population_size}
+    options = [f"--{name} {size}" for name, size in sizes.items() if size is not None]
+    options += [
         f"--{name.strip().replace('_', '-')} {value}"
         for names, value in zip(found.space, found.best.values, strict=True)
         for name in names.split("+")
@@ -426,19 +435,11 @@ def _field_and_choices(text: str) -> tuple[str, Any]:
         if ".." in values:
             low, high = map(float, values.split(".."))
             return field, Between(low, high)
-        return field, [float(value) for value in values.split(",")]
+        return field, [json.loads(value) for value in values.split(",")]
     except ValueError as error:
         raise ValueError(
             f"space is {text!r}, but must be FIELD=CHOICE,... or FIELD=LOW..HIGH: {error}"
         ) from error
-
-
-def _limited(minutes: float | None) -> AbstractContextManager[None]:
-    """A time limit, or none."""
-    if minutes is None:
-        return contextlib.nullcontext()
-    checks.positive("time_limit", minutes)
-    return limit_time(minutes)
 
 
 def _resize(config: Config, generations: int | None, population_size: int | None) -> Config:

@@ -93,14 +93,55 @@ def test_damaged_archives(kept: Path, tmp_path: Path):
     sweep(tmp_path / "sweep", file, seeds=2)
     assert [line["seed"] for line in archive.read(file)] == [0, 1]
     assert all(map(json.loads, file.read_text().splitlines()))
+    # An editor that takes the end of the last line away takes no line away.
+    file.write_text(file.read_text().rstrip())
+    assert len(archive.read(file)) == 2
+    sweep(tmp_path / "sweep", file, seeds=3)
+    assert [line["seed"] for line in archive.read(file)] == [0, 1, 2]
 
     file.write_text('{"format": 9}\n')
     with pytest.raises(ValueError, match=r"scores\.jsonl cannot be read: a line has format 9"):
+        sweep(tmp_path / "third", file)
+    file.write_text('{"format": 1, "method": "plastic"}\n')
+    with pytest.raises(ValueError, match=r"scores\.jsonl cannot be read: a line has no 'fold'"):
         sweep(tmp_path / "third", file)
     file.write_text("no JSON\n")
     with pytest.raises(ValueError, match=r"scores\.jsonl cannot be read"):
         sweep(tmp_path / "third", file)
     assert not (tmp_path / "third/runs").exists()
+
+
+def test_fields_that_came_later_have_their_defaults(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A line of an older version stands for the run; another value does not.
+
+    Mutation: a fingerprint of all fields.
+    """
+    [line] = archive.read(str(kept / "scores.jsonl"))
+    del line["config"]["policy"]["has_biases"]
+    (tmp_path / "old.jsonl").write_text(json.dumps(line) + "\n")
+    monkeypatch.setattr(sweeps, "train_together", None)
+    sweep(tmp_path / "old", tmp_path / "old.jsonl", evaluate_every=2)
+    line["config"]["policy"]["has_biases"] = True
+    (tmp_path / "other.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(TypeError):
+        sweep(tmp_path / "other", tmp_path / "other.jsonl", evaluate_every=2)
+
+
+def test_run_that_is_ahead_is_left_alone(kept: Path, tmp_path: Path):
+    """A longer run that was not scored yet keeps its metrics and its checkpoint.
+
+    Mutation: a folder that is always written as the line has it.
+    """
+    longer = {"plastic": small_config(generations=3)}
+    [run] = hebbax.sweep(longer, tmp_path / "sweep", ["heavy"], 1, 3)
+    (run.path / "evaluation.json").unlink()
+    before = read_metrics(run.path)
+    sweep(tmp_path / "sweep", Path(shutil.copy(kept / "scores.jsonl", tmp_path)))
+    assert read_metrics(run.path) == before
+    assert len(before) == 3
+    assert len(hebbax.sweep(longer, tmp_path / "sweep", ["heavy"], 1, 3)) == 1
 
 
 def test_finished_sweep_fills_an_archive(kept: Path, tmp_path: Path):

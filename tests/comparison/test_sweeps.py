@@ -206,6 +206,22 @@ def test_methods_that_differ_in_numbers_go_together(tmp_path: Path, trained: lis
     assert called == [["a", "c"], ["b"]]
 
 
+def test_methods_that_do_not_fit_together_go_one_by_one(
+    tmp_path: Path, trained: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+):
+    """Two runs of a method fit into the memory, four of both do not. Mutation: a refusal."""
+
+    def check_memory(config: Any, num_runs: int) -> None:
+        if num_runs > 2:
+            raise ValueError("too many")
+
+    monkeypatch.setattr(sweeps, "check", check_memory)
+    plastic = methods()["plastic"]
+    different = {"a": plastic, "b": dataclasses.replace(plastic, penalty=0.5)}
+    hebbax.sweep(different, tmp_path, ["heavy"], 2, 2, together=True)
+    assert [[folder.parts[-3] for folder in call] for call in trained] == [["a"] * 2, ["b"] * 2]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

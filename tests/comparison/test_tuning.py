@@ -100,7 +100,7 @@ def test_the_best_third_goes_on(tmp_path: Path):
     short = [
         hebbax.train(
             dataclasses.replace(
-                tuning.with_values(config, search, trial.values),
+                tuning.with_values(config, {RATE: trial.values[0]}),
                 generations=1,
                 seed=100,
                 evaluate_every=1,
@@ -115,6 +115,33 @@ def test_the_best_third_goes_on(tmp_path: Path):
     again = hebbax.tune(config, search, 21, tmp_path, seeds=[100], rungs=3, episodes=4)
     assert again == found
     assert len({trial.values for trial in found.trials}) == 9
+
+
+def test_trial_that_was_dropped_stays_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where scores fall as runs get longer, short ones do not come back to the next rung.
+
+    Mutation: the best third of all trials at each rung.
+    """
+
+    def trial(config: Any, values: Any, paths: Any, length: int) -> tuning.Trial:
+        return tuning.Trial(values, length, (values[0] - 10.0 * length,), ((),))
+
+    monkeypatch.setattr(tuning, "_trial", trial)
+    monkeypatch.setattr(tuning, "sweep", lambda *_, **__: None)
+    rates = {RATE: [float(rate) for rate in range(1, 10)]}
+    found = hebbax.tune(point(generations=9), rates, 1000, tmp_path, seeds=[100], rungs=3)
+    assert [(trial.generations, trial.values[0]) for trial in found.trials[:3]] == [
+        *((9, 9.0), (3, 8.0), (3, 7.0))
+    ]
+    assert [trial.generations for trial in found.trials[3:]] == [1] * 6
+
+
+def test_other_rungs_are_refused(tmp_path: Path):
+    """Runs without scores on the way cannot be compared there."""
+    short = point(generations=3)
+    hebbax.tune(short, {RATE: [0.1]}, 3, tmp_path, seeds=[100], episodes=2)
+    with pytest.raises(ValueError, match="has no scores of generation 1, for it was made with oth"):
+        hebbax.tune(short, {RATE: [0.1]}, 3, tmp_path, seeds=[100], episodes=2, rungs=2)
 
 
 def test_trials_that_diverge_are_the_worst(tmp_path: Path):
@@ -139,6 +166,18 @@ def test_archive_spares_a_tuning_its_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert again.best.scores == pytest.approx(found.best.scores, rel=1e-6)
 
 
+def test_folds_have_trials_of_their_own(tmp_path: Path):
+    """Another variation held out in the same folder. Mutation: the runs of whichever fold."""
+    both = [
+        hebbax.tune(
+            point(held_out=name, generations=1), {RATE: [0.1]}, 1, tmp_path, seeds=[7], episodes=4
+        )
+        for name in ("mirrored", "weak", "mirrored")
+    ]
+    assert both[0] == both[2]
+    assert both[0].best.scores != both[1].best.scores
+
+
 def test_task_of_one_variation_is_tuned(tmp_path: Path):
     """Nothing is held out."""
     found = hebbax.tune(
@@ -159,6 +198,8 @@ def test_task_of_one_variation_is_tuned(tmp_path: Path):
         ),
         ({"space": {RATE: [-1.0]}}, "initial is -1.0, but must be above 0"),
         ({"rungs": 0}, "rungs is 0, but must be 1 or more"),
+        ({"seeds": ()}, "seeds is \\(\\), but must be one or more"),
+        ({"rungs": 3}, "config.generations is 3, but must be a multiple of 9, because rungs is 3"),
         ({"name": "a/b"}, "name is 'a/b', but must be a text that can name a folder"),
     ],
 )

@@ -62,6 +62,22 @@ def test_runs_go_on_where_they_were(encoding, tmp_path: Path):
     assert hebbax.evaluate(read, 4) == hebbax.evaluate(whole, 4)
 
 
+def test_assignment_of_its_own_seed_is_trained(tmp_path: Path):
+    """Two assignments in one sweep, each the same whatever the run's seed.
+
+    Mutation: the seed taken out of the encoding, as an argument of the program.
+    """
+    methods = {
+        str(seed): small_config(encoding=Tied(num_rules=2, assignment_seed=seed), generations=1)
+        for seed in (1, 2)
+    }
+    runs = hebbax.sweep(methods, tmp_path, ["heavy"], 2, 2)
+    wirings = [hebbax.load(run.path).wiring["rule"].assignment for run in runs]
+    np.testing.assert_array_equal(wirings[0], wirings[1])
+    np.testing.assert_array_equal(wirings[2], wirings[3])
+    assert not np.array_equal(wirings[0], wirings[2])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 def test_films_show_the_phenotype(encoding, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -82,12 +98,12 @@ def test_films_show_the_phenotype(encoding, monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.slow
 def test_report_has_every_encoding(tmp_path: Path):
-    """A sweep of all of them has a page without faults, with a row and a settings' entry for each.
+    """A sweep of all of them has a page without faults, with a row and a picture for each.
 
-    Mutation: pictures of rules that read the genotype.
+    Mutation: pictures of rules that read the genotype, which has other shapes.
     """
     methods = {
-        str(i): small_config(encoding=encoding, generations=1)
+        f"method-{i}": small_config(encoding=encoding, generations=1)
         for i, encoding in enumerate(ENCODINGS)
     }
     hebbax.sweep(methods, tmp_path, ["heavy"], 1, 2)

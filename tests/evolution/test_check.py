@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
 import hebbax
@@ -37,6 +38,16 @@ class Half:
     def read(self, parameters: Any, wiring: Any, kept: Any) -> Any:
         del parameters, wiring
         return jax.tree.map(lambda leaf: leaf[:2], kept)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stairs:
+    """An optimiser that asks its rate in Python, which a program's argument cannot answer."""
+
+    rate: hebbax.Schedule
+
+    def build(self) -> optax.GradientTransformation:
+        return optax.sgd(self.rate.initial if self.rate.decay < 1 else 0.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,3 +133,13 @@ def test_an_encoding_that_is_larger_than_the_network_is_told():
     ):
         hebbax.check(small_config(encoding=LowRank(9)))
     hebbax.check(small_config(encoding=Tied(num_rules=2)))
+
+
+def test_numbers_are_traced_as_in_a_program():
+    """A strategy that looks at a number that is an argument is refused before anything is compiled.
+
+    Mutation: `tell` traced with Python's numbers.
+    """
+    strategy = hebbax.ScoreFunction(population_size=4, optimizer=Stairs(hebbax.Schedule(0.1)))
+    with pytest.raises(ValueError, match=r"strategy\.tell cannot be run: TracerBoolConversion"):
+        hebbax.check(small_config(strategy=strategy))

@@ -37,7 +37,7 @@ from hebbax.genomes.shared import FixedRules, SharedRules
 from hebbax.policies.lstm import LSTM
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import EvenSteps, Natural, Sgd
-from hebbax.types.arguments import split
+from hebbax.types.arguments import take_numbers
 from small_run import is_equal, newest_checkpoint, small_config, without_clock
 from small_task import Cart
 
@@ -81,7 +81,7 @@ def test_numbers_seeds_and_folds_share_a_program():
     mesh = devices.population_mesh(first.strategy.population_size)
     for config in (first, second):
         data = (RunData.of(config), initial_state(config), jnp.zeros((), jnp.int32))
-        program, _ = split(Program.of(config))
+        program, _ = take_numbers(Program.of(config))
         programs.add(jax.jit(partial(generation, program, mesh)).lower(*data).as_text())
     assert len(programs) == 1
     with shared():
@@ -238,7 +238,7 @@ def test_single_run_is_bit_exact():
 
 def test_unequal_runs_do_not_go_together():
     """Runs that differ in more, or do not fit into the memory, are refused."""
-    with pytest.raises(ValueError, match="differ in more than seed, held_out, lengths, sched"):
+    with pytest.raises(ValueError, match="differ in more than seed, held_out, lengths and num"):
         train_together(
             [(small_config(), None), (small_config(common_random_numbers="pairs"), None)]
         )
@@ -370,7 +370,7 @@ def test_types_stay_with_x64(lenient_promotion: None, changes: dict[str, Any]):
     with jax.enable_x64(True):
         state = initial_state(config)
         data = (RunData.of(config), state, jnp.zeros((), jnp.int32))
-        program, _ = split(Program.of(config))
+        program, _ = take_numbers(Program.of(config))
         after, _ = jax.eval_shape(partial(generation, program, devices.population_mesh(4)), *data)
     assert [leaf.dtype for leaf in jax.tree.leaves(after)] == [
         leaf.dtype for leaf in jax.tree.leaves(state)

@@ -361,12 +361,12 @@ def test_time_limit_ends_a_sweep(tmp_path: Path):
     with time_limit(minutes=1e-4):
         while not is_time_over():
             time.sleep(0.001)
-        with pytest.raises(TimeLimitError, match="1 of 1 are left"):
+        with pytest.raises(TimeLimitError, match="1 of 1 trainings have not begun"):
             hebbax.sweep(short, tmp_path / "b", ["heavy"], 1, 2)
     assert len(hebbax.sweep(short, tmp_path / "b", ["heavy"], 1, 2)) == 1
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
 def test_time_limits_that_are_none_are_refused(minutes: float):
-    with pytest.raises(ValueError, match=r"minutes is .*, but must be"), time_limit(minutes):
+    with pytest.raises(ValueError, match=r"time_limit is .*, but must be"), time_limit(minutes):
         pass

@@ -36,6 +36,15 @@ def test_rounding_by_hand():
     assert len(set(rounded.ravel().tolist())) == 4
 
 
+def test_shared_rules_stay_shared():
+    """A rule of synapses in several layers is one number, rounded. Mutation: ranges by layer."""
+    shape = small_config().policy.parameters(small_config().task)
+    genome = hebbax.SharedRules(num_rules=3, sharpness=9.0).init(jax.random.key(0), shape)
+    rounded = round_to_bits(genome.mode(), shape, 3)
+    rules = np.concatenate([np.asarray(leaf).reshape(5, -1) for leaf in rounded.rules], axis=1)
+    assert len(np.unique(rules, axis=1).T) == 3
+
+
 def test_many_bits_change_nothing():
     """With sixteen, a number is off by at most half of a 65,535th of the range."""
     leaf = jax.random.normal(jax.random.key(0), (5, 20, 30))
@@ -73,7 +82,9 @@ def bits(**by_width: tuple[float, float]) -> GenomeBits:
     scores = {
         int(width[1:]): dict(zip(EXACT, values, strict=True)) for width, values in by_width.items()
     }
-    return GenomeBits(numbers=100, assignment_bits=8.0, episodes=4, exact=EXACT, by_width=scores)
+    return GenomeBits(
+        numbers=100, ranges=2, assignment_bits=8.0, episodes=4, exact=EXACT, by_width=scores
+    )
 
 
 def test_fewest_bits():
@@ -82,8 +93,8 @@ def test_fewest_bits():
     Mutations: 0.95 times a negative score; the smallest width that is good enough.
     """
     found = bits(w2=(11.0, -10.6), w4=(9.4, -10.4), w8=(9.6, -10.5), w16=(10.0, -10.0))
-    assert (found.fewest("trained on"), found.bits("trained on")) == (8, 808.0)
-    assert (found.fewest("held out"), found.bits("held out")) == (4, 408.0)
+    assert (found.fewest("trained on"), found.bits("trained on")) == (8, 800 + 2 * 64 + 8)
+    assert (found.fewest("held out"), found.bits("held out")) == (4, 400 + 2 * 64 + 8)
     lost = bits(w8=(9.0, math.nan), w16=(9.0, math.nan))
     assert lost.fewest("trained on") is lost.fewest("held out") is lost.bits("held out") is None
 
@@ -107,6 +118,8 @@ def test_exact_scores_are_those_of_an_evaluation(run: tuple[Result, Path]):
     scores = hebbax.evaluate(dataclasses.replace(result, genome=rounded), 6)
     assert found.by_width[2]["held out"] == pytest.approx(scores[2].mean)
     assert list(found.by_width) == list(WIDTHS)
+    # Two layers share the ranges of five coefficients.
+    assert (found.numbers, found.ranges) == (45, 5)
 
 
 def test_command_prints_and_writes(

@@ -209,12 +209,20 @@ def test_shorter_run_is_gone_on_with(undisturbed: Result, tmp_path: Path):
     assert without_clock(read_metrics(tmp_path / "long")) == without_clock(undisturbed.history)
 
     for initial, words in (
-        (hebbax.train(small_config(generations=1, seed=1)), "the result of another configuration"),
-        (dataclasses.replace(shorter, state=None), "a result without a state"),
+        (hebbax.train(small_config(generations=1, seed=1)), "a result of another configuration"),
+        (dataclasses.replace(shorter, genome=undisturbed.genome), "whose genome was replaced"),
+        (undisturbed, "a result of 6 generations, but generations is 5"),
     ):
         with pytest.raises(ValueError, match=words):
-            hebbax.train(small_config(generations=6), tmp_path / "third", initial=initial)
+            hebbax.train(small_config(generations=5), tmp_path / "third", initial=initial)
     assert not (tmp_path / "third").exists()
+
+    kept: list[Result] = []
+    diverging = exploding(generations=6)
+    with pytest.raises(DivergedError):
+        hebbax.train(diverging, callbacks=[lambda _, handle: kept.append(handle.result())])
+    with pytest.raises(ValueError, match="the result of a run that diverged"):
+        hebbax.train(diverging, initial=kept[-1])
 
 
 def test_genome_that_does_not_fit_leaves_no_folder(tmp_path: Path):

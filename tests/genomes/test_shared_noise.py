@@ -95,3 +95,9 @@ def test_runs_go_on_where_they_were(tmp_path):
 def test_what_is_no_encoding_is_refused():
     with pytest.raises(ValueError, match=r"genome\.noise is 36, which has no 'reads_each_step'"):
         SharedNoise(36)
+
+
+def test_groups_that_stay_are_refused():
+    """Who moves together is drawn anew in every generation."""
+    with pytest.raises(ValueError, match=r"genome\.noise is .*; leave its assignment_seed None"):
+        SharedNoise(Tied(num_rules=4, assignment_seed=1))

@@ -4,28 +4,36 @@ A run that has a line need not be made again, whether its folder is there or not
 """
 
 import fcntl
-import hashlib
-import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hebbax.comparison.results.rows import KINDS, Run
+from hebbax.comparison.results.rows import KINDS, NOTHING, Run
 from hebbax.config import Config
 from hebbax.evolution.evaluation import scores_file
-from hebbax.evolution.run_dir import MAY_CHANGE, open_run, read_metrics, read_starts
-from hebbax.files import parse_json, read_json, to_json, write_json, write_whole
+from hebbax.evolution.run_dir import (
+    changed_fields,
+    changed_settings,
+    open_run,
+    read_metrics,
+    read_starts,
+)
+from hebbax.files import local_path, parse_json, read_json, to_json, write_json, write_whole
 from hebbax.files.ownership import owned
-from hebbax.files.plain import by_path
 
 FORMAT = 1
+FIELDS = (
+    *("method", "fold", "seed", "config", "generations", "episodes"),
+    *("scores", "history", "environment"),
+)
 DIGITS = 7  # Of a history's numbers, which are float32.
 
 
-def read(file: Path) -> list[dict[str, Any]]:
+def read(file: str | Path) -> list[dict[str, Any]]:
     """The lines of an archive, in the order in which they were written; none if it is not there.
 
-    A line has `method`, `fold`, `seed`, `config` (its fingerprint), `generations`, `episodes`,
+    A line has `method`, `fold`, `seed`, `config` (plain values), `generations`, `episodes`,
     `scores` by kind, `history` (a list for each metric) and `environment`. A half-written last line
     is ignored.
 
@@ -34,20 +42,29 @@ def read(file: Path) -> list[dict[str, Any]]:
 
     Examples:
         >>> import hebbax
-        >>> from pathlib import Path
         >>> from hebbax.comparison import archive
         >>> task, policy = hebbax.tasks.Point(), hebbax.Hebbian(hidden_sizes=())
         >>> strategy = hebbax.ScoreFunction(population_size=4)
         >>> config = hebbax.Config(task, policy, hebbax.Normal(), strategy, generations=2)
-        >>> file = Path("scores.jsonl")
-        >>> runs = hebbax.sweep({"hebbian": config}, "a", ["weak"], 1, episodes=4, archive=file)
+        >>> methods, file = {"hebbian": config}, "scores.jsonl"
+        >>> runs = hebbax.sweep(methods, "sweep", ["weak"], 1, episodes=4, archive=file)
         >>> [line] = archive.read(file)
         >>> line["fold"], line["generations"], len(line["history"]["fitness_mean"])
         ('weak', 2, 2)
     """
-    content = file.read_bytes() if file.exists() else b""
-    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    file = local_path(file, "archive")
+    lines = _whole_lines(file)
     return [_checked(parse_json(line, dict, f"{file} cannot be read"), file) for line in lines]
+
+
+def _whole_lines(file: Path) -> list[bytes]:
+    """All lines, but for a last one that is half-written: without an end, and no JSON."""
+    *lines, last = (file.read_bytes() if file.exists() else b"").split(b"\n")
+    try:
+        parse_json(last, dict, "half-written")
+    except ValueError:
+        return lines
+    return [*lines, last]
 
 
 def _checked(line: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -56,29 +73,38 @@ def _checked(line: dict[str, Any], file: Path) -> dict[str, Any]:
             f"{file} cannot be read: a line has format {line.get('format')}, but this version of "
             f"hebbax reads format {FORMAT}"
         )
+    for name in FIELDS:
+        if name not in line:
+            raise ValueError(f"{file} cannot be read: a line has no {name!r}")
     return line
 
 
-def fingerprint(config: Config) -> str:
-    """Sixteen digits that tell configurations apart whose numbers differ; lengths do not count."""
-    fields = by_path(config.to_dict()["config"])
-    touching = {name: value for name, value in fields.items() if name not in MAY_CHANGE}
-    return hashlib.sha256(json.dumps(touching, sort_keys=True).encode()).hexdigest()[:16]
+def find_line(
+    lines: Iterable[dict[str, Any]], config: Config, episodes: int
+) -> dict[str, Any] | None:
+    """The line of a run: the same configuration, generations, episodes and settings of JAX.
 
-
-def line_key(config: Config, episodes: int) -> tuple[str, int, int]:
-    """What tells a run's line from others."""
-    return fingerprint(config), config.generations, episodes
-
-
-def read_by_key(file: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
-    """The lines of an archive by `line_key`."""
-    return {(line["config"], line["generations"], line["episodes"]): line for line in read(file)}
+    None if there is none.
+    """
+    wanted = {
+        "fold": NOTHING if config.held_out is None else config.held_out,
+        "seed": config.seed,
+        "generations": config.generations,
+        "episodes": episodes,
+    }
+    for line in lines:
+        if (
+            wanted.items() <= line.items()
+            and not changed_fields(line["config"], config)
+            and not changed_settings(line["environment"])
+        ):
+            return line
+    return None
 
 
 def add_line(file: Path, run: Run, config: Config, episodes: int) -> None:
     """Appends the line of a run that was scored, unless it has one, or more generations."""
-    key, metrics = line_key(config, episodes), read_metrics(run.path)
+    metrics = read_metrics(run.path)
     if len(metrics) != config.generations:
         return
     line = {
@@ -86,7 +112,9 @@ def add_line(file: Path, run: Run, config: Config, episodes: int) -> None:
         "method": run.method,
         "fold": run.fold,
         "seed": run.seed,
-        **dict(zip(("config", "generations", "episodes"), key, strict=True)),
+        "config": config.to_dict()["config"],
+        "generations": config.generations,
+        "episodes": episodes,
         "scores": {kind: _scores(run, is_sampled=kind == "samples") for kind in KINDS},
         "history": _columns(metrics),
         "environment": read_starts(run.path),
@@ -94,9 +122,13 @@ def add_line(file: Path, run: Run, config: Config, episodes: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # Jobs may end at the same time.
-        if key in read_by_key(file):
+        if find_line(read(file), config, episodes) is not None:
             return
-        stream.truncate(file.read_bytes().rfind(b"\n") + 1)
+        end = sum(len(one) + 1 for one in _whole_lines(file))
+        if file.stat().st_size < end:  # An editor has taken the last line's end away.
+            stream.write(b"\n")
+        else:
+            stream.truncate(end)
         stream.write((to_json(line) + "\n").encode())
         stream.flush()
         os.fsync(stream.fileno())
@@ -152,7 +184,8 @@ def _rows(columns: dict[str, Any], length: int) -> list[dict[str, Any]]:
         values = _rows(column, length) if isinstance(column, dict) else column
         for row, value in zip(rows, values, strict=True):
             # Only some generations have scores on the way.
-            if not isinstance(value, dict) or any(one is not None for one in value.values()):
+            is_there = name != "scores" or any(one is not None for one in value.values())
+            if is_there:
                 row[name] = value
     return rows
 

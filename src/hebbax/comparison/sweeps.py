@@ -20,10 +20,12 @@ from typing import Any, Literal, Protocol, final
 import numpy as np
 
 from hebbax import devices
-from hebbax.comparison.archive import add_line, line_key, read_by_key, restore_run
-from hebbax.comparison.results.rows import FORMAT, NOTHING, Run, read_sweep
+from hebbax.comparison.archive import add_line, find_line, restore_run
+from hebbax.comparison.archive import read as read_archive
+from hebbax.comparison.results.rows import FORMAT, NOTHING, Run, newest_checkpoint, read_sweep
 from hebbax.config import Config
 from hebbax.evolution import interrupts, programs
+from hebbax.evolution.check import check
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
 from hebbax.evolution.generation import program_key
 from hebbax.evolution.progress import ProgressBar
@@ -86,8 +88,8 @@ class _Wanted:
             and found.get("generations", 0) >= self.config.generations
         )
 
-    def keep(self) -> None:
-        """Writes into the archive what the run scored."""
+    def add_to_archive(self) -> None:
+        """Writes into the archive, if there is one, what the run scored."""
         if self.archive:
             add_line(self.archive, self.run, self.config, self.episodes)
 
@@ -163,7 +165,7 @@ def sweep(
     wanted = _list_runs(methods, folder, folds, seeds, episodes, file)
     _open_sweep(folder, methods, [one.run for one in wanted], episodes)
     if file is not None:
-        _exchange(wanted, file)
+        _sync_archive(wanted, file)
     missing = [one for one in wanted if not one.is_done]
     _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
     groups = _groups(missing, together=together)
@@ -175,14 +177,17 @@ def sweep(
     return [one.run for one in wanted]
 
 
-def _exchange(wanted: Sequence[_Wanted], file: Path) -> None:
-    """Gives runs of the archive their folders, and the archive the runs that are done."""
-    kept = read_by_key(file)
+def _sync_archive(wanted: Sequence[_Wanted], file: Path) -> None:
+    """Restores folders of runs from the archive, and adds the runs to it that are done.
+
+    A run with a checkpoint goes on from there, whatever the archive has.
+    """
+    lines = read_archive(file)
     for one in wanted:
-        line = kept.get(line_key(one.config, one.episodes))
+        line = find_line(lines, one.config, one.episodes)
         if line is None and one.is_done:
-            one.keep()
-        elif line is not None and not one.is_done:
+            one.add_to_archive()
+        elif line is not None and not one.is_done and not newest_checkpoint(one.run):
             restore_run(line, one.run, one.config)
 
 
@@ -194,8 +199,21 @@ def _groups(runs: Sequence[_Wanted], *, together: bool) -> list[list[_Wanted]]:
     return [
         part
         for group in groups.values()
-        for part in ([group] if together else [[one] for one in group])
+        for part in (_fitting(group) if together else [[one] for one in group])
     ]
+
+
+def _fitting(group: list[_Wanted]) -> list[list[_Wanted]]:
+    """Runs that can share a program, method by method where they are too many for the memory."""
+    methods: dict[str, list[_Wanted]] = {}
+    for one in group:
+        methods.setdefault(one.run.method, []).append(one)
+    if len(methods) > 1:
+        try:
+            check(group[0].config, len(group))
+        except ValueError:
+            return list(methods.values())
+    return [group]
 
 
 def _list_runs(
@@ -211,7 +229,7 @@ def _list_runs(
         checks.file_name("the name of a method", method)
         if not isinstance(config, Config):
             raise ValueError(f"methods has {config!r} as {method!r}, but must have a Config")
-    numbers = _seeds(seeds)
+    numbers = settle_seeds(seeds)
     runs = [
         Run(method, fold, seed, folder / "runs" / method / fold / f"seed-{seed}")
         for method, config in methods.items()
@@ -232,8 +250,8 @@ def _config_of(run: Run, methods: Mapping[str, Config]) -> Config:
     return dataclasses.replace(config, held_out=run.fold if is_variation else None, seed=run.seed)
 
 
-def _seeds(seeds: Any) -> tuple[int, ...]:
-    """The seeds that are asked for, each once."""
+def settle_seeds(seeds: Any) -> tuple[int, ...]:
+    """The seeds that are asked for, each once: how many, from 0 on, or which."""
     allowed = "0 or more: how many, or a list of which, each between 0 and 2^32 - 1"
     if np.ndim(seeds) == 0 and not isinstance(seeds, str):
         return tuple(range(checks.integer(allowed=allowed)("seeds", seeds)))
@@ -245,8 +263,15 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
 def _folds(folds: Any, config: Config) -> tuple[str, ...]:
     """The variations that are held out, each once."""
     names = tuple(config.task.variations)
-    if isinstance(folds, str) and folds in ("all", "none"):
-        return names if folds == "all" else (NOTHING,)
+    if isinstance(folds, str) and folds == "all":
+        return names
+    if isinstance(folds, str) and folds == "none":
+        if NOTHING in names:
+            raise ValueError(
+                f"folds is 'none', whose runs are called {NOTHING!r}, but the task has a variation "
+                "of this name; rename it"
+            )
+        return (NOTHING,)
     allowed = f"'all', 'none' or some of {', '.join(names)}"
     return tuple(dict.fromkeys(checks.several(checks.choice(*names), allowed)("folds", folds)))
 
@@ -299,7 +324,10 @@ def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
     divergences = []
     for i, group in enumerate(groups, 1):
         if interrupts.is_time_over():
-            raise interrupts.TimeLimitError(f"{len(groups) - i + 1} of {len(groups)} are left")
+            left = len(groups) - i + 1
+            raise interrupts.TimeLimitError(
+                f"the time is over, and {left} of {len(groups)} trainings have not begun"
+            )
         _say(f"[{i}/{len(groups)}] {_describe(group)}")
         try:
             _work(group)
@@ -363,7 +391,7 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         for one, result in zip(group, results, strict=True)
     ):
         if interrupts.is_time_over():
-            raise interrupts.TimeLimitError(f"in the middle of {_describe(group)}")
+            raise interrupts.TimeLimitError(f"the time is over in {_describe(group)}")
         raise KeyboardInterrupt
     for one, result in zip(group, results, strict=True):
         scores = [
@@ -372,7 +400,7 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         _say(f"{one}: {_summary(scores[0])}")
         for each, is_sampled in zip(scores, (False, True), strict=True):
             save_scores(one.run.path, result, each, is_sampled=is_sampled)
-        one.keep()
+        one.add_to_archive()
 
 
 def _summary(scores: Sequence[Score]) -> str:

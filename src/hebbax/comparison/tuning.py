@@ -2,6 +2,8 @@
 
 Each set of numbers is a trial, and each trial a method of a sweep: what stops a search costs no
 trial, and trials that differ in numbers alone share a program.
+
+Source: successive halving, Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943.
 """
 
 import contextlib
@@ -13,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
-from hebbax.comparison.sweeps import sweep
+from hebbax.comparison.results.rows import NOTHING
+from hebbax.comparison.sweeps import settle_seeds, sweep
 from hebbax.config import Config
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.evolution.training import DivergedError
@@ -22,7 +25,7 @@ from hebbax.files.plain import to_plain
 from hebbax.types import checks
 
 SEEDS = (100, 101)  # Those of sweeps begin at 0.
-KEPT = 3  # Of so many trials one goes on to the next rung, for as many times longer.
+REDUCTION = 3  # Each rung keeps one trial in so many, and runs it that many times longer.
 
 Values: TypeAlias = tuple[float, ...]
 
@@ -95,7 +98,7 @@ def tune(
     folder: str | Path,
     *,
     name: str = "trial",
-    seeds: Sequence[int] = SEEDS,
+    seeds: int | Sequence[int] = SEEDS,
     rungs: int = 1,
     episodes: int = 32,
     draw_seed: int = 0,
@@ -117,8 +120,8 @@ def tune(
         budget: generations to spend, over all trials and seeds.
         folder: for the runs of all trials, and `tuning.json` with their whole curves.
         name: of the trials, before their values.
-        seeds: of each trial's runs, kept for this purpose.
-        rungs: how often trials are compared.
+        seeds: of each trial's runs, kept for this purpose: how many, from 0 on, or which.
+        rungs: how often trials are compared; with 1, all of them run to the end.
         episodes: episodes in each variation that score a genome.
         draw_seed: the seed of trials that are drawn.
         archive: as `sweep` has it.
@@ -128,7 +131,8 @@ def tune(
         The configuration with the best numbers, and all trials.
 
     Raises:
-        ValueError: if a field is not there or cannot have a value, or the budget affords no trial.
+        ValueError: if a field is not there or cannot have a value, the budget affords no trial, or
+            the generations cannot be divided into the rungs.
         DivergedError: if no trial kept its genome finite.
         TimeLimitError: as `sweep` does.
 
@@ -144,20 +148,25 @@ def tune(
     """
     folder = local_path(folder, "folder")
     checks.file_name("name", name)
+    seeds = settle_seeds(seeds)
+    if not seeds:
+        raise ValueError(f"seeds is {seeds}, but must be one or more")
     lengths = _lengths(config.generations, checks.integer(at_least=1)("rungs", rungs))
     drawn = _draw(space, _affordable(budget, lengths, len(seeds)), draw_seed)
     configs = {
         values: dataclasses.replace(
-            with_values(config, space, values),
+            with_values(config, dict(zip(space, values, strict=True))),
             evaluate_every=lengths[0],
             evaluation_episodes=episodes,
         )
         for values in drawn
     }
     trials: dict[Values, Trial] = {}
+    going = list(drawn)
     for rung, length in enumerate(lengths):
-        num_going = math.ceil(len(drawn) / KEPT**rung)
-        going = sorted(drawn, key=lambda values: -trials[values].mean if trials else 0)[:num_going]
+        if rung:
+            going.sort(key=lambda values: -trials[values].mean)
+            going = going[: math.ceil(len(drawn) / REDUCTION**rung)]
         methods = {
             _label(name, values): dataclasses.replace(configs[values], generations=length)
             for values in going
@@ -166,23 +175,27 @@ def tune(
         with contextlib.suppress(DivergedError):  # The others are done.
             sweep(methods, folder, folds, seeds, episodes, archive=archive, together=together)
         for values, method in zip(going, methods, strict=True):
-            paths = [next((folder / "runs" / method).glob(f"*/seed-{seed}")) for seed in seeds]
+            runs = folder / "runs" / method / (config.held_out or NOTHING)
+            paths = [runs / f"seed-{seed}" for seed in seeds]
             trials[values] = _trial(config, values, paths, length)
     ranked = sorted(trials.values(), key=lambda trial: (-trial.generations, -trial.mean))
-    found = Tuning(with_values(config, space, ranked[0].values), tuple(space), tuple(ranked))
+    best = dict(zip(space, ranked[0].values, strict=True))
+    found = Tuning(with_values(config, best), tuple(space), tuple(ranked))
     _write(folder / "tuning.json", found, seeds)
     if not math.isfinite(found.best.mean):
         raise DivergedError(f"no trial in {folder} kept its genome finite; search smaller numbers")
     return found
 
 
-def with_values(config: Config, space: Mapping[str, Any], values: Values) -> Config:
-    """A configuration with other numbers in the fields of a space.
+def with_values(config: Config, values: Mapping[str, float]) -> Config:
+    """A configuration with other numbers in some fields, by their dotted names.
+
+    Names that are joined by "+" have the same number.
 
     Raises:
         ValueError: if a field is not there, or cannot have the value.
     """
-    for names, value in zip(space, values, strict=True):
+    for names, value in values.items():
         for name in names.split("+"):
             config = _with_value(config, name.strip().split("."), value, name.strip())
     return config
@@ -203,9 +216,14 @@ def _with_value(specification: Any, path: Sequence[str], value: float, name: str
 
 
 def _lengths(generations: int, rungs: int) -> list[int]:
-    """The generations at the end of each rung, all multiples of the first."""
-    first = max(1, generations // KEPT ** (rungs - 1))
-    return [first * KEPT**rung for rung in range(rungs)]
+    """The generations at the end of each rung; all are multiples of the first."""
+    divisor = REDUCTION ** (rungs - 1)
+    if generations % divisor:
+        raise ValueError(
+            f"config.generations is {generations}, but must be a multiple of {divisor}, because "
+            f"rungs is {rungs}"
+        )
+    return [generations // divisor * REDUCTION**rung for rung in range(rungs)]
 
 
 def _affordable(budget: int, lengths: Sequence[int], num_seeds: int) -> int:
@@ -216,7 +234,8 @@ def _affordable(budget: int, lengths: Sequence[int], num_seeds: int) -> int:
         """The generations of so many trials, each rung beginning where the last has ended."""
         stretches = [end - begin for begin, end in itertools.pairwise([0, *lengths])]
         return num_seeds * sum(
-            math.ceil(num_trials / KEPT**rung) * stretch for rung, stretch in enumerate(stretches)
+            math.ceil(num_trials / REDUCTION**rung) * stretch
+            for rung, stretch in enumerate(stretches)
         )
 
     if cost(1) > budget:
@@ -246,7 +265,7 @@ def _draw(
     }
     source = random.Random(seed)
     if not any(isinstance(values, Between) for values in choices.values()):
-        every: list[Values] = list(itertools.product(*choices.values()))
+        every: list[Values] = list(itertools.product(*map(dict.fromkeys, choices.values())))
         return every if len(every) <= num_trials else source.sample(every, num_trials)
 
     def draw(values: Any) -> float:
@@ -269,8 +288,13 @@ def _trial(config: Config, values: Values, paths: Sequence[Path], length: int) -
     histories = [read_metrics(path, length) for path in paths]
 
     def score(history: list[dict[str, Any]]) -> float:
-        if len(history) < length:
+        if len(history) < length or history[-1]["non_finite_genome"]:
             return math.nan
+        if "scores" not in history[-1]:
+            raise ValueError(
+                f"a run of the trial {values} has no scores of generation {length}, for it was "
+                "made with other rungs; choose another folder and archive, or these rungs"
+            )
         scores = history[-1]["scores"]
         return sum(scores[name] for name in config.training_names) / len(config.training_names)
 

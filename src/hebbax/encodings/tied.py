@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from hebbax.types import Genotype, Parameter, Phenotype, PRNGKey, Struct, Wiring, checks
-from hebbax.types.arguments import ARGUMENT
 from hebbax.types.assignments import assign_evenly
 
 
@@ -55,7 +54,7 @@ class Tied:
     """Whether each place has a random sign, by which its row but for a rate is multiplied."""
     by: Literal["network", "layer"] = "network"
     """Whether all arrays of a kind share a table, or each has its own."""
-    assignment_seed: int | None = dataclasses.field(default=None, metadata=ARGUMENT)
+    assignment_seed: int | None = None
     """The seed of the assignment; drawn from the run's own if None."""
 
     def __post_init__(self) -> None:

@@ -128,6 +128,11 @@ def score_mode(config: Config, state: TrainingState) -> dict[str, float]:
     """
     keys = jax.random.split(random_keys(config.seed).learning_curve, config.evaluation_episodes)
     outcome = run_episodes(config, keys, state.search.genome.mode(), state.wiring, is_shared=True)
+    return finite_means(config, outcome)
+
+
+def finite_means(config: Config, outcome: Outcome) -> dict[str, float]:
+    """The mean of the finite returns in each variation; NaN where there are none."""
     returns = np.asarray(outcome.returns, np.float64)
     is_finite = np.isfinite(returns)
     sums, counts = np.sum(returns, axis=0, where=is_finite), np.sum(is_finite, axis=0)

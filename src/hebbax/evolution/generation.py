@@ -20,7 +20,7 @@ from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.strategies import shaping
 from hebbax.strategies.base import Strategy
 from hebbax.types import Genotype, PRNGKey, Struct, Variation, Wiring
-from hebbax.types.arguments import ARGUMENT, join, split
+from hebbax.types.arguments import ARGUMENT, put_numbers, take_numbers
 
 
 @final
@@ -47,9 +47,9 @@ class TrainingState(Struct):
 class Program:
     """All that a generation's program depends on, its data aside.
 
-    Runs that agree in it and in the number of variations share a compiled program, once `split` has
-    taken out the numbers that are arguments: those of schedules, the penalty, initial scales. Seed,
-    held-out variation and wiring are data too, and lengths concern nobody in here.
+    Runs that agree in it and in the number of variations share a compiled program, once
+    `take_numbers` has taken out what is in fields marked `ARGUMENT`. Seed, held-out variation and
+    wiring are data too, and lengths concern nobody in here.
 
     setup: task, policy and encoding, and how many individuals run at a time.
     genome: how a genome begins.
@@ -85,7 +85,7 @@ class RunData(Struct):
 
     key: of all generations.
     variations: `[variations, ...]` to train on, stacked.
-    numbers: that `split` has taken out of its `Program`.
+    numbers: that `take_numbers` has taken out of its `Program`.
     """
 
     key: PRNGKey
@@ -98,13 +98,13 @@ class RunData(Struct):
         return cls(
             random_keys(config.seed).generations,
             stack(config.training_variations),
-            jax.tree.map(jnp.asarray, split(Program.of(config))[1]),
+            jax.tree.map(jnp.asarray, take_numbers(Program.of(config))[1]),
         )
 
 
 def program_key(config: Config) -> Hashable:
     """What runs have in common that share a program."""
-    return split(Program.of(config))[0], len(config.training_names)
+    return take_numbers(Program.of(config))[0], len(config.training_names)
 
 
 def initial_state(config: Config, initial: Genome | None = None) -> TrainingState:
@@ -158,8 +158,8 @@ def _compile(
     config: Config, mesh: Mesh, num_runs: int
 ) -> Callable[..., tuple[TrainingState, PyTree]]:
     arguments = (RunData.of(config), initial_state(config), jnp.zeros((), jnp.int32))
-    program, _ = split(Program.of(config))
-    chunk_size = limits.chunk_size(program.setup, len(config.training_names), num_runs)
+    program, _ = take_numbers(Program.of(config))
+    chunk_size = limits.chunk_size(Setup.of(config), len(config.training_names), num_runs)
     setup = dataclasses.replace(program.setup, chunk_size=chunk_size)
     function = partial(generation, dataclasses.replace(program, setup=setup), mesh)
     if num_runs > 1:
@@ -199,7 +199,7 @@ def generation(
         ones; `non_finite` counts individuals, and `non_finite_genome` the genome's numbers after
         the generation.
     """
-    program = join(program, data.numbers)
+    program = put_numbers(program, data.numbers)
     ask_key, episode_key = jax.random.split(jax.random.fold_in(data.key, index))
     genotypes = program.strategy.ask(ask_key, state.search)
     outcome = _rollout(program, mesh, episode_key, state.wiring, genotypes, data.variations)

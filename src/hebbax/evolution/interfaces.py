@@ -25,6 +25,7 @@ from hebbax.genomes.base import (
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.tasks.base import Task
 from hebbax.types import Parameter, checks, shapes_of
+from hebbax.types.arguments import put_numbers, take_numbers
 
 
 def fit_task(task: Task) -> None:
@@ -274,8 +275,15 @@ def fit_strategy(strategy: Any, genome: Genome) -> tuple[Any, PyTree]:
         "the population",
         "an individual in each index of the leading axis",
     )
+    # As a generation's program calls it, with numbers that are traced.
+    gaps, numbers = take_numbers(strategy)
     results = shapes_returned(
-        "strategy.tell", strategy.tell, state, genotypes, jax.ShapeDtypeStruct((size,), jnp.float32)
+        "strategy.tell",
+        lambda numbers, *arguments: put_numbers(gaps, numbers).tell(*arguments),
+        jax.tree.map(jnp.asarray, numbers),
+        state,
+        genotypes,
+        jax.ShapeDtypeStruct((size,), jnp.float32),
     )
     next_state, info = _results(results, 2, "strategy.tell", "state, info")
     check_same_shapes(

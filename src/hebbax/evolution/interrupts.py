@@ -40,14 +40,17 @@ class TimeLimitError(Exception):
 
 
 @contextmanager
-def time_limit(minutes: float) -> Iterator[None]:
+def time_limit(minutes: float | None) -> Iterator[None]:
     """Within it trainings end with the generation in which the time is over, as after Ctrl-C.
 
     A sweep raises `TimeLimitError` then. What is not repeated, such as compiling a program or
     scoring a genome, is not cut short.
 
     Args:
-        minutes: from now on.
+        minutes: from now on, above 0; no limit if None.
+
+    Raises:
+        ValueError: if it is no such number.
 
     Examples:
         >>> import hebbax
@@ -59,8 +62,9 @@ def time_limit(minutes: float) -> Iterator[None]:
         >>> len(result.history) >= 1
         True
     """
-    minutes = checks.positive("minutes", minutes)
-    token = _deadline.set(min(_deadline.get(), time.monotonic() + 60 * minutes))
+    minutes = checks.optional(checks.positive)("time_limit", minutes)
+    seconds = math.inf if minutes is None else 60 * minutes
+    token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
     try:
         yield
     finally:

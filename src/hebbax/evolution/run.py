@@ -139,12 +139,24 @@ def _shorter_run(shorter: Result, config: Config) -> tuple[TrainingState, list[M
     lengths = {name: getattr(shorter.config, name) for name in MAY_CHANGE}
     if dataclasses.replace(config, **lengths) != shorter.config:
         raise ValueError(
-            "initial is the result of another configuration; a result is gone on with by the same "
-            f"one, which may differ in {', '.join(MAY_CHANGE)} alone. To begin with what another "
-            "run evolved, give its genome"
+            f"initial is a result of another configuration; only {', '.join(MAY_CHANGE)} may "
+            "differ. To begin with its genome alone, give initial=result.genome"
         )
-    if shorter.state is None:
-        raise ValueError("initial is a result without a state; give one of train or load")
+    if shorter.state is None or shorter.state.search.genome is not shorter.genome:
+        raise ValueError(
+            "initial is a result whose genome was replaced; to begin with that genome, give "
+            "initial=result.genome"
+        )
+    if shorter.history and shorter.history[-1]["non_finite_genome"]:
+        raise ValueError(
+            "initial is the result of a run that diverged, and cannot be gone on with; give "
+            "initial=result.genome to begin another run"
+        )
+    if len(shorter.history) > config.generations:
+        raise ValueError(
+            f"initial is a result of {len(shorter.history)} generations, but generations is "
+            f"{config.generations}; it must be as many or more"
+        )
     return shorter.state, list(shorter.history)
 
 

@@ -83,16 +83,30 @@ def check_same_run(run_dir: Path, config: Config) -> None:
     Raises:
         ValueError: if a field differs that touches the numbers.
     """
-    there = by_path(_with_defaults(read_config(run_dir)["config"], config))
+    plain = read_config(run_dir)["config"]
+    there, here = by_path(plain), by_path(config.to_dict()["config"])
+    for field in changed_fields(plain, config):
+        raise ValueError(
+            f"run_dir is {run_dir}, which holds a run with {field} = "
+            f"{json.dumps(there.get(field))}, but this one has {field} = "
+            f"{json.dumps(here.get(field))}; choose another folder, or the same configuration "
+            "to resume"
+        )
+
+
+def changed_fields(plain: dict[str, Any], config: Config) -> list[str]:
+    """Names of the fields in which a configuration's plain values have other numbers than another.
+
+    Fields that touch no number do not count, and those that the plain values lack, for they are
+    older than the field, have its default.
+    """
+    there = by_path(_with_defaults(plain, config))
     here = by_path(config.to_dict()["config"])
-    for field in [*here, *there]:
-        if field not in MAY_CHANGE and here.get(field) != there.get(field):
-            raise ValueError(
-                f"run_dir is {run_dir}, which holds a run with {field} = "
-                f"{json.dumps(there.get(field))}, but this one has {field} = "
-                f"{json.dumps(here.get(field))}; choose another folder, or the same configuration "
-                "to resume"
-            )
+    return [
+        field
+        for field in dict.fromkeys([*here, *there])
+        if field not in MAY_CHANGE and here.get(field) != there.get(field)
+    ]
 
 
 def _with_defaults(plain: Any, specification: Any) -> Any:
@@ -117,17 +131,22 @@ def _with_defaults(plain: Any, specification: Any) -> Any:
 
 def _check_same_jax(run_dir: Path) -> None:
     """Refuses to go on with other settings of JAX than the run began with, as far as it says."""
-    there = next(
-        (start["jax"] for start in read_starts(run_dir) if isinstance(start.get("jax"), dict)), {}
-    )
-    for name, value in jax_settings().items():
-        if name in there and there[name] != value:
-            raise ValueError(
-                f"run_dir is {run_dir}, which holds a run made with {name} = {there[name]}, but "
-                f"now it is {value}, and numbers would change; set "
-                f"it as it was, by the variable {name.upper()} or jax.config, or choose another "
-                "folder"
-            )
+    for name, (there, here) in changed_settings(read_starts(run_dir)).items():
+        raise ValueError(
+            f"run_dir is {run_dir}, which holds a run made with {name} = {there}, but now it is "
+            f"{here}, and numbers would change; set it as it was, by the variable {name.upper()} "
+            "or jax.config, or choose another folder"
+        )
+
+
+def changed_settings(starts: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Settings of JAX that have changed since a run began, as far as it says: then, and now."""
+    there = next((start["jax"] for start in starts if isinstance(start.get("jax"), dict)), {})
+    return {
+        name: (there[name], value)
+        for name, value in jax_settings().items()
+        if name in there and there[name] != value
+    }
 
 
 def read_metrics(run_dir: Path, generations: int | None = None) -> list[dict[str, Any]]:

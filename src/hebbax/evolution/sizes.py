@@ -1,24 +1,24 @@
 """How small a genome is: in numbers, and in the bits that it needs to do as well."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import PyTree
 
 from hebbax.evolution import programs
 from hebbax.evolution.episode import Setup
-from hebbax.evolution.evaluation import episode_keys, run_episodes
+from hebbax.evolution.evaluation import episode_keys, finite_means, run_episodes
 from hebbax.evolution.result import Result, load_result
 from hebbax.files import local_path, write_json
 from hebbax.genomes.base import size_of
-from hebbax.types import Genotype, Parameter, checks
+from hebbax.types import Genotype, checks
 
 WIDTHS = (2, 3, 4, 6, 8, 16)
+RANGE_BITS = 64
 LOSS = 0.05  # Of a score, which fewer bits may cost.
 
 
@@ -28,13 +28,15 @@ class GenomeBits:
     """The size of a genome, and what its mode scores where each number has a few bits.
 
     numbers: how many numbers the mode is written with.
+    ranges: how many ranges they are rounded within.
     assignment_bits: bits for which synapse has which rule, where that evolves; 0 elsewhere.
     episodes: episodes in each variation, the same for all widths.
-    exact: mean return of the mode as it is, by "trained on" and "held out".
+    exact: mean finite return of the mode as it is, by "trained on" and "held out".
     by_width: the same with so many bits a number.
     """
 
     numbers: int
+    ranges: int
     assignment_bits: float
     episodes: int
     exact: Mapping[str, float]
@@ -53,9 +55,14 @@ class GenomeBits:
         return found
 
     def bits(self, where: str = "trained on") -> float | None:
-        """The bits of the whole genome with the fewest a number; None if there are none."""
+        """The bits of the whole genome with the fewest a number; None if there are none.
+
+        Ranges count, whose two ends are float32.
+        """
         width = self.fewest(where)
-        return None if width is None else self.numbers * width + self.assignment_bits
+        if width is None:
+            return None
+        return self.numbers * width + RANGE_BITS * self.ranges + self.assignment_bits
 
 
 def measure_bits(
@@ -63,8 +70,8 @@ def measure_bits(
 ) -> GenomeBits:
     """Scores a genome's mode with its numbers rounded to a few bits each.
 
-    Every width has the same episodes. Each array of the mode, and each coefficient of its rules, is
-    rounded to 2^bits levels, evenly from its smallest to its largest number.
+    Every width has the same episodes. Numbers are rounded to 2^bits levels, evenly from the
+    smallest to the largest of their range: one coefficient of all rules, or another array.
 
     Args:
         run: a result of `train`, or the folder of a run.
@@ -94,8 +101,7 @@ def measure_bits(
 
     def score(genotype: Genotype) -> dict[str, float]:
         outcome = run_episodes(config, keys, genotype, result.wiring, is_shared=True)
-        means = np.mean(np.asarray(outcome.returns, np.float64), axis=0)
-        by_name = dict(zip(config.task.variations, means.tolist(), strict=True))
+        by_name = finite_means(config, outcome)
         trained_on = [by_name[name] for name in config.training_names]
         scores = {"trained on": sum(trained_on) / len(trained_on)}
         return scores | ({} if config.held_out is None else {"held out": by_name[config.held_out]})
@@ -104,28 +110,43 @@ def measure_bits(
         exact = score(mode)
         by_width = {width: score(round_to_bits(mode, shape, width)) for width in WIDTHS}
     size = size_of(result.genome)
-    return GenomeBits(size.numbers, size.assignment_bits, episodes, exact, by_width)
+    ranges = sum(group[0][1] for group in _range_groups(shape))
+    return GenomeBits(size.numbers, ranges, size.assignment_bits, episodes, exact, by_width)
 
 
 def round_to_bits(genotype: Genotype, shape: PyTree, width: int) -> Genotype:
-    """A genotype whose numbers are rounded to `2^width` levels.
+    """A genotype whose numbers are rounded to `2^width` levels of their range.
+
+    A range is that of one coefficient of all rules, or of one array of other numbers.
 
     Args:
         genotype: the numbers.
         shape: the same tree of `Parameter`.
         width: bits a number.
     """
-    return jax.tree.map(lambda leaf, parameter: _round(leaf, parameter, width), genotype, shape)
+    leaves, structure = jax.tree.flatten(genotype)
+    for group in _range_groups(shape):
+        rows = [leaves[i].reshape(num_ranges, -1) for i, num_ranges in group]
+        together = jnp.concatenate(rows, axis=1)
+        low = jnp.min(together, axis=1, keepdims=True)
+        step = (jnp.max(together, axis=1, keepdims=True) - low) / (2**width - 1)
+        for (i, _), row in zip(group, rows, strict=True):
+            levels = jnp.round((row - low) / jnp.where(step > 0, step, 1.0))
+            # What has one value alone is the range itself.
+            rounded = jnp.where(step > 0, low + step * levels, row)
+            leaves[i] = rounded.reshape(leaves[i].shape)
+    return structure.unflatten(leaves)
 
 
-def _round(leaf: Float[Array, "..."], parameter: Parameter, width: int) -> Float[Array, "..."]:
-    axes = tuple(axis for axis, name in enumerate(parameter.axes) if name != "coefficient")
-    low, high = (extreme(leaf, axis=axes, keepdims=True) for extreme in (jnp.min, jnp.max))
-    step = (high - low) / (2**width - 1)
-    is_flat = step <= 0
-    return jnp.where(
-        is_flat, leaf, low + step * jnp.round((leaf - low) / jnp.where(is_flat, 1, step))
-    )
+def _range_groups(shape: PyTree) -> list[list[tuple[int, int]]]:
+    """The arrays of a genotype that share ranges: each by its index, and how many ranges it has."""
+    groups: dict[Hashable, list[tuple[int, int]]] = {}
+    for i, leaf in enumerate(jax.tree.leaves(shape)):
+        if leaf.axes[0] == "coefficient":
+            groups.setdefault((leaf.names, leaf.shape[0]), []).append((i, leaf.shape[0]))
+        else:
+            groups[i] = [(i, 1)]
+    return list(groups.values())
 
 
 def save_bits(run_dir: str | Path, found: GenomeBits) -> None:

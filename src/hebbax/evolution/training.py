@@ -47,9 +47,9 @@ def train(
         config: what to evolve, and how.
         run_dir: the folder for metrics and checkpoints; nothing is written if None.
         callbacks: called with the metrics of each generation and a `Handle` on the run.
-        initial: the genome to begin with, such as another result's; drawn from the seed if None. A
-            result of the same configuration with fewer generations is gone on with, as if it had
-            been one run. What the folder holds comes before either.
+        initial: the genome to begin with, such as another result's, or a `Result` of the same
+            configuration with fewer generations, after which training continues as in one run.
+            Drawn from the seed if None. What the folder holds comes before either.
 
     Returns:
         The genome, the best so far, and the history from the first generation on.
@@ -84,9 +84,9 @@ def train_together(
     that each has its share of the steps per second.
 
     Args:
-        runs: configurations, each with its folder. They may differ in seed, held-out variation,
-            lengths, and in numbers that are arguments of the program: those of schedules, the
-            penalty, initial scales.
+        runs: configurations, each with its folder. They share a program, so that they may differ
+            in seed, held-out variation, lengths, and in numbers of fields that are marked
+            `hebbax.types.arguments.ARGUMENT`, such as schedules and initial scales.
         callbacks: called with the metrics of each generation of each run and a `Handle` on it.
         initial: what all begin with, as `train` has it.
 
@@ -225,8 +225,9 @@ def _check_together(configs: Sequence[Config]) -> None:
     """Refuses runs that cannot share a program."""
     if len({program_key(config) for config in configs}) > 1:
         raise ValueError(
-            "runs have configurations that differ in more than seed, held_out, lengths, schedules, "
-            "penalty and initial scales; only those may differ in runs that go together"
+            "runs have configurations that differ in more than seed, held_out, lengths and numbers "
+            "of schedules, penalty, initial scales and an algorithm's parameters; runs that go "
+            "together share a program, and may differ in these alone"
         )
 
 

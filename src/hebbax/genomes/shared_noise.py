@@ -140,6 +140,11 @@ class SharedNoise:
             noise=checks.having(*ENCODING, example="Tied(num_rules=36)"),
             init_scale=checks.not_negative,
         )
+        if getattr(self.noise, "assignment_seed", None) is not None:
+            raise ValueError(
+                f"genome.noise is {self.noise}, but its groups are drawn anew in every "
+                "generation; leave its assignment_seed None"
+            )
 
     def init(self, key: PRNGKey, genotype_shape: PyTree) -> SharedNoiseGenome:
         """Draws the initial means and groups; the strategy sets the scale of the noise.

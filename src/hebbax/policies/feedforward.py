@@ -60,10 +60,10 @@ def activations(
     layer, or `()` where there are none.
     """
     outputs = [jnp.ravel(observation)]
-    for layer, bias in itertools.zip_longest(weights, biases):
+    for i, layer in enumerate(weights):
         total = outputs[-1] @ layer
-        outputs.append(total if bias is None else total + bias[0])
-        is_last = len(outputs) > len(weights)
-        if not (is_last and is_output_linear):
-            outputs[-1] = jnp.tanh(outputs[-1])
+        if biases:
+            total = total + biases[i][0]
+        is_linear = is_output_linear and i == len(weights) - 1
+        outputs.append(total if is_linear else jnp.tanh(total))
     return outputs

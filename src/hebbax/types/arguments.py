@@ -22,7 +22,7 @@ class _Gap(enum.Enum):
     GAP = enum.auto()
 
 
-def split(specification: Any) -> tuple[Any, tuple[np.float32, ...]]:
+def take_numbers(specification: Any) -> tuple[Any, tuple[np.float32, ...]]:
     """Takes the numbers out of a specification that are arguments of its program.
 
     Returns:
@@ -32,9 +32,9 @@ def split(specification: Any) -> tuple[Any, tuple[np.float32, ...]]:
         >>> import hebbax
         >>> from hebbax.types import arguments
         >>> one, other = hebbax.Schedule(0.5), hebbax.Schedule(0.25)
-        >>> arguments.split(one)[0] == arguments.split(other)[0]
+        >>> arguments.take_numbers(one)[0] == arguments.take_numbers(other)[0]
         True
-        >>> [float(number) for number in arguments.split(other)[1]]
+        >>> [float(number) for number in arguments.take_numbers(other)[1]]
         [0.25, 1.0, 0.0]
     """
     numbers: list[np.float32] = []
@@ -48,8 +48,8 @@ def split(specification: Any) -> tuple[Any, tuple[np.float32, ...]]:
     return _replace(specification, take), tuple(numbers)
 
 
-def join(specification: Any, numbers: Sequence[Any]) -> Any:
-    """Puts numbers into the gaps that `split` left. They may be traced."""
+def put_numbers(specification: Any, numbers: Sequence[Any]) -> Any:
+    """Puts numbers into the gaps that `take_numbers` left. They may be traced."""
     left = iter(numbers)
     return _replace(specification, lambda value: next(left) if value is _Gap.GAP else value)
 

@@ -6,9 +6,8 @@ from typing import final
 import jax
 import jax.numpy as jnp
 
-from hebbax.config import Config
+from hebbax.config import Config, Policy
 from hebbax.evolution.episode import EpisodeState
-from hebbax.policies.base import Policy
 from hebbax.types import checks, shapes_of
 
 
@@ -21,7 +20,7 @@ class Lesion:
     """
 
     layer: int
-    """Which of the policy's plastic layers, counted from 0."""
+    """Which of the policy's `plastic_weights`, counted from 0: its layers, then their biases."""
     step: int
     """The policy step, counted from 0, that is the first with the damage."""
 
