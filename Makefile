@@ -87,7 +87,7 @@ docs: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/in_turn.py
-	$(BIN)/python benchmarks/encodings.py
+	$(BIN)/python benchmarks/encoding_costs.py
 	$(BIN)/python benchmarks/quadruped.py
 	$(BIN)/python benchmarks/genomes.py
 	$(BIN)/python benchmarks/natural_steps.py

@@ -495,7 +495,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "coverage": ("interval-coverage.json", coverage),
     "measured": ("quadruped-cpu.json", measured),
     "in-turn": ("in-turn-cpu.json", in_turn),
-    "encoding-speed": ("encodings-cpu.json", encodings),
+    "encoding-speed": ("encoding-costs-cpu.json", encodings),
     "car-demo": ("car-demo-cpu.json", car_demo),
     "box2d": ("box2d-agreement.json", box2d),
     "car-loop": ("car-racing-cpu.json", car_loop),

@@ -21,7 +21,7 @@ SCRIPTS = {
     "checkouts": "checkouts.py",
     "demo": "demo.py",
     "device": "accelerator.py",
-    "encodings": "encodings.py",
+    "encoding-costs": "encoding_costs.py",
     "genomes": "genomes.py",
     "in-turn": "in_turn.py",
     "interval-coverage": "interval_coverage.py",

@@ -3,7 +3,7 @@
 Lifetimes of the paper's plastic network for the quadruped, 1,000 steps in four variations, without
 physics: the senses depend on the last action alone. The programs run one after the other in one
 process, again and again, in the reverse order every other turn; a ratio is the median of each
-turn's own, with its quartiles. It writes `benchmarks/results/encodings-DEVICE.json`.
+turn's own, with its quartiles. It writes `benchmarks/results/encoding-costs-DEVICE.json`.
 
 With physics, network and plasticity are a sixth of a step on a CPU (`in_turn.py`), so that a ratio
 of 1.3 here is one of 1.05 there.
@@ -68,7 +68,7 @@ def main() -> None:
         "floor_microseconds": None if cores is None else floor(cores),
     }
     print(results["ratios"], results["microseconds"])
-    harness.write(options, "encodings-{device}", results, FIELDS)
+    harness.write(options, "encoding-costs-{device}", results, FIELDS)
 
 
 def temporary(program: Program) -> int:
