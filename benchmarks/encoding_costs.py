@@ -1,7 +1,8 @@
 """What each encoding costs, beside `Direct`: the time of a step, and the memory.
 
 Lifetimes of the paper's plastic network for the quadruped, 1,000 steps in four variations, without
-physics: the senses depend on the last action alone. The programs run one after the other in one
+physics: the senses depend on the last action alone. An encoding that can be read in every step is
+measured so and read once. The programs run one after the other in one
 process, again and again, in the reverse order every other turn; a ratio is the median of each
 turn's own, with its quartiles. It writes `benchmarks/results/encoding-costs-DEVICE.json`.
 
@@ -15,6 +16,7 @@ Floor
 """
 
 from typing import Any
+from unittest import mock
 
 import harness
 import quadruped
@@ -23,6 +25,7 @@ from harness import fields
 from in_turn import RATIO, Program, quartiles, take_turns
 from stand_ins import NoPhysics
 
+from hebbax import platforms
 from hebbax.encodings import Direct, LowRank, PerNeuron, Tied
 from hebbax.presets import QUADRUPED_SYNAPSES
 
@@ -50,10 +53,15 @@ def main() -> None:
     harness.take_cores(cores)
     task = NoPhysics(max_steps=10 if options.tiny else 1000)
     case = quadruped.Case("hebbian", population=options.population, steps=task.max_steps)
-    programs = {
-        name: Program(quadruped.compile_lifetimes(case, encoding=one, task=task), case.num_steps)
-        for name, one in ENCODINGS.items()
-    }
+    programs = {}
+    for name, one in ENCODINGS.items():
+        # Once and in every step, whatever the hardware's own choice is.
+        for reads_each_step in (False, True)[: 1 + one.reads_each_step]:
+            sizes = platforms.sizes()._replace(reads_each_step=reads_each_step)
+            with mock.patch.object(platforms, "sizes", lambda sizes=sizes: sizes):
+                lifetimes = quadruped.compile_lifetimes(case, encoding=one, task=task)
+            when = ", in every step" if reads_each_step else ""
+            programs[f"{name}{when}"] = Program(lifetimes, case.num_steps)
     turns = take_turns(programs, options.turns)
     direct = turns["Direct()"]
     results = {
