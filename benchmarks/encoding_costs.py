@@ -2,9 +2,9 @@
 
 Lifetimes of the paper's plastic network for the quadruped, 1,000 steps in four variations, without
 physics: the senses depend on the last action alone. An encoding that can be read in every step is
-measured so and read once. The programs run one after the other in one
-process, again and again, in the reverse order every other turn; a ratio is the median of each
-turn's own, with its quartiles. It writes `benchmarks/results/encoding-costs-DEVICE.json`.
+measured so and read once. The programs run one after the other in one process, again and again, in
+the reverse order every other turn; a ratio is the median of each turn's own, with its quartiles. It
+writes `benchmarks/results/encoding-costs-DEVICE.json`.
 
 With physics, network and plasticity are a sixth of a step on a CPU (`in_turn.py`), so that a ratio
 of 1.3 here is one of 1.05 there.
