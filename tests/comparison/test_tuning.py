@@ -87,6 +87,7 @@ def test_every_combination_is_tried_in_one_program(tmp_path: Path, compilations:
     assert len(compilations) == 1
 
 
+@pytest.mark.slow
 def test_the_best_third_goes_on(tmp_path: Path):
     """Nine trials of one generation, three of three, one of nine.
 
@@ -144,6 +145,7 @@ def test_other_rungs_are_refused(tmp_path: Path):
         hebbax.tune(short, {RATE: [0.1]}, 3, tmp_path, seeds=[100], episodes=2, rungs=2)
 
 
+@pytest.mark.slow
 def test_trials_that_diverge_are_the_worst(tmp_path: Path):
     """One of two has an infinite step; where all have, there is nothing to return."""
     bound, always, never = "strategy.optimizer.bound", 3e38, -3e38
