@@ -459,6 +459,7 @@ def _report(
     films: int = 0,
     copy_to: Path | None = None,
     trust: Trust = (),
+    time_limit: float | None = None,
 ) -> None:
     """Writes report.html into the folder.
 
@@ -470,6 +471,7 @@ def _report(
         films: Films to make first, beside those that are there; of the best method first.
         copy_to: Folder for a copy without checkpoints, of a page below 3 MiB; none if None.
         trust: Whose classes the runs may be of.
+        time_limit: Minutes after which no further film is made; none if None.
     """
     try:
         from hebbax.watching.report import copy_report, write_report
@@ -477,7 +479,8 @@ def _report(
         _refuse(f"reports need {error.name}, which is not installed: pip install 'hebbax[viz]'")
 
     console = Console(soft_wrap=True)
-    console.print(f"report in {write_report(folder, films, trust)}", highlight=False)
+    with interrupts.time_limit(time_limit):
+        console.print(f"report in {write_report(folder, films, trust)}", highlight=False)
     if copy_to is not None:
         copies = copy_report(folder, copy_to)
         page = (

@@ -101,3 +101,14 @@ def test_without_checkpoints_nothing_can_be_filmed(folder: Path):
         shutil.rmtree(checkpoints)
     with pytest.raises(ValueError, match="no run has a checkpoint yet"):
         films.make_films(collect(folder), 1)
+
+
+def test_films_end_with_the_time(
+    folder: Path, asked: list[tuple[str, str, Lesion | None]], monkeypatch: pytest.MonkeyPatch
+):
+    """Two are made, then the time is over; the next call makes the rest. Mutation: none made."""
+    monkeypatch.setattr(films, "is_time_over", lambda: len(asked) >= 2)
+    made = films.make_films(collect(folder), 3)
+    assert len(made) == len(asked) == 2
+    monkeypatch.setattr(films, "is_time_over", lambda: False)
+    assert len(films.make_films(collect(folder), 3)) == len(asked) == 3

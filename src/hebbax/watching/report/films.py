@@ -8,6 +8,7 @@ from hebbax.comparison.results import Results, Run, summarise
 from hebbax.comparison.results.methods import sharing_of
 from hebbax.comparison.results.rows import newest_checkpoint
 from hebbax.config import Config
+from hebbax.evolution.interrupts import is_time_over
 from hebbax.watching.films.film import render
 from hebbax.watching.lesion import Lesion
 from hebbax.watching.report.blocks import data_uri
@@ -22,7 +23,7 @@ def make_films(results: Results, count: int) -> list[Path]:
     Methods come in the order of their held-out scores, each with the run whose held-out score is in
     the middle, in the variation that it held out; behind each the same episode with a lesion, if
     it is plastic. Where the methods are fewer than the films, the other variations of the best one
-    follow.
+    follow. Where the time of `time_limit` is over, no further one is made.
 
     Args:
         results: of a sweep, or of a run.
@@ -37,9 +38,11 @@ def make_films(results: Results, count: int) -> list[Path]:
             f"films is {count}, but no run has a checkpoint yet, without which none can be filmed"
         )
     for file, (run, variation, lesion) in takes.items():
+        if is_time_over():
+            break
         if not file.exists() or file.stat().st_mtime < newest_checkpoint(run):
             render(run.path, variation, file, lesion=lesion)
-    return list(takes)
+    return [file for file in takes if file.exists()]
 
 
 def find_films(results: Results) -> tuple[list[tuple[str, str]], list[str]]:
