@@ -117,3 +117,22 @@ def test_ablations_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert len(set(variants.values())) == len(variants) == 6 + 3 + 5
     for config in variants.values():
         hebbax.check(config)
+
+
+def test_bottleneck_loses_no_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Lines of both folders, each once, in their order; files that are not there are empty.
+
+    Mutation: the longer file alone.
+    """
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    merge_lines = runpy.run_path(str(BOTTLENECK / "run.py"))["merge_lines"]
+    sys.modules.pop("methods")
+    here, folder = tmp_path / "here", tmp_path / "folder"
+    here.mkdir()
+    (here / "scores.jsonl").write_text("a\nb\n")
+    merge_lines(folder, [here, folder])
+    (folder / "scores.jsonl").write_text("a\nb\nc\n")
+    (here / "scores.jsonl").write_text("a\nb\nd\n")
+    merge_lines(here, [here, folder])
+    assert (here / "scores.jsonl").read_text() == "a\nb\nd\nc\n"
+    assert (here / "tuning.jsonl").read_text() == ""

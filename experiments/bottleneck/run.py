@@ -5,7 +5,6 @@ python experiments/bottleneck/run.py PART... [--time-limit MINUTES]
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from hebbax import devices
 from hebbax.comparison import Tuning
 from hebbax.config import Config
 from hebbax.evolution import DivergedError, TimeLimitError, time_limit
-from hebbax.files import write_json
+from hebbax.files import write_json, write_whole
 
 HERE = Path(__file__).parent
 EPISODES = 256
@@ -46,21 +45,35 @@ def main() -> None:
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
     failures = []
-    with time_limit(options.time_limit):
-        for part in options.parts:
-            try:
-                PARTS[part](options.folder)
-            except DivergedError as error:  # The other parts must not wait for it.
-                failures.append(f"{part}: {error}")
-            except TimeLimitError as error:
-                sys.stderr.write(f"{error}; the same command goes on\n")
-                sys.exit(124)
+    # Committed files change when all is done: until then every run notes a clean commit.
+    merge_lines(options.folder, [HERE, options.folder])
+    try:
+        with time_limit(options.time_limit):
+            for part in options.parts:
+                try:
+                    PARTS[part](options.folder)
+                except DivergedError as error:  # The other parts must not wait for it.
+                    failures.append(f"{part}: {error}")
+    except TimeLimitError as error:
+        sys.stderr.write(f"{error}; the same command goes on\n")
+        sys.exit(124)
+    finally:
+        merge_lines(HERE, [HERE, options.folder])
     sys.exit("\n".join(failures) or 0)
 
 
+def merge_lines(target: Path, folders: Sequence[Path]) -> None:
+    """Writes what the archives of some folders have, each line once, into a folder's own."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("tuning.jsonl", "scores.jsonl"):
+        files = [folder / name for folder in folders if (folder / name).exists()]
+        lines = dict.fromkeys(line for file in files for line in file.read_text().splitlines())
+        write_whole(target / name, "".join(f"{line}\n" for line in lines))
+
+
 def tune(folder: Path) -> None:
-    """Noise, rate and scale of every method; `tuned.json` has what was found."""
-    found = json.loads(TUNED.read_text()) if TUNED.exists() else {}
+    """Noise, rate and scale of every method; `tuned.json` has them when all are tuned."""
+    found = {}
     for method in METHODS:
         folder_of = folder / "tuning" / method
         choices = {f"{NOISE} + {RATE} + {SCALE}": [0.01, 0.03, 0.1, 0.3]}
@@ -69,7 +82,7 @@ def tune(folder: Path) -> None:
         rates = {RATE: [round(factor * noise, 4) for factor in (0.3, 1, 3)]}
         [rate] = search(method, by_noise.config, rates, folder_of / "rate").best.values
         found[method] = {NOISE: noise, RATE: rate, SCALE: noise}
-        write_json(TUNED, found)
+    write_json(TUNED, found)
 
 
 def search(
@@ -83,7 +96,7 @@ def search(
         folder=folder,
         name=method,
         seeds=(100, 101, 102, 103) if method in FOUR_SEEDS else (100, 101),
-        archive=HERE / "tuning.jsonl",
+        archive=folder.parents[2] / "tuning.jsonl",
     )
 
 
@@ -99,7 +112,7 @@ def compare(
                 for name, config in make().items()
             }
             hebbax.sweep(
-                methods, folder / "main", folds, seeds, EPISODES, archive=HERE / "scores.jsonl"
+                methods, folder / "main", folds, seeds, EPISODES, archive=folder / "scores.jsonl"
             )
 
     return run
