@@ -43,12 +43,18 @@ def individual_bytes(setup: Setup, num_variations: int) -> int:
     return num_bytes(kept) + num_variations * num_bytes(memory)
 
 
-@functools.lru_cache(maxsize=16)
 def search_bytes(setup: Setup, genome: GenomeSpec, strategy: Strategy) -> tuple[int, int]:
     """Bytes of a strategy's state and of a population's genotypes.
 
     Found by tracing, which refuses what does not fit; nothing is computed.
     """
+    return _search_bytes(setup, genome, strategy, jax.config.read("jax_enable_x64"))
+
+
+@functools.lru_cache(maxsize=16)
+def _search_bytes(
+    setup: Setup, genome: GenomeSpec, strategy: Strategy, is_x64: bool
+) -> tuple[int, int]:
     interfaces.fit_policy(setup.policy, setup.task)
     genotype_shape = interfaces.fit_encoding(setup.encoding, setup.parameters)
     state, population = interfaces.fit_strategy(

@@ -43,6 +43,7 @@ def compiled(kind: str, key: Hashable, make: Callable[[], Program]) -> Program:
     kept = _kept.get()
     if kept is None:
         return make()
+    key = (key, jax.config.read("jax_enable_x64"))  # With it arguments have other types.
     if kind not in kept or kept[kind][0] != key:
         kept[kind] = (key, make())
     return kept[kind][1]
