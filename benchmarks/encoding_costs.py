@@ -11,8 +11,7 @@ of 1.3 here is one of 1.05 there.
 
 Floor
     A synapse takes 7 operations in a step with `ABCD`, whose products with the rate are made once
-    in a lifetime, over a core's rate in a matrix product. XLA's loops reach a fraction of that
-    rate, for they neither block nor contract.
+    in a lifetime, over a core's rate in a matrix product.
 """
 
 from typing import Any

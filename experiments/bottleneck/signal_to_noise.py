@@ -27,7 +27,7 @@ import hebbax
 from hebbax import devices
 from hebbax.config import Config
 from hebbax.evolution import programs
-from hebbax.evolution.evaluation import episode_keys, run_episodes
+from hebbax.evolution.evaluation import episode_keys, finite_means, run_episodes
 from hebbax.evolution.generation import RunData, TrainingState, compile_generation, initial_state
 from hebbax.files import write_json
 from hebbax.genomes.base import learned_of
@@ -88,9 +88,8 @@ def populations(config: Config, state: TrainingState) -> list[TrainingState]:
 def score(config: Config, state: TrainingState) -> float:
     """The mean return of the mode in the training bodies."""
     keys, mode = episode_keys(config, EPISODES), state.search.genome.mode()
-    returns = np.asarray(run_episodes(config, keys, mode, state.wiring, is_shared=True).returns)
-    names = list(config.task.variations)
-    return float(np.mean(returns[:, [names.index(name) for name in config.training_names]]))
+    means = finite_means(config, run_episodes(config, keys, mode, state.wiring, is_shared=True))
+    return float(np.mean([means[name] for name in config.training_names]))
 
 
 def flat(state: TrainingState) -> np.ndarray:
