@@ -92,7 +92,10 @@ def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(hebbax, "tune", tune)
     monkeypatch.setattr(hebbax, "sweep", lambda *call, **_: compared.append(call))
     for part in script["PARTS"].values():
-        part(tmp_path)
+        part(tmp_path, None)
+    script["PARTS"]["short"](tmp_path, ["tied", "fixed"])
+    assert list(compared.pop()[0]) == ["tied", "fixed"]
+    script["PARTS"]["curve"](tmp_path, ["tied"])  # Which has no such method.
     sys.modules.pop("methods")
     assert {seed for seeds in tuned for seed in seeds} == {100, 101, 102, 103}
     assert [len(seeds) for seeds in tuned] == [4] * 8 + [2] * 6

@@ -1,6 +1,8 @@
 """Makes the runs of README.md, part by part, as far as they are not in its files.
 
-python experiments/bottleneck/run.py PART... [--time-limit MINUTES]
+python experiments/bottleneck/run.py PART... [--methods NAME...] [--time-limit MINUTES]
+
+Processes that share a machine need a `--folder` each.
 """
 
 import argparse
@@ -31,6 +33,8 @@ from hebbax.config import Config
 from hebbax.evolution import DivergedError, TimeLimitError, time_limit
 from hebbax.files import write_json, write_whole
 
+Part = Callable[[Path, Sequence[str] | None], None]  # Of a folder and the chosen methods.
+
 HERE = Path(__file__).parent
 EPISODES = 256
 
@@ -39,6 +43,7 @@ def main() -> None:
     """Runs the parts in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="all unless named")
     parser.add_argument("--time-limit", type=float, metavar="MINUTES")
     parser.add_argument("--folder", type=Path, default=Path("runs/bottleneck"))
     options = parser.parse_args()
@@ -51,7 +56,7 @@ def main() -> None:
         with time_limit(options.time_limit):
             for part in options.parts:
                 try:
-                    PARTS[part](options.folder)
+                    PARTS[part](options.folder, options.methods)
                 except DivergedError as error:  # The other parts must not wait for it.
                     failures.append(f"{part}: {error}")
     except TimeLimitError as error:
@@ -71,10 +76,10 @@ def merge_lines(target: Path, folders: Sequence[Path]) -> None:
         write_whole(target / name, "".join(f"{line}\n" for line in lines))
 
 
-def tune(folder: Path) -> None:
+def tune(folder: Path, chosen: Sequence[str] | None) -> None:
     """Noise, rate and scale of every method; `tuned.json` has them when all are tuned."""
     found = {}
-    for method in METHODS:
+    for method in chosen or METHODS:
         folder_of = folder / "tuning" / method
         choices = {f"{NOISE} + {RATE} + {SCALE}": [0.01, 0.03, 0.1, 0.3]}
         by_noise = search(method, METHODS[method](), choices, folder_of / "noise")
@@ -82,7 +87,8 @@ def tune(folder: Path) -> None:
         rates = {RATE: [round(factor * noise, 4) for factor in (0.3, 1, 3)]}
         [rate] = search(method, by_noise.config, rates, folder_of / "rate").best.values
         found[method] = {NOISE: noise, RATE: rate, SCALE: noise}
-    write_json(TUNED, found)
+    if found.keys() == METHODS.keys():
+        write_json(TUNED, found)
 
 
 def search(
@@ -102,18 +108,19 @@ def search(
 
 def compare(
     make: Callable[[], dict[str, Config]], seeds: int, folds: str | list[str], *lengths: int
-) -> Callable[[Path], None]:
+) -> Part:
     """A part that is a sweep, scored after each of some numbers of generations."""
 
-    def run(folder: Path) -> None:
+    def run(folder: Path, chosen: Sequence[str] | None) -> None:
         for generations in lengths:
             methods = {
                 name: dataclasses.replace(config, generations=generations)
                 for name, config in make().items()
+                if not chosen or name in chosen
             }
-            hebbax.sweep(
-                methods, folder / "main", folds, seeds, EPISODES, archive=folder / "scores.jsonl"
-            )
+            if methods:
+                archive = folder / "scores.jsonl"
+                hebbax.sweep(methods, folder / "main", folds, seeds, EPISODES, archive=archive)
 
     return run
 
@@ -123,7 +130,7 @@ def tuned_methods(*names: str) -> Callable[[], dict[str, Config]]:
     return lambda: {name: tuned(name) for name in names}
 
 
-PARTS: dict[str, Callable[[Path], None]] = {
+PARTS: dict[str, Part] = {
     "tuning": tune,
     "short": compare(tuned_methods(*METHODS), 3, "all", 30),
     "long": compare(tuned_methods(*PRIMARY), 3, "all", 30, 100),
