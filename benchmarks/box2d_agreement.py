@@ -17,7 +17,7 @@ from harness import fields
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.car_racing.dynamics import joint_angles
 from hebbax.tasks.car_racing.task import start_race
-from hebbax.tasks.car_racing.track import NUM_CHECKPOINTS, SECTOR, TRACK_RADIUS, draw_lap, pave
+from hebbax.tasks.car_racing.track import NUM_CHECKPOINTS, SECTOR, TRACK_RADIUS, draw_laps, pave
 
 GRIP = 400.0  # N, of a tyre on the road.
 SPIN = 3.0  # rad/s, from which on a car counts as spinning.
@@ -87,7 +87,8 @@ def drive(noise: jax.Array, radius: jax.Array, actions: jax.Array, variation: An
             race.num_paid,
         )
 
-    return jax.lax.scan(step, start_race(pave(draw_lap(noise, radius)), variation), actions)[1]
+    lap = jax.tree.map(lambda leaf: leaf[0], draw_laps(noise[None], radius[None]))
+    return jax.lax.scan(step, start_race(pave(lap), variation), actions)[1]
 
 
 def compare(

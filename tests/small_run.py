@@ -19,8 +19,8 @@ from hebbax.strategies.optimizers import Sgd
 from small_task import Cart
 
 DIVERGING = (2, 3)  # Seeds of which `exploding(0.0)` lets the first diverge and the second not.
-# All that may differ between two runs of a configuration.
-WALL_CLOCK = ("seconds", "steps_per_second")
+# All that may differ between two runs of a configuration: time, and what fits a device.
+WALL_CLOCK = ("seconds", "steps_per_second", "chunk_size")
 
 
 def small_config(**changes: Any) -> hebbax.Config:

@@ -166,6 +166,7 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "seed": (*NO_INTEGER, None, -1, 2**32),
             "precision": ("tf32", None, 32),
             "chunk_size": (*NO_INTEGER, 0),
+            "generations_per_call": NO_COUNT,
             "checkpoint_every": NO_COUNT,
             "evaluate_every": (*NO_INTEGER, 0),
             "evaluation_episodes": NO_COUNT,

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import jax
 import jax.numpy as jnp
@@ -73,11 +74,11 @@ def test_there_are_two_devices():
     assert jax.local_device_count() == 2
 
 
-@pytest.mark.parametrize(("population_size", "count"), [(1, 1), (2, 2), (5, 1), (6, 2)])
-def test_meshes_divide_the_population(population_size, count):
-    """A mesh has as many devices as divide the population evenly.
+@pytest.mark.parametrize(("population_size", "count"), [(1, 1), (2, 2), (5, 2), (6, 2)])
+def test_meshes_have_all_devices(population_size, count):
+    """A mesh has all devices, and none without an individual.
 
-    Mutation: min(devices, population).
+    Mutation: as many as divide the population.
     """
     mesh = devices.population_mesh(population_size)
     assert mesh.size == count
@@ -127,6 +128,24 @@ def test_each_device_has_its_share():
     np.testing.assert_array_equal(added, np.full((6, 2), 2.0))
     assert set(seen) == {(3,)}
     assert len(doubled.sharding.device_set) == 2
+
+
+def test_the_last_share_is_filled_up():
+    """Of five two devices have three each; the sixth is a copy, of which nothing remains.
+
+    Mutations: zeros in its place, whose logarithm would be infinite; results of six.
+    """
+    mesh = devices.population_mesh(5)
+    function = jax.jit(
+        devices.over_population(lambda whole, part: whole + jnp.log(part), mesh, num_whole=1)
+    )
+    np.testing.assert_allclose(
+        function(jnp.ones(()), jnp.arange(1.0, 6.0)), 1 + np.log(np.arange(1.0, 6.0)), rtol=1e-6
+    )
+    filled = devices.fill_up((jnp.arange(5), jax.random.split(jax.random.key(0), 5)), mesh)
+    assert filled[0].tolist() == [0, 1, 2, 3, 4, 4]
+    assert filled[1].shape == (6,)
+    assert bool(filled[1][5] == filled[1][4])
 
 
 def test_everywhere_is_on_every_device():
@@ -185,15 +204,59 @@ def test_two_devices_share_the_work_of_the_gradient():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_an_odd_population_evolves():
-    """Five individuals, which two devices cannot share, live on one.
+@pytest.mark.parametrize("genome", [Normal(init_scale=0.1), SharedRules(num_rules=7)])
+def test_an_odd_population_has_the_numbers_of_one_device(genome):
+    """Five individuals on two devices, with and without a gradient that is shared.
 
-    Mutation: a mesh of all devices.
+    Mutations: the copy that fills up the last share counts, in the steps or in the gradient; a mean
+    over six.
     """
-    odd = config(Cart(), population_size=5, is_mirrored=False)
-    state, metrics = evolve(odd, devices.population_mesh(5), generations=1)
-    assert int(state.search.generation) == 1
-    assert np.isfinite(float(metrics["fitness_mean"]))
+    odd = dataclasses.replace(config(Cart(), population_size=5, is_mirrored=False), genome=genome)
+    results = [evolve(odd, mesh) for mesh in (one_device(), devices.population_mesh(5))]
+    assert int(results[0][1]["steps"]) == int(results[1][1]["steps"])
+    assert [int(metrics.pop("chunk_size")) for _, metrics in results] == [2, 2]
+    for one, other in zip(*map(jax.tree.leaves, results), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+CONTAINER = {
+    "unified": ("0::/pod/box\n", "pod/box/memory.max", "pod/cpu.max", "150000 100000"),
+    "by controller": (
+        "5:cpu,cpuacct:/box\n4:memory:/pod/box\n1:name=systemd:/\n",
+        "memory/pod/memory.limit_in_bytes",
+        "cpu,cpuacct/box/cpu.cfs_quota_us",
+        "150000",
+    ),
+}
+
+
+@pytest.mark.parametrize("version", CONTAINER)
+def test_limits_of_a_container_count(version, tmp_path, monkeypatch):
+    """A quota of one and a half cores is two of them, and memory is what the group may have.
+
+    Of the process's group and those that it is in the least counts; no limit is none. Where there
+    are no groups, cores and memory are the machine's.
+
+    Mutations: the innermost group alone; rounded down; "max" read as a number.
+    """
+    membership, memory, quota, words = CONTAINER[version]
+    monkeypatch.setattr(devices, "MEMBERSHIP", tmp_path / "cgroup")
+    monkeypatch.setattr(devices, "GROUPS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    without = devices.num_cores(), devices.memory_bytes()
+    assert without[0] == 64
+    (tmp_path / "cgroup").write_text(membership)
+    for file, content in ((memory, "123456789\n"), (quota, words)):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content)
+    if version == "unified":
+        (tmp_path / "pod/box/cpu.max").write_text("max 100000\n")
+        (tmp_path / "pod/memory.max").write_text("max\n")
+    else:
+        (tmp_path / "cpu,cpuacct/box/cpu.cfs_period_us").write_text("100000\n")
+        (tmp_path / "memory/pod/box").mkdir(parents=True)
+        (tmp_path / "memory/pod/box/memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert (devices.num_cores(), devices.memory_bytes()) == (2, 123456789)
 
 
 def test_a_training_traces_its_task_once():

@@ -86,6 +86,9 @@ class Config:
 
     If None up to 4 on a CPU, whose cache they fit, and all at once elsewhere.
     """
+    generations_per_call: int = 1
+    """Generations in one program, between which the host has no say, and callbacks and interrupts
+    wait. More than one are worth it where a generation takes milliseconds on an accelerator."""
     checkpoint_every: int = 10
     """Generations between two checkpoints."""
     evaluate_every: int | None = None
@@ -109,6 +112,7 @@ class Config:
             seed=checks.integer(at_most=2**32 - 1, allowed="between 0 and 2^32 - 1"),
             precision=checks.choice("default", "high", "highest"),
             chunk_size=checks.optional(checks.integer(at_least=1)),
+            generations_per_call=checks.integer(at_least=1),
             checkpoint_every=checks.integer(at_least=1),
             evaluate_every=checks.optional(checks.integer(at_least=1)),
             evaluation_episodes=checks.integer(at_least=1),

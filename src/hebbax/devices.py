@@ -1,11 +1,14 @@
 """Where a population lives: the only place that knows of devices, meshes and shardings."""
 
+import contextlib
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
@@ -13,6 +16,7 @@ from jaxtyping import PyTree
 from hebbax.types import checks
 
 AXIS = "population"
+MEMBERSHIP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # Linux, containers too.
 
 
 def use_cpu_cores(count: int | None = None) -> None:
@@ -25,7 +29,8 @@ def use_cpu_cores(count: int | None = None) -> None:
     number of cores and twice that does the same from outside.
 
     Args:
-        count: the number of devices; as many as the process may use cores if None.
+        count: the number of devices; as many as the process may use cores if None, which a
+            container's quota may limit.
 
     Examples:
         >>> import hebbax
@@ -34,11 +39,7 @@ def use_cpu_cores(count: int | None = None) -> None:
         >>> len(jax.devices("cpu"))
         2
     """
-    cores: int = (
-        len(os.sched_getaffinity(0))
-        if count is None
-        else checks.integer(at_least=1)("count", count)
-    )
+    cores: int = num_cores() if count is None else checks.integer(at_least=1)("count", count)
     # The programs of the devices occupy a thread each and wait for tasks within them. With as many
     # threads as programs nobody is left to run the tasks and all sleep for ever, so the pool is
     # made larger; XLA reads its size from NPROC.
@@ -56,17 +57,69 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path.home() / ".cache" / "hebbax"))
 
 
+def num_cores() -> int:
+    """How many cores the process may use, the quotas of control groups included."""
+    quotas = [
+        math.ceil(int(quota) / int(period))
+        for quota, period in (*_group_limits("cpu.max"), *_old_quotas())
+        if quota not in {"max", "-1"}
+    ]
+    return max(1, min([len(os.sched_getaffinity(0)), *quotas]))
+
+
 def memory_bytes() -> int:
-    """Bytes of memory that a device has: an accelerator's own, or what the cores of a CPU share."""
+    """Bytes of memory that a device has: an accelerator's own, or what the cores of a CPU share.
+
+    The latter is the machine's, or the least that a control group of the process allows.
+    """
     statistics = jax.local_devices()[0].memory_stats() or {}
-    return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if "bytes_limit" in statistics:
+        return statistics["bytes_limit"]
+    allowed = (*_group_limits("memory.max"), *_group_limits("memory.limit_in_bytes"))
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *(int(limit) for [limit] in allowed if limit != "max")])
+
+
+def free_bytes() -> int:
+    """Bytes of a device's memory that no array has; on a CPU all, as only the system knows more."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    return memory_bytes() - statistics.get("bytes_in_use", 0)
+
+
+def _group_limits(name: str) -> Iterator[list[str]]:
+    """The words of a file in each control group that the process is in, from the innermost out.
+
+    The second version of control groups has one tree, the first one for each controller.
+    """
+    with contextlib.suppress(OSError):  # Other systems have no such groups.
+        for line in MEMBERSHIP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and name.split(".")[0] not in controllers.split(","):
+                continue
+            root = GROUPS / controllers
+            group = root / path.strip("/")
+            for folder in (group, *group.parents):
+                if not folder.is_relative_to(root):
+                    break
+                with contextlib.suppress(OSError):  # Seen from a container, some are not there.
+                    yield (folder / name).read_text().split()
+
+
+def _old_quotas() -> Iterator[list[str]]:
+    """Quota and period of the first version's groups."""
+    pairs = zip(_group_limits("cpu.cfs_quota_us"), _group_limits("cpu.cfs_period_us"), strict=False)
+    yield from ([*quota, *period] for quota, period in pairs)
 
 
 def population_mesh(population_size: int) -> Mesh:
-    """A mesh of as many local devices as divide the population evenly."""
-    devices = jax.local_devices()
-    count = max(n for n in range(1, len(devices) + 1) if population_size % n == 0)
-    return Mesh(np.asarray(devices[:count]), (AXIS,), axis_types=(AxisType.Auto,))
+    """A mesh of all local devices, or of as many as there are individuals."""
+    devices = jax.local_devices()[:population_size]
+    return Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def share_of(population_size: int, mesh: Mesh) -> int:
+    """How many individuals each device has."""
+    return -(-population_size // mesh.size)
 
 
 def over_population(
@@ -74,7 +127,8 @@ def over_population(
 ) -> Callable[..., Any]:
     """Splits the leading axis of arguments and results of a function over a mesh.
 
-    Each device runs its own share, at its own pace.
+    Each device runs its own share, at its own pace. Shares are equal: the last one is filled up
+    with copies of the last individual, whose results are dropped.
 
     Args:
         function: of arguments that every device has whole, then of those that are split. What it
@@ -82,25 +136,44 @@ def over_population(
         mesh: the devices.
         num_whole: how many of the arguments are whole.
     """
-    return _split(function, mesh, num_whole, PartitionSpec(AXIS))
+    split = _split(function, mesh, num_whole, PartitionSpec(AXIS))
+
+    def run(*arguments: Any) -> Any:
+        whole, shared = arguments[:num_whole], arguments[num_whole:]
+        population_size = jax.tree.leaves(shared)[0].shape[0]
+        results = split(*whole, *fill_up(shared, mesh))
+        return jax.tree.map(lambda leaf: leaf[:population_size], results)
+
+    return run
 
 
-def mean_over_population(
+def fill_up(tree: PyTree, mesh: Mesh | AbstractMesh) -> PyTree:
+    """Appends copies of the last row of each array until a mesh can share the rows evenly."""
+
+    num_rows = jax.tree.leaves(tree)[0].shape[0]
+    missing = -num_rows % mesh.size
+    if not missing:
+        return tree
+    rows = jnp.minimum(jnp.arange(num_rows + missing), num_rows - 1)
+    return jax.tree.map(lambda leaf: leaf[rows], tree)
+
+
+def sum_over_population(
     function: Callable[..., Any], mesh: AbstractMesh, *, num_whole: int
 ) -> Callable[..., Any]:
-    """Makes a mean over a population of one that a function computes over a share of it.
+    """Makes a sum over a population of one that a function computes over a share of it.
 
     Args:
         function: of arguments that every device has whole, then of shares of the population along
-            the leading axis; returns a tree of means over its share.
-        mesh: the devices that share the population evenly.
+            the leading axis; returns a tree of sums over its share.
+        mesh: the devices, which share the population evenly, see `fill_up`.
         num_whole: how many of the arguments are whole.
     """
 
-    def mean(*share: Any) -> Any:
-        return jax.lax.pmean(function(*share), AXIS)
+    def add(*share: Any) -> Any:
+        return jax.lax.psum(function(*share), AXIS)
 
-    return _split(mean, mesh, num_whole, PartitionSpec())
+    return _split(add, mesh, num_whole, PartitionSpec())
 
 
 def _split(

@@ -15,7 +15,7 @@ class Sizes(NamedTuple):
     chunk: individuals whose episodes run at a time on a device; None for all.
     chunk_bytes: what a chunk may keep and remember; None for any amount.
     block: numbers that are worked on at a time where many more would be too many.
-    tracks: candidates that are drawn at a time for a road that must close.
+    pens: that draw roads at a time, of which some do not close.
     reads_each_step: whether an encoding that can is read in every step, which takes operations and
         spares memory.
     """
@@ -23,7 +23,7 @@ class Sizes(NamedTuple):
     chunk: int | None
     chunk_bytes: int | None
     block: int
-    tracks: int
+    pens: int
     reads_each_step: bool
 
 
@@ -32,12 +32,12 @@ class Sizes(NamedTuple):
 # chunk_bytes: two of the paper's plastic drivers in four variations. With eight, network and
 #     plasticity take three times as long.
 # block: 512 kB stay in a core's caches with what is made of them; the accelerator's is a guess.
-# tracks: a batch of candidates fills an accelerator as well as one does; timed by hand, 2,048 roads
-#     took an H200 143 ms one candidate at a time and 40 with four.
+# pens: a core's vectors take eight at a time. Many fill an accelerator as well as few; timed by
+#     hand, 2,048 roads took an H200 143 ms with a pen for each and 40 with four.
 # reads_each_step: plasticity of the paper's quadruped is bound by a core's operations, 7 for a
 #     synapse, and sums of neurons' numbers add 9: twice the time. The accelerator's is a guess.
-CPU = Sizes(chunk=4, chunk_bytes=7_000_000, block=2**17, tracks=1, reads_each_step=False)
-ACCELERATOR = Sizes(chunk=None, chunk_bytes=None, block=2**24, tracks=4, reads_each_step=True)
+CPU = Sizes(chunk=4, chunk_bytes=7_000_000, block=2**17, pens=16, reads_each_step=False)
+ACCELERATOR = Sizes(chunk=None, chunk_bytes=None, block=2**24, pens=2**13, reads_each_step=True)
 
 
 def is_cpu() -> bool:

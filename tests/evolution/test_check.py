@@ -1,6 +1,7 @@
 """`check` asks all that can be asked before anything is computed, and so does `train`."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,28 @@ def test_memory_is_that_of_all_that_is_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(devices, "memory_bytes", lambda: needed)
     hebbax.check(config)
     monkeypatch.setattr(devices, "memory_bytes", lambda: needed - 1)
-    with pytest.raises(ValueError, match=r"would take .* choose a smaller network"):
+    with pytest.raises(ValueError, match=r"would take .* room for a population of 7"):
         hebbax.check(config)
+
+
+def test_what_must_shrink_is_named_with_its_size(monkeypatch: pytest.MonkeyPatch):
+    """Each dimension that can be cut alone, to as much as fits; else network or genome.
+
+    Mutations: what fits beside nothing; a dimension that cannot shrink.
+    """
+    config = small_config(chunk_size=2)
+    state, population = limits.search_bytes(Setup.of(config), config.genome, config.strategy)
+    episodes = 2 * limits.individual_bytes(Setup.of(config), 2)
+    two_devices = 2
+    for runs, available, words in (
+        (5, 3.5 * (2 * state + population + episodes), "room for 3 of the runs or"),
+        (1, 2 * state + population // 8 * 5 + episodes, "room for a population of 5$"),
+        (1, 2 * state + population + episodes // 2, "or a chunk_size of 1$"),
+        (1, 2 * state, "room for a smaller network or genome, or an algorithm of less state$"),
+    ):
+        monkeypatch.setattr(devices, "memory_bytes", partial(float, two_devices * available))
+        with pytest.raises(ValueError, match=words):
+            hebbax.check(config, runs)
 
 
 def test_an_encoding_that_is_larger_than_the_network_is_told():

@@ -3,11 +3,13 @@
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import orbax.checkpoint as ocp
 import pytest
 from orbax.checkpoint.args import StandardSave
 
@@ -28,6 +30,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
 def run_dir(finished: tuple[Result, Path], tmp_path: Path) -> Path:
     """A copy of the run, to be damaged."""
     return Path(shutil.copytree(finished[1], tmp_path / "run"))
+
+
+LIMIT = 60  # s
 
 
 def state_of(value: float) -> dict[str, jax.Array]:
@@ -195,6 +200,7 @@ def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pyt
     checkpoints = Checkpoints(tmp_path)
     for generation in (2, 4):
         checkpoints.save(generation, state_of(generation))
+    checkpoints.wait()
     save = checkpoints._manager.save
 
     def save_badly(generation: int, **arguments: Any) -> None:
@@ -204,18 +210,62 @@ def test_unreadable_checkpoint_replaces_nothing(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(checkpoints._manager, "save", save_badly)
     for _ in range(2):
+        checkpoints.save(6, state_of(6.0))
         with pytest.raises(OSError, match="6 was written, but cannot be read: "):
-            checkpoints.save(6, state_of(6.0))
+            checkpoints.wait()
     monkeypatch.setattr(
         checkpoints._manager,
         "save",
         lambda generation, **_: save(generation, args=StandardSave(state_of(0.0))),
     )
+    checkpoints.save(6, state_of(6.0))
     with pytest.raises(OSError, match="6 was written, but holds other numbers"):
-        checkpoints.save(6, state_of(6.0))
+        checkpoints.save(8, state_of(8.0))
     assert {path.name for path in tmp_path.iterdir()} == {"2", "4"}
     assert is_equal(checkpoints.restore_newest(state_of(0.0)), (4, state_of(4.0)))
     checkpoints.close()
+
+
+def test_nothing_waits_for_a_checkpoint_but_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """`save` comes back while it is written; what is asked of the folder waits for it.
+
+    Mutations: written at once; `latest` of the folder alone; `close` that leaves it half-written.
+    """
+    checkpoints = Checkpoints(tmp_path)
+    save, may_go_on = checkpoints._manager.save, threading.Event()
+
+    def save_slowly(generation: int, **arguments: Any) -> None:
+        assert may_go_on.wait(LIMIT)
+        save(generation, **arguments)
+
+    monkeypatch.setattr(checkpoints._manager, "save", save_slowly)
+    checkpoints.save(2, state_of(2.0))
+    assert not list(tmp_path.iterdir())
+    may_go_on.set()
+    assert checkpoints.latest() == 2
+    may_go_on.clear()
+    checkpoints.save(4, state_of(4.0))
+    threading.Timer(0.1, may_go_on.set).start()
+    checkpoints.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"2", "4"}
+
+
+def test_training_ends_with_what_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A checkpoint that fails in the background ends the training with its error.
+
+    Mutation: an error that nobody asks for.
+    """
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", fail)
+    with pytest.raises(OSError, match="no space left"):
+        hebbax.train(small_config(generations=2), tmp_path)
 
 
 def test_run_is_read_while_it_goes_on(tmp_path: Path):
@@ -227,9 +277,11 @@ def test_run_is_read_while_it_goes_on(tmp_path: Path):
     """
     writer = Checkpoints(tmp_path)
     writer.save(2, state_of(2.0))
+    writer.wait()
     reader = Checkpoints(tmp_path, is_read_only=True)
     for generation in (4, 6):
         writer.save(generation, state_of(generation))
+    writer.wait()
     assert is_equal(reader.restore_newest(state_of(0.0)), (6, state_of(6.0)))
     reader.close()
     writer.close()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import hebbax
+from hebbax.evolution import evaluation
 from hebbax.evolution.evaluation import _score
 from hebbax.evolution.result import Result
 from hebbax.statistics import bootstrap_interval
@@ -139,3 +140,19 @@ def test_failed_episodes_are_counted_and_left_out():
     assert (score.non_finite, score.mean) == (1, 3.0)
     assert np.isnan([score.std, score.low, score.high]).all()
     assert np.isnan(_score("light", False, np.full(2, np.nan), np.ones(2, bool)).mean)
+
+
+@pytest.mark.parametrize("is_sampled", [False, True])
+def test_many_episodes_take_the_memory_of_some(
+    run: tuple[Result, Path], is_sampled: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Seven episodes, three at a time, have the returns of seven at once.
+
+    Mutations: the first three keys again; the filled-up last part counts.
+    """
+    whole = hebbax.evaluate(run[0], 7, is_sampled=is_sampled)
+    monkeypatch.setattr(evaluation, "AT_A_TIME", 3)
+    parts = hebbax.evaluate(run[0], 7, is_sampled=is_sampled)
+    for one, other in zip(whole, parts, strict=True):
+        assert len(other.returns) == 7
+        assert one.returns == pytest.approx(other.returns, rel=1e-5, abs=1e-5)

@@ -253,7 +253,7 @@ def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatc
     needed = 2 * (2 * state + population + 4 * limits.individual_bytes(setup, 2))
     monkeypatch.setattr(devices, "memory_bytes", lambda: 1.5 * needed)
     hebbax.check(config)
-    with pytest.raises(ValueError, match=r"2 runs would take .* or fewer runs together"):
+    with pytest.raises(ValueError, match=r"2 runs would take .* room for 1 of the runs"):
         train_together([(config, None), (small_config(seed=1), None)])
 
 

@@ -106,7 +106,7 @@ def forever(keys, genotypes, wiring, variations):
     jax.debug.callback(lambda: print("born", flush=True))
     return jax.lax.while_loop(lambda number: number >= 0, lambda number: number // 2, keys.shape[0])
 
-evaluation._program = lambda *arguments, is_shared: jax.jit(forever)
+evaluation._compile = lambda *arguments, is_shared: jax.jit(forever)
 result = hebbax.train(small_config(generations=1))
 try:
     hebbax.evaluate(result, 2)

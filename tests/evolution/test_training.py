@@ -72,7 +72,7 @@ def test_result_holds_what_evolved(undisturbed: Result):
                 "ended_early",
                 "steps",
             ),
-            *("non_finite", "non_finite_genome"),
+            *("non_finite", "non_finite_genome", "chunk_size"),
             *("gradient_norm", "update_norm", "std", "seconds", "steps_per_second"),
         }
         assert set(metrics["returns"]) == {"light", "medium"}
@@ -388,8 +388,9 @@ def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
         watchdog.cancel()
         assert process.returncode == -signal.SIGKILL
         lines = len(read_metrics(tmp_path))
+        # One checkpoint is being written while two more generations are made.
         assert (
-            begins_with <= newest_checkpoint(tmp_path) <= lines <= newest_checkpoint(tmp_path) + 2
+            begins_with <= newest_checkpoint(tmp_path) <= lines <= newest_checkpoint(tmp_path) + 4
         )
     assert newest_checkpoint(tmp_path) < generations, "every kill should have interrupted something"
 
@@ -398,3 +399,80 @@ def test_killed_run_gives_the_same_numbers(tmp_path: Path, num_kills: int):
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert without_clock([json.loads(line) for line in lines]) == without_clock(undisturbed.history)
     assert is_equal(result.genome, undisturbed.genome)
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_generations_go_together_in_a_call(tmp_path: Path, seeds: tuple[int, ...]):
+    """Seven generations in calls of up to four, cut at checkpoints and evaluations, are those of
+    seven calls; so they are when they are stopped between and go on.
+
+    Callbacks hear of each generation when its call is done, and the state is then the last one's.
+
+    Mutations: the same index for all of a call; a call that runs over a checkpoint; generations
+    beyond the end.
+    """
+    config = small_config(
+        generations=7, checkpoint_every=5, evaluate_every=3, evaluation_episodes=2
+    )
+    several = dataclasses.replace(config, generations_per_call=4)
+    heard: list[tuple[int, int, int]] = []
+
+    def hear(metrics: Any, handle: Any) -> None:
+        result = handle.result()
+        count = len(result.history), int(result.state.search.generation)
+        heard.append((metrics["generation"], *count))
+
+    runs = [
+        (dataclasses.replace(several, seed=seed), tmp_path / str(seed) if seed else None)
+        for seed in seeds
+    ]
+    results = train_together(runs, [hear])
+    calls = [(0, 3), (1, 3), (2, 3), (3, 5), (4, 5), (5, 6), (6, 7)]
+    expected = [(i, count, count) for i, count in calls]
+    assert sorted(heard) == sorted(expected * len(seeds))
+    for (config_of_run, folder), result in zip(runs, results, strict=True):
+        one_by_one = hebbax.train(dataclasses.replace(config_of_run, generations_per_call=1))
+        assert ["scores" in metrics for metrics in result.history] == [False, False, True] * 2 + [
+            False
+        ]
+        for one, other in zip(result.history, one_by_one.history, strict=True):
+            assert one["generation"] == other["generation"]
+            assert one["fitness_mean"] == pytest.approx(other["fitness_mean"], rel=1e-4, abs=1e-4)
+        if folder:
+            assert newest_checkpoint(folder) == 7
+    shorter = hebbax.train(dataclasses.replace(several, generations=4), tmp_path / "stopped")
+    assert len(shorter.history) == 4
+    longer = hebbax.train(several, tmp_path / "stopped")
+    [alone] = train_together([(several, None)])
+    assert without_clock(longer.history) == without_clock(alone.history)
+    assert is_equal(longer.genome, alone.genome)
+
+
+def test_a_call_ends_where_its_genome_diverges(tmp_path: Path):
+    """Of nine generations in a call the fourth makes infinite numbers: the third's state is kept.
+
+    Mutation: the state before the call.
+    """
+    with pytest.raises(DivergedError, match="not finite after generation 4"):
+        hebbax.train(exploding(generations=9, generations_per_call=9), tmp_path)
+    assert newest_checkpoint(tmp_path) == 3
+    assert [metrics["non_finite_genome"] > 0 for metrics in read_metrics(tmp_path)] == [
+        *[False] * 3,
+        True,
+    ]
+    finite = hebbax.train(exploding(generations=3, generations_per_call=9))
+    assert is_equal(load_result(tmp_path).genome, finite.genome)
+
+
+def test_runs_beside_one_that_diverges_in_a_call_go_on(tmp_path: Path):
+    """Each run of a call ends for itself. Mutation: the first to diverge ends the call for all."""
+    runs = [
+        (
+            exploding(bound=0.0, seed=seed, generations=5, generations_per_call=5),
+            tmp_path / str(seed),
+        )
+        for seed in DIVERGING
+    ]
+    with pytest.raises(DivergedError):
+        train_together(runs)
+    assert [newest_checkpoint(folder) for _, folder in runs] == [3, 5]

@@ -21,7 +21,7 @@ from jaxtyping import Array
 
 from hebbax.tasks.car_racing.contacts import find_contacts
 from hebbax.tasks.car_racing.task import CarRacing, Race, start_race
-from hebbax.tasks.car_racing.track import Lap, draw_lap, pave
+from hebbax.tasks.car_racing.track import Lap, draw_laps, pave
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SEEDS = ("seed0", "seed1")
@@ -60,7 +60,8 @@ def load(file: str) -> dict[str, np.ndarray]:
 def golden_lap(seed: str) -> Lap:
     """The line of a recorded track, drawn from the recorded numbers."""
     draws = jnp.asarray(load("car_tracks.npz")[f"{seed}/draws"], jnp.float32)
-    return jax.jit(draw_lap)(draws[:, 0], draws[:, 1])
+    laps = jax.jit(draw_laps)(draws[None, :, 0], draws[None, :, 1])
+    return jax.tree.map(lambda leaf: leaf[0], laps)
 
 
 @functools.cache

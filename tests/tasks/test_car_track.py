@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hebbax.tasks.car_racing.track import MAX_TILES, STRIDE, Track, draw_track, pave
+from hebbax.tasks.car_racing.track import (
+    MAX_TILES,
+    STRIDE,
+    Track,
+    _first_equal,
+    draw_track,
+    pave,
+)
 from tasks.car_golden import SEEDS, golden_lap, load
 
 NUM_TRACKS = 1000
@@ -44,6 +51,22 @@ def test_tiles_and_borders_are_the_recorded_ones(seed: str):
         for kind in range(1 + int(is_border))
     ]
     np.testing.assert_allclose(np.stack(drawn), golden[f"{seed}/road_poly"], rtol=0, atol=1e-3)
+
+
+def test_equal_keys_share_a_track():
+    """However keys are mapped, each has its own track, and equal ones have theirs drawn once.
+
+    Mutations: the first key's for all; results in the order of the keys' data.
+    """
+    keys = jax.random.split(jax.random.key(0), 3)
+    index = jnp.asarray([[2, 0], [1, 2], [2, 2], [0, 1]])
+    alone = [jax.jit(draw_track)(key) for key in keys]
+    mapped = jax.jit(jax.vmap(jax.vmap(draw_track)))(keys[index])
+    for place, number in np.ndenumerate(np.asarray(index)):
+        assert int(mapped.length[place]) == int(alone[number].length)
+        np.testing.assert_allclose(mapped.point[place], alone[number].point, rtol=0, atol=1e-3)
+    rows = jnp.asarray([[3, 1], [1, 2], [3, 1], [1, 1], [1, 2], [3, 1]], jnp.uint32)
+    assert _first_equal(rows).tolist() == [0, 1, 0, 3, 1, 0]
 
 
 @pytest.mark.usefixtures("forms_of_accelerators")

@@ -59,21 +59,36 @@ def check(config: Config, num_runs: int = 1) -> None:
 def _check_memory(config: Config, setup: Setup, state: int, population: int, num_runs: int) -> None:
     """Refuses runs whose search, population and episodes no device here could hold."""
     num_variations, population_size = len(config.training_names), config.strategy.population_size
-    num_devices = devices.population_mesh(population_size).size
-    share = population_size // num_devices
-    at_a_time = min(share, limits.chunk_size(setup, num_variations, num_runs) or share)
-    episodes = at_a_time * limits.individual_bytes(setup, num_variations)
+    mesh = devices.population_mesh(population_size)
+    individual = limits.individual_bytes(setup, num_variations)
+    # What fits is found when the program is compiled, unless the configuration says it.
+    chunk_size = limits.chunk_size(setup, num_variations, num_runs) or 1
+    at_a_time = min(devices.share_of(population_size, mesh), chunk_size)
     # A generation's state stays until the next one's is there.
-    parts = [num_runs * part for part in (2 * state, population, episodes)]
-    if platforms.is_cpu():  # Its devices share the memory.
-        parts = [num_devices * part for part in parts]
-    available = devices.memory_bytes()
-    if sum(parts) > available:
-        states, populations, episodes = (part / 1e9 for part in parts)
-        raise ValueError(
-            f"strategy is {config.strategy}: {num_runs} run{'s' if num_runs > 1 else ''} would "
-            f"take {sum(parts) / 1e9:.1f} GB, of which two states of the search have "
-            f"{states:.1f}, populations {populations:.1f} and episodes {episodes:.1f}, but there "
-            f"are {available / 1e9:.1f} GB here; choose a smaller network, population, chunk_size "
-            "or genome, an algorithm with a smaller state, or fewer runs together"
-        )
+    parts = (2 * state, population, at_a_time * individual)
+    # Devices of a CPU share the memory.
+    copies = num_runs * (mesh.size if platforms.is_cpu() else 1)
+    memory = devices.memory_bytes()
+    available = memory / copies
+    if sum(parts) <= available:
+        return
+
+    def most(unit: int, count: int, least: int) -> int:
+        """How many of a dimension's units fit beside the other dimensions; 0 if too few."""
+        number = int((available - sum(parts) + unit * count) / unit)
+        return number if number >= least else 0
+
+    fitting = {
+        "{} of the runs": int(num_runs * available / sum(parts)),
+        "a population of {}": most(population // population_size, population_size, 2),
+        "a chunk_size of {}": most(individual, at_a_time, 1),
+    }
+    remedies = [remedy.format(number) for remedy, number in fitting.items() if number]
+    remedy = " or ".join(remedies) or "a smaller network or genome, or an algorithm of less state"
+    states, populations, episodes = (copies * part / 1e9 for part in parts)
+    raise ValueError(
+        f"strategy is {config.strategy}: {num_runs} run{'s' if num_runs > 1 else ''} would take "
+        f"{copies * sum(parts) / 1e9:.1f} GB, of which two states of the search have "
+        f"{states:.1f}, populations {populations:.1f} and episodes {episodes:.1f}, but there are "
+        f"{memory / 1e9:.1f} GB here; there is room for {remedy}"
+    )

@@ -10,7 +10,8 @@ import re
 import sys
 import tempfile
 import textwrap
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ class Checkpoints:
         self._is_read_only = is_read_only
         self._path = self._plain_path()
         self._manager = self._open()
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
 
     def _plain_path(self) -> Path:
         """The folder by a path that orbax can take.
@@ -64,13 +67,29 @@ class Checkpoints:
         )
 
     def save(self, generation: int, state: PyTree) -> None:
-        """Writes a checkpoint, waits for it, and removes older ones once it has been read back.
+        """Begins to write a checkpoint, which goes on beside what comes next.
+
+        Older ones are removed once it has been read back.
 
         Raises:
-            OSError: if it cannot be written, or is not what was written; older ones are left.
+            OSError: if the one before could not be written, or is not what was written; older ones
+                are left.
         """
+        self.wait()
+        self._writing = self._writer.submit(self._write, generation, jax.device_get(state))
+
+    def wait(self) -> None:
+        """Waits for what is being written.
+
+        Raises:
+            OSError: as for `save`.
+        """
+        if self._writing:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _write(self, generation: int, state: PyTree) -> None:
         self._manager.save(generation, args=ocp.args.StandardSave(state), force=True)
-        state = jax.device_get(state)
         try:
             read = self._manager.restore(generation, args=ocp.args.StandardRestore(state))
             is_equal = all(map(_is_equal, jax.tree.leaves(read), jax.tree.leaves(state)))
@@ -88,6 +107,7 @@ class Checkpoints:
 
     def latest(self) -> int | None:
         """The generations behind the newest complete checkpoint; None where there is none."""
+        self.wait()
         return self._manager.latest_step()
 
     def restore_newest(self, like: PyTree) -> tuple[int, PyTree] | None:
@@ -124,9 +144,13 @@ class Checkpoints:
         return None
 
     def close(self) -> None:
-        """Waits for what is being written."""
-        with self._alias:
-            self._manager.close()
+        """Waits for what is being written.
+
+        Raises:
+            OSError: as for `save`.
+        """
+        with self._alias, closing(self._manager), self._writer:
+            self.wait()
 
 
 def _is_equal(one: Any, other: Any) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import jax
 import numpy as np
@@ -21,6 +21,8 @@ from hebbax.evolution.rollout import Outcome, rollout_population, stack
 from hebbax.files import local_path, write_json
 from hebbax.statistics import bootstrap_interval
 from hebbax.types import Genotype, Variation, Wiring, checks
+
+AT_A_TIME = 1000  # Episodes in each variation, whose genotypes and returns are held.
 
 
 @final
@@ -97,18 +99,23 @@ def evaluate(
         )
     config = result.config
     sample_key, _ = jax.random.split(random_keys(config.seed).evaluation)
+    sample_keys, keys = jax.random.split(sample_key, episodes), episode_keys(config, episodes)
     # The genome comes from the devices of its training, which may be others.
-    sample_keys, genome = devices.put_everywhere(
-        (
-            jax.random.split(sample_key, episodes),
-            result.best_genome if is_best else result.genome,
-        ),
-        devices.population_mesh(episodes),
+    genome = devices.put_everywhere(
+        result.best_genome if is_best else result.genome, devices.population_mesh(episodes)
     )
     sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
-    genotypes = sample(sample_keys, genome) if is_sampled else genome.mode()
-    keys = episode_keys(config, episodes)
-    outcome = run_episodes(config, keys, genotypes, result.wiring, is_shared=not is_sampled)
+    at_a_time = min(episodes, AT_A_TIME)
+    outcomes = []
+    for start in range(0, episodes, at_a_time):
+        # All of one length, for which the program was compiled.
+        part = np.minimum(np.arange(start, start + at_a_time), episodes - 1)
+        genotypes = sample(sample_keys[part], genome) if is_sampled else genome.mode()
+        outcome = run_episodes(
+            config, keys[part], genotypes, result.wiring, is_shared=not is_sampled
+        )
+        outcomes.append(jax.device_get(outcome))
+    outcome = jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *outcomes)
     returns, num_steps = np.asarray(outcome.returns, np.float64), np.asarray(outcome.num_steps)
     return [
         _score(
@@ -199,30 +206,44 @@ def run_episodes(
     rollout = programs.compiled(
         f"{len(keys)} episodes, {is_shared}",
         (Setup.of(config), config.precision, mesh),
-        lambda: interrupts.compiled(_program(config, mesh, is_shared=is_shared), *data),
+        lambda: _compile(config, mesh, data, is_shared=is_shared),
     )
     return interrupts.in_thread(rollout, *data)
 
 
-def _program(config: Config, mesh: Mesh, *, is_shared: bool) -> Callable[..., Outcome]:
+def _compile(config: Config, mesh: Mesh, data: tuple, *, is_shared: bool) -> Callable[..., Outcome]:
     """The program of an evaluation: of keys, genotypes, wiring and stacked variations."""
-    setup = Setup.of(config)
-    chunk_size = limits.chunk_size(setup, len(config.task.variations))
-    setup = dataclasses.replace(setup, chunk_size=chunk_size)
+    setup, num_variations = Setup.of(config), len(config.task.variations)
 
-    def rollout_share(
-        wiring: Wiring, variations: Variation, genotypes: Genotype, keys: Key[Array, " share"]
-    ) -> Outcome:
-        return rollout_population(setup, wiring, keys, genotypes, variations, is_shared=is_shared)
+    def compile_chunk(chunk_size: int | None) -> Any:
+        chunk_setup = dataclasses.replace(setup, chunk_size=chunk_size)
 
-    def rollout(
-        keys: Key[Array, " episodes"], genotypes: Genotype, wiring: Wiring, variations: Variation
-    ) -> Outcome:
-        num_whole = 3 if is_shared else 2
-        share = devices.over_population(rollout_share, mesh, num_whole=num_whole)
-        return share(wiring, variations, genotypes, keys)
+        def rollout_share(
+            wiring: Wiring, variations: Variation, genotypes: Genotype, keys: Key[Array, " share"]
+        ) -> Outcome:
+            return rollout_population(
+                chunk_setup, wiring, keys, genotypes, variations, is_shared=is_shared
+            )
 
-    return jax.jit(programs.with_precision(config.precision, rollout))
+        def rollout(
+            keys: Key[Array, " episodes"],
+            genotypes: Genotype,
+            wiring: Wiring,
+            variations: Variation,
+        ) -> Outcome:
+            num_whole = 3 if is_shared else 2
+            share = devices.over_population(rollout_share, mesh, num_whole=num_whole)
+            return share(wiring, variations, genotypes, keys)
+
+        function = jax.jit(programs.with_precision(config.precision, rollout))
+        return interrupts.compiled(function, *data)
+
+    return limits.compile_to_fit(
+        compile_chunk,
+        limits.chunk_size(setup, num_variations),
+        devices.share_of(len(data[0]), mesh),
+        limits.individual_bytes(setup, num_variations),
+    )
 
 
 def _score(name: str, is_held_out: bool, returns: np.ndarray, is_early: np.ndarray) -> Score:

@@ -150,28 +150,114 @@ def compile_generation(
     Returns:
         A function of data, state and index, which must be on every device of the mesh.
     """
-    key = (program_key(config), mesh, num_runs)
-    return programs.compiled("generation", key, lambda: _compile(config, mesh, num_runs))
+    return _compile("generation", generation, (), config, mesh, num_runs)
+
+
+def compile_generations(
+    config: Config, mesh: Mesh, num_runs: int = 1
+) -> Callable[..., tuple[TrainingState, TrainingState, PyTree]]:
+    """Compiles `generations`, up to the configuration's `generations_per_call`.
+
+    Arguments and sharing are those of `compile_generation`.
+
+    Returns:
+        A function of data, state, index and count.
+    """
+    length = config.generations_per_call
+    function = partial(generations, length)
+    return _compile(f"{length} generations", function, (jnp.int32(0),), config, mesh, num_runs)
 
 
 def _compile(
-    config: Config, mesh: Mesh, num_runs: int
-) -> Callable[..., tuple[TrainingState, PyTree]]:
-    arguments = (RunData.of(config), initial_state(config), jnp.zeros((), jnp.int32))
-    program, _ = take_numbers(Program.of(config))
-    chunk_size = limits.chunk_size(Setup.of(config), len(config.training_names), num_runs)
-    setup = dataclasses.replace(program.setup, chunk_size=chunk_size)
-    function = partial(generation, dataclasses.replace(program, setup=setup), mesh)
+    kind: str,
+    function: Callable[..., Any],
+    extra: tuple[Array, ...],
+    config: Config,
+    mesh: Mesh,
+    num_runs: int,
+) -> Callable[..., Any]:
+    """Compiles a function of program, mesh, data, state, index and what is extra."""
+    key = (program_key(config), mesh, num_runs)
+    return programs.compiled(
+        kind, key, lambda: _compile_anew(function, extra, config, mesh, num_runs)
+    )
+
+
+def _compile_anew(
+    function: Callable[..., Any],
+    extra: tuple[Array, ...],
+    config: Config,
+    mesh: Mesh,
+    num_runs: int,
+) -> Callable[..., Any]:
+    arguments = (RunData.of(config), initial_state(config), jnp.zeros((), jnp.int32), *extra)
     if num_runs > 1:
         arguments = jax.tree.map(lambda leaf: jnp.stack([leaf] * num_runs), arguments)
-        function = jax.vmap(function)
-    function = programs.with_precision(program.precision, function)
-    compiling = jax.jit(function, out_shardings=devices.everywhere(mesh))
-    # The abstract mesh: under the concrete one a task could compute no constants of its own while
-    # it is traced, for they would be on one device only.
-    with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
-        lowered = compiling.lower(*devices.put_everywhere(arguments, mesh))
-    return interrupts.in_thread(lowered.compile)
+    arguments = devices.put_everywhere(arguments, mesh)
+    program, _ = take_numbers(Program.of(config))
+    setup, num_variations = Setup.of(config), len(config.training_names)
+
+    def compile_chunk(chunk_size: int | None) -> Any:
+        chunk_setup = dataclasses.replace(program.setup, chunk_size=chunk_size)
+        call = partial(function, dataclasses.replace(program, setup=chunk_setup), mesh)
+        call = programs.with_precision(program.precision, jax.vmap(call) if num_runs > 1 else call)
+        compiling = jax.jit(call, out_shardings=devices.everywhere(mesh))
+        # The abstract mesh: under the concrete one a task could compute no constants of its own
+        # while it is traced, for they would be on one device only.
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            lowered = compiling.lower(*arguments)
+        return interrupts.in_thread(lowered.compile)
+
+    return limits.compile_to_fit(
+        compile_chunk,
+        limits.chunk_size(setup, num_variations, num_runs),
+        devices.share_of(config.strategy.population_size, mesh),
+        num_runs * limits.individual_bytes(setup, num_variations),
+    )
+
+
+def generations(
+    length: int,
+    program: Program,
+    mesh: Mesh,
+    data: RunData,
+    state: TrainingState,
+    index: Int[Array, ""],
+    count: Int[Array, ""],
+) -> tuple[TrainingState, TrainingState, PyTree]:
+    """Makes generations in one program, until there are so many or the genome is not finite.
+
+    Args:
+        length: how many there can be.
+        program: as for `generation`.
+        mesh: as for `generation`.
+        data: as for `generation`.
+        state: before the first.
+        index: `[]` of the first.
+        count: `[]` how many, 1 to `length`.
+
+    Returns:
+        The state before the last that was made, the state after it, and the metrics, `[length]` of
+        each; those that were not made have zeros, and `steps` of none.
+    """
+    make = partial(generation, program, mesh, data)
+
+    def make_next(carry: tuple) -> tuple:
+        i, _, state, metrics = carry
+        after, made = make(state, index + i)
+        metrics = jax.tree.map(lambda whole, one: whole.at[i].set(one), metrics, made)
+        return i + 1, state, after, metrics
+
+    def goes_on(carry: tuple) -> Bool[Array, ""]:
+        i, _, state, _ = carry
+        return (i < count) & (count_non_finite(state.search.genome) == 0)
+
+    _, shapes = jax.eval_shape(make, state, index)
+    metrics = jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), shapes)
+    _, before, after, metrics = jax.lax.while_loop(
+        goes_on, make_next, (jnp.zeros((), jnp.int32), state, state, metrics)
+    )
+    return before, after, metrics
 
 
 def generation(
@@ -241,8 +327,15 @@ def generation(
         "non_finite": num_non_finite,
         "non_finite_genome": count_non_finite(search.genome),
         "steps": jnp.sum(outcome.num_steps),
+        "chunk_size": _at_a_time(program, mesh),
     }
     return after, metrics
+
+
+def _at_a_time(program: Program, mesh: Mesh) -> Int[Array, ""]:
+    """How many individuals run at a time on each device."""
+    share = devices.share_of(program.strategy.population_size, mesh)
+    return jnp.int32(min(share, program.setup.chunk_size or share))
 
 
 def _rollout(

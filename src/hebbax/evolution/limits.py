@@ -1,16 +1,22 @@
 """What a search takes of a device's memory, and how many individuals run at a time."""
 
 import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 from jaxtyping import PyTree
 
-from hebbax import platforms
+from hebbax import devices, platforms
 from hebbax.evolution import interfaces
 from hebbax.evolution.episode import Setup
 from hebbax.genomes.base import GenomeSpec
 from hebbax.strategies.base import Strategy
 from hebbax.types import shapes_of
+
+Program = TypeVar("Program", bound=Any)
+
+HEADROOM = 0.9  # Of the memory that a chunk may fill, which grows a little faster than its size.
 
 
 def chunk_size(setup: Setup, num_variations: int, num_runs: int = 1) -> int | None:
@@ -20,6 +26,43 @@ def chunk_size(setup: Setup, num_variations: int, num_runs: int = 1) -> int | No
     """
     size = setup.chunk_size or _suitable_chunk(individual_bytes(setup, num_variations))
     return size and max(1, size // num_runs)
+
+
+def compile_to_fit(
+    compile_chunk: Callable[[int | None], Program], size: int | None, share: int, num_bytes: int
+) -> Program:
+    """Compiles a program for as many individuals at a time as a device's free memory holds.
+
+    What a program needs is known when it is compiled. On a CPU, whose chunks are small, nothing is
+    compiled twice.
+
+    Args:
+        compile_chunk: compiles it for a number of individuals at a time; None for all.
+        size: what is wished for, as `chunk_size` has it.
+        share: individuals on a device.
+        num_bytes: the least that one of them needs.
+
+    Raises:
+        ValueError: if the memory does not hold one individual.
+    """
+    if platforms.is_cpu():
+        return compile_chunk(size)
+    free, at_a_time = devices.free_bytes(), min(share, size or share)
+    if at_a_time * num_bytes > free:
+        at_a_time = max(1, free // num_bytes)
+    while True:
+        program = compile_chunk(at_a_time if at_a_time < share else None)
+        analysis = program.memory_analysis()
+        needed = analysis.temp_size_in_bytes + analysis.output_size_in_bytes
+        if needed <= free:
+            return program
+        if at_a_time == 1:
+            raise ValueError(
+                f"a program with one individual at a time takes {needed / 1e9:.1f} GB beside its "
+                f"arguments, but {free / 1e9:.1f} GB are free; choose a smaller network, "
+                "population or genome, or fewer runs together"
+            )
+        at_a_time = max(1, min(at_a_time - 1, int(HEADROOM * at_a_time * free / needed)))
 
 
 def _suitable_chunk(num_bytes: int) -> int | None:

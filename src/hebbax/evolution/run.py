@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import final
@@ -94,26 +94,40 @@ class Run:
         """Whether generations are to come, and nothing is in their way."""
         return self.generations_left > 0 and not self.divergence and not self.is_stopped
 
-    def is_due(self, every: int | None) -> bool:
-        """Whether the generation that is being made ends an interval of so many; None has none."""
-        return every is not None and (len(self.history) + 1) % every == 0
+    @property
+    def generations_to_next_stop(self) -> int:
+        """Generations that can be made in one call.
 
-    def note(self, metrics: Metrics) -> None:
-        """Takes down a generation."""
-        self.history.append(metrics)
-        if self._metrics_file:
-            self._metrics_file.write(metrics)
-
-    def diverge(self, state: TrainingState, metrics: Metrics) -> None:
-        """Ends with a generation that spoilt the genome.
-
-        Takes it down, and keeps the state before it.
+        Those still to come, or fewer where a checkpoint or an evaluation comes before.
         """
+        config, done = self.config, len(self.history)
+        intervals = [every for every in (config.checkpoint_every, config.evaluate_every) if every]
+        stops = [every - done % every for every in intervals]
+        return min(config.generations_per_call, self.generations_left, *stops)
+
+    def is_due(self, every: int | None, count: int) -> bool:
+        """Whether so many more generations end an interval; None has none."""
+        return every is not None and (len(self.history) + count) % every == 0
+
+    def note(self, generations: Sequence[Metrics]) -> None:
+        """Takes down generations."""
+        for metrics in generations:
+            self.history.append(metrics)
+            if self._metrics_file:
+                self._metrics_file.write(metrics)
+
+    def diverge(self, state: TrainingState, generations: Sequence[Metrics]) -> None:
+        """Ends with generations of which the last spoilt the genome.
+
+        Takes them down, and keeps the state before the last.
+        """
+        *sound, last = generations
+        self.note(sound)
         self.save(state)
-        self.note(metrics)
+        self.note([last])
         self.divergence = (
             f"the run with seed {self.config.seed} and held_out {self.config.held_out!r} has "
-            f"{metrics['non_finite_genome']} numbers in its genome that are "
+            f"{last['non_finite_genome']} numbers in its genome that are "
             f"not finite after generation {len(self.history)}, and cannot go on; what its folder "
             "keeps is the state before. Begin another run in a new folder, "
             f"with a smaller strategy.optimizer.learning_rate or another strategy.std"

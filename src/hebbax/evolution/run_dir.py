@@ -20,6 +20,7 @@ MAY_CHANGE = (
     "generations",
     "checkpoint_every",
     "chunk_size",
+    "generations_per_call",
     "evaluate_every",
     "evaluation_episodes",
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
@@ -17,7 +18,12 @@ from hebbax.config import Config
 from hebbax.evolution import interrupts, programs
 from hebbax.evolution.check import check
 from hebbax.evolution.evaluation import score_mode
-from hebbax.evolution.generation import RunData, compile_generation, program_key
+from hebbax.evolution.generation import (
+    RunData,
+    compile_generation,
+    compile_generations,
+    program_key,
+)
 from hebbax.evolution.result import Metrics, Result
 from hebbax.evolution.run import Handle, Run
 from hebbax.genomes.base import Genome
@@ -132,58 +138,91 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
         Whether it was interrupted before.
     """
     # So far everything is on disk, and signals do what they do by default.
-    run_generation = compile_generation(runs[0].config, mesh, len(runs))
+    make_generations = _compile(runs, mesh)
     data = _stack([RunData.of(run.config) for run in runs], mesh)
     states = _stack([run.state for run in runs], mesh)
     with interrupts.listen() as heard:
         try:
-            for generations_left in reversed(range(min(run.generations_left for run in runs))):
-                indices = _stack([jnp.asarray(len(run.history), jnp.int32) for run in runs], mesh)
+            while True:
+                count = min(run.generations_to_next_stop for run in runs)
+                numbers = [
+                    (jnp.int32(len(run.history)), jnp.asarray(count, jnp.int32)) for run in runs
+                ]
+                indices, counts = _stack(numbers, mesh)
                 started = time.perf_counter()
                 with heard.at_once():
-                    after, metrics = interrupts.in_thread(run_generation, data, states, indices)
-                    seconds = time.perf_counter() - started
+                    before, after, metrics = interrupts.in_thread(
+                        make_generations, data, states, indices, counts
+                    )
+                    seconds = (time.perf_counter() - started) / count
                     metrics = jax.device_get(metrics)
                     logged = [
-                        _to_log(run, _pick(metrics, i, len(runs)), seconds)
+                        _to_log(run, _pick(metrics, i, len(runs)), count, seconds)
                         for i, run in enumerate(runs)
                     ]
                     for i, run in enumerate(runs):
-                        if run.is_due(run.config.evaluate_every):
-                            logged[i]["scores"] = score_mode(run.config, _pick(after, i, len(runs)))
-                # From here on nothing is heard until all runs have taken the generation down.
+                        if run.is_due(run.config.evaluate_every, count):
+                            logged[i][-1]["scores"] = score_mode(
+                                run.config, _pick(after, i, len(runs))
+                            )
+                # From here on nothing is heard until all runs have taken the generations down.
                 is_last = (
-                    generations_left == 0
+                    any(run.generations_left == count for run in runs)
                     or heard.is_interrupted
                     or bool(metrics["non_finite_genome"].any())
                 )
                 for i, run in enumerate(runs):
-                    if logged[i]["non_finite_genome"]:
-                        run.diverge(_pick(states, i, len(runs)), logged[i])
+                    if logged[i][-1]["non_finite_genome"]:
+                        run.diverge(_pick(before, i, len(runs)), logged[i])
                         continue
-                    is_checkpoint_due = is_last or run.is_due(run.config.checkpoint_every)
+                    is_checkpoint_due = is_last or run.is_due(run.config.checkpoint_every, count)
                     run.note(logged[i])
                     if is_checkpoint_due:
                         run.save(_pick(after, i, len(runs)))
-                states_before, states = states, after
+                states = after
                 with heard.at_once():
                     for i, run in enumerate(runs):
                         # A run that has diverged leaves the state before it did.
-                        state = states_before if run.divergence else states
+                        state = before if run.divergence else after
                         handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
-                        for callback in callbacks:
-                            callback(run.history[-1], handle)
+                        for made in logged[i]:
+                            for callback in callbacks:
+                                callback(made, handle)
                 if heard.is_interrupted or not all(run.goes_on for run in runs):
                     break
             _save(runs, states)
         except interrupts.Terminated:
             # From the host: the devices may be busy with the next generation for long.
             _save(runs, jax.device_get(states))
+            for run in runs:
+                run.close()
             interrupts.say(
                 f"terminated after generation {', '.join(str(len(run.history)) for run in runs)}"
             )
             interrupts.end_process()
     return heard.is_interrupted
+
+
+def _compile(runs: Sequence[Run], mesh: Mesh) -> Callable[..., tuple[PyTree, PyTree, PyTree]]:
+    """The program of a call: of data, states, indices and counts.
+
+    Returns:
+        A function that returns the states before the last generation and after it, and metrics
+        with an axis of generations, behind that of the runs if there are several.
+    """
+    config, num_runs = runs[0].config, len(runs)
+    if config.generations_per_call > 1:
+        return compile_generations(config, mesh, num_runs)
+    make_one = compile_generation(config, mesh, num_runs)
+
+    def make(
+        data: PyTree, states: PyTree, indices: PyTree, _: PyTree
+    ) -> tuple[PyTree, PyTree, PyTree]:
+        after, metrics = make_one(data, states, indices)
+        axis = int(num_runs > 1)
+        return states, after, jax.tree.map(lambda leaf: np.expand_dims(leaf, axis), metrics)
+
+    return make
 
 
 def _save(runs: Sequence[Run], states: PyTree) -> None:
@@ -231,13 +270,20 @@ def _check_together(configs: Sequence[Config]) -> None:
         )
 
 
-def _to_log(run: Run, metrics: PyTree, seconds: float) -> Metrics:
-    """Makes plain numbers of a generation's metrics."""
-    plain = jax.tree.map(lambda leaf: leaf.tolist(), metrics)
-    plain["returns"] = dict(zip(run.config.training_names, plain["returns"], strict=True))
-    return {
-        "generation": len(run.history),
-        **plain,
-        "seconds": seconds,
-        "steps_per_second": plain["steps"] / seconds,
-    }
+def _to_log(run: Run, metrics: PyTree, count: int, seconds: float) -> list[Metrics]:
+    """Makes plain numbers of the metrics of some generations, up to one that diverged."""
+    logged: list[Metrics] = []
+    for i in range(count):
+        plain = jax.tree.map(lambda leaf, i=i: leaf[i].tolist(), metrics)
+        plain["returns"] = dict(zip(run.config.training_names, plain["returns"], strict=True))
+        logged.append(
+            {
+                "generation": len(run.history) + i,
+                **plain,
+                "seconds": seconds,
+                "steps_per_second": plain["steps"] / seconds,
+            }
+        )
+        if plain["non_finite_genome"]:
+            break
+    return logged

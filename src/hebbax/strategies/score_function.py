@@ -166,17 +166,22 @@ def score_gradient(
     Returns:
         The gradient, in the tree of the genome, with None in place of what is not learned.
     """
+    population_size = weights.size
 
     def gradient(genome: Genome, genotypes: Genotype, weights: Array) -> PyTree:
         return jax.grad(
-            lambda learned: jnp.mean(
-                weights * log_probs_of(with_learned(genome, learned), genotypes)
+            lambda learned: (
+                jnp.sum(weights * log_probs_of(with_learned(genome, learned), genotypes))
+                / population_size
             )
         )(learned_of(genome))
 
     mesh = jax.sharding.get_abstract_mesh()
     # A density that is mapped costs little; one that a genome computes for a population much.
     is_costly = hasattr(genome, "log_probs")
-    if not is_costly or mesh.empty or weights.size % mesh.size:
+    if not is_costly or mesh.empty:
         return gradient(genome, genotypes, weights)
-    return devices.mean_over_population(gradient, mesh, num_whole=1)(genome, genotypes, weights)
+    genotypes = devices.fill_up(genotypes, mesh)
+    # Those that fill up the last share weigh nothing.
+    weights = jnp.pad(weights, (0, -population_size % mesh.size))
+    return devices.sum_over_population(gradient, mesh, num_whole=1)(genome, genotypes, weights)

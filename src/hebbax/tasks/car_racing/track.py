@@ -7,9 +7,11 @@ Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence, as in gymnasium's
 `envs/box2d/car_racing.py`.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from hebbax import platforms
 from hebbax.types import PRNGKey, Struct
@@ -23,6 +25,7 @@ NUM_CHECKPOINTS = 12
 NUM_LAPS = 5  # That the pen goes, of which the last complete one is kept.
 MAX_PATH = 2500  # Strides of the pen.
 UNROLL = 4  # Strides in a trip of the loop, whose own work is more than that of a stride.
+MOST_PENS = 4  # That draw for one road at first, where there are pens enough.
 # Of 1,000 tracks of the original the longest has 389 tiles. A longer one is drawn anew.
 MAX_TILES = 416
 
@@ -104,65 +107,131 @@ class _Pen(Struct):
 
 def draw_track(key: PRNGKey) -> Track:
     """Draws tracks until one closes. The key is consumed."""
+    return pave(jax.tree.map(lambda leaf: leaf[0], draw_closed_laps(key[None])))
 
-    def attempt(i: Int[Array, ""]) -> Lap:
-        angle_key, radius_key = jax.random.split(jax.random.fold_in(key, i))
-        noise = jax.random.uniform(angle_key, (NUM_CHECKPOINTS,), maxval=SECTOR)
-        radius = jax.random.uniform(
-            radius_key, (NUM_CHECKPOINTS,), minval=TRACK_RADIUS / 3, maxval=TRACK_RADIUS
+
+@jax.custom_batching.custom_vmap
+def draw_closed_laps(keys: Key[Array, " batch"]) -> Lap:
+    """Draws the first lap that closes, for each of some keys. The keys are consumed.
+
+    Which it is depends on the key alone. Mapped, it draws the laps of all that it is mapped over
+    with the same pens, and equal keys share theirs.
+    """
+    batch_size = keys.shape[0]
+    first = _first_equal(jax.random.key_data(keys))
+    num_pens = min(platforms.sizes().pens, MOST_PENS * batch_size)
+    pens = jnp.arange(num_pens)
+
+    def draw_some(carry: tuple[Array, Array, Lap]) -> tuple[Array, Array, Lap]:
+        is_open, num_attempts, laps = carry
+        # Pens go round those who have no lap yet.
+        waiting = jnp.nonzero(is_open, size=batch_size, fill_value=0)[0]
+        num_waiting = jnp.sum(is_open, dtype=jnp.int32)
+        index = waiting[pens % num_waiting]
+        attempt = num_attempts[index] + pens // num_waiting
+        drawn = draw_laps(*jax.vmap(_checkpoints)(keys[index], attempt))
+        # Of a key's attempts the first that closes has the lowest pen.
+        closed_pens = jnp.where(drawn.is_closed, pens, num_pens)
+        pen = jnp.full(batch_size, num_pens).at[index].min(closed_pens)
+        is_found = pen < num_pens
+        laps = jax.tree.map(
+            lambda old, new: jax.vmap(jnp.where)(
+                is_found, new[jnp.minimum(pen, num_pens - 1)], old
+            ),
+            laps,
+            drawn,
         )
-        return draw_lap(noise, radius)
+        return is_open & ~is_found, num_attempts.at[index].max(attempt + 1), laps
 
-    def attempt_some(attempts: tuple[Array, Lap]) -> tuple[Array, Lap]:
-        start, _ = attempts
-        laps = jax.vmap(attempt)(start + jnp.arange(num_candidates, dtype=jnp.int32))
-        first = jnp.argmax(laps.is_closed)
-        return start + num_candidates, jax.tree.map(lambda leaf: leaf[first], laps)
-
-    # The pen takes as long for many tracks as for one where a batch does not fill the device.
-    num_candidates = platforms.sizes().tracks
     blank = Lap(
-        angle=jnp.zeros(MAX_TILES),
-        heading=jnp.zeros(MAX_TILES),
-        point=jnp.zeros((MAX_TILES, 2)),
-        length=jnp.int32(0),
-        is_closed=jnp.zeros((), bool),
+        angle=jnp.zeros((batch_size, MAX_TILES)),
+        heading=jnp.zeros((batch_size, MAX_TILES)),
+        point=jnp.zeros((batch_size, MAX_TILES, 2)),
+        length=jnp.zeros(batch_size, jnp.int32),
+        is_closed=jnp.zeros(batch_size, bool),
     )
-    _, lap = jax.lax.while_loop(
-        lambda attempts: ~attempts[1].is_closed, attempt_some, (jnp.int32(0), blank)
+    is_open = first == jnp.arange(batch_size)
+    num_attempts = jnp.zeros(batch_size, jnp.int32)
+    _, _, laps = jax.lax.while_loop(
+        lambda carry: jnp.any(carry[0]), draw_some, (is_open, num_attempts, blank)
     )
-    return pave(lap)
+    return jax.tree.map(lambda leaf: leaf[first], laps)
 
 
-def draw_lap(noise: Float[Array, "12"], radius: Float[Array, "12"]) -> Lap:
-    """Draws the line along the middle of the road.
+@draw_closed_laps.def_vmap
+def _draw_mapped(axis_size: int, is_mapped: list[bool], keys: Array) -> tuple[Lap, Lap]:
+    """Draws the laps of all keys at once."""
+    del axis_size, is_mapped  # Without a mapped argument nobody comes here.
+    laps = draw_closed_laps(keys.reshape(-1))
+    laps = jax.tree.map(lambda leaf: leaf.reshape(*keys.shape, *leaf.shape[1:]), laps)
+    return laps, jax.tree.map(lambda _: True, laps)
+
+
+def _first_equal(rows: Array) -> Int[Array, " rows"]:
+    """The index of the first row that equals each row."""
+    order = jnp.lexsort(tuple(rows.T))
+    ordered = rows[order]
+    is_new = jnp.any(ordered != jnp.roll(ordered, 1, axis=0), axis=1).at[0].set(True)
+    start = jax.lax.cummax(jnp.where(is_new, jnp.arange(rows.shape[0]), 0))
+    return jnp.zeros_like(order).at[order].set(order[start])
+
+
+def _checkpoints(key: PRNGKey, attempt: Int[Array, ""]) -> tuple[Array, Array]:
+    """Draws what `draw_laps` takes for one of the attempts of a key, which is not consumed."""
+    angle_key, radius_key = jax.random.split(jax.random.fold_in(key, attempt))
+    noise = jax.random.uniform(angle_key, (NUM_CHECKPOINTS,), maxval=SECTOR)
+    radius = jax.random.uniform(
+        radius_key, (NUM_CHECKPOINTS,), minval=TRACK_RADIUS / 3, maxval=TRACK_RADIUS
+    )
+    return noise, radius
+
+
+def draw_laps(noise: Float[Array, "pens 12"], radius: Float[Array, "pens 12"]) -> Lap:
+    """Draws the line along the middle of the road, with some pens side by side.
 
     Args:
-        noise: `[12]` rad, how far each checkpoint is turned from the start of its sector; the first
-            and the last have fixed places.
-        radius: `[12]` m, distance of each checkpoint from the middle of the field.
+        noise: `[pens, 12]` rad, how far each checkpoint is turned from the start of its sector; the
+            first and the last have fixed places.
+        radius: `[pens, 12]` m, distance of each checkpoint from the middle of the field.
 
     Returns:
-        The last complete lap.
+        The last complete lap of each pen.
     """
     index = jnp.arange(NUM_CHECKPOINTS)
     is_fixed = (index == 0) | (index == NUM_CHECKPOINTS - 1)
-    angle = SECTOR * index.astype(noise.dtype) + jnp.where(is_fixed, 0.0, noise)
+    angle = (SECTOR * index.astype(noise.dtype))[None] + jnp.where(is_fixed, 0.0, noise)
     radius = jnp.where(is_fixed, 1.5 * TRACK_RADIUS, radius)
-    checkpoint = radius[:, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
+    checkpoint = radius[..., None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
-    pen = _Pen(
-        position=jnp.array([1.5 * TRACK_RADIUS, 0.0, 0.0]),
-        rounding=jnp.zeros(3),
-        target=jnp.int32(0),
-        was_behind=jnp.zeros((), bool),
-        num_laps=jnp.int32(0),
-        is_over=jnp.zeros((), bool),
+    num_pens = noise.shape[0]
+    pens = _Pen(
+        position=jnp.tile(jnp.array([1.5 * TRACK_RADIUS, 0.0, 0.0]), (num_pens, 1)),
+        rounding=jnp.zeros((num_pens, 3)),
+        target=jnp.zeros(num_pens, jnp.int32),
+        was_behind=jnp.zeros(num_pens, bool),
+        num_laps=jnp.zeros(num_pens, jnp.int32),
+        is_over=jnp.zeros(num_pens, bool),
     )
-    _, (angles, headings, points, is_drawn) = jax.lax.scan(
-        lambda pen, _: _stride(pen, angle, checkpoint), pen, None, length=MAX_PATH, unroll=UNROLL
+    path = (
+        jnp.zeros((MAX_PATH, num_pens)),
+        jnp.zeros((MAX_PATH, num_pens)),
+        jnp.zeros((MAX_PATH, num_pens, 2)),
+        jnp.zeros((MAX_PATH, num_pens), bool),
     )
-    return _last_lap(angles, headings, points, is_drawn)
+
+    def draw_strides(carry: tuple[Array, _Pen, tuple]) -> tuple[Array, _Pen, tuple]:
+        start, pens, path = carry
+        for i in range(UNROLL):
+            pens, points = jax.vmap(_stride)(pens, angle, checkpoint)
+            path = jax.tree.map(partial(_put, start + i), path, points)
+        return start + UNROLL, pens, path
+
+    _, _, path = jax.lax.while_loop(
+        lambda carry: (carry[0] < MAX_PATH) & ~jnp.all(carry[1].is_over),
+        draw_strides,
+        (jnp.int32(0), pens, path),
+    )
+    return jax.vmap(_last_lap, in_axes=1)(*path)
 
 
 def pave(lap: Lap) -> Track:
@@ -242,6 +311,11 @@ def _stride(
         is_over=pen.is_over | (num_laps >= NUM_LAPS),
     )
     return moved, (angle, heading + 0.5 * turn, position[:2], ~pen.is_over)
+
+
+def _put(index: Int[Array, ""], whole: Array, row: Array) -> Array:
+    """Puts a row in its place."""
+    return jax.lax.dynamic_update_index_in_dim(whole, row, index, axis=0)
 
 
 def _last_lap(angles: Array, headings: Array, points: Array, is_drawn: Array) -> Lap:
