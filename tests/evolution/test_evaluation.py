@@ -76,15 +76,12 @@ def test_genome_can_be_the_last_the_best_or_sampled(run: tuple[Result, Path]):
 
 
 def test_lives_do_not_depend_on_how_they_are_cut(run: tuple[Result, Path]):
-    """An odd number of episodes runs on one device and an even one on two, with the same genome.
-
-    Chunks change nothing.
+    """An odd number of episodes fills all devices as an even one does. Chunks change nothing.
 
     Mutation: a genome that is closed over instead of moved to the devices cannot be evaluated on
-    fewer than it was trained on.
+    others than it was trained on.
     """
     result = run[0]
-    assert len(jax.devices()) == 2
     assert len(hebbax.evaluate(result, episodes=3)[0].returns) == 3
     chunked = Result(
         small_config(generations=6, seed=SEED, chunk_size=1),

@@ -114,6 +114,7 @@ def test_same_configuration_gives_same_numbers(undisturbed: Result):
     assert without_clock(other.history) != without_clock(undisturbed.history[:1])
 
 
+@pytest.mark.device
 def test_run_that_ended_goes_on(undisturbed: Result, tmp_path: Path):
     """More generations in the same folder equal one longer run bit for bit.
 

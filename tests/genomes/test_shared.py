@@ -58,6 +58,7 @@ def closed_form(
     return value, by_logits, by_rules
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("num_rules", [1, 4, NUM_SYNAPSES])
 @pytest.mark.parametrize("block", [1, 5, 2**16])
 def test_gradient_is_the_closed_form(monkeypatch: pytest.MonkeyPatch, num_rules: int, block: int):

@@ -42,6 +42,7 @@ def is_road(frames: np.ndarray) -> np.ndarray:
     return (np.ptp(field, axis=-1) == 0) & (field[..., 0] >= 95) & (field[..., 0] < 115)
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("run", RECORDED)
 def test_pixels_are_the_recorded_ones(run: str, frames: dict[str, np.ndarray]):
     """At least 99.8% of the pixels of every frame within 8 of 255.

@@ -23,6 +23,7 @@ def tracks() -> Track:
     return jax.jit(jax.vmap(draw_track))(jax.random.split(jax.random.key(0), NUM_TRACKS))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("seed", SEEDS)
 def test_line_is_the_recorded_one(seed: str):
     """All points.

@@ -135,6 +135,16 @@ def test_first_accelerations_under_sines_are_bullets(follow: Callable[..., Pose]
     assert np.max(np.abs(ours - theirs)) < 0.002 * np.max(np.abs(theirs))
 
 
+@pytest.mark.device
+@pytest.mark.parametrize("name", ["default", "long_back", "long_front"])
+def test_free_motion_is_a_cpus(follow: Callable[..., Pose], name: str):
+    """Ten steps under sines on all joints: poses within 1e-4 m and rad, on any device."""
+    recording = load_run("quadruped_contact_free.npz", f"free_sines/{name}")
+    with jax.default_device(jax.devices("cpu")[0]):
+        expected = follow(recording, name).q[:10]
+    np.testing.assert_allclose(follow(recording, name).q[:10], expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["default", "long_back", "long_front"])
 def test_free_motion_is_bullets(follow: Callable[..., Pose], name: str):
     """Under sines on all joints for half a second.
