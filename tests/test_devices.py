@@ -1,5 +1,9 @@
 import dataclasses
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -303,3 +307,39 @@ def test_the_number_of_the_generation_decides_its_random_numbers():
     )
     assert float(first) == float(again)
     assert float(first) != float(second)
+
+
+@pytest.mark.parametrize(
+    ("world", "genome", "counts"),
+    [
+        ("small", "SharedRules", (1, 8)),
+        *(
+            pytest.param("small", genome, (1, 2, 4, 8), marks=pytest.mark.slow)
+            for genome in ("Normal", "SharedRules", "FixedRules", "SharedNoise")
+        ),
+        *(
+            pytest.param(world, genome, (1, 2, 4), marks=pytest.mark.slow)
+            for world in ("quadruped", "car")
+            for genome in ("Normal", "SharedRules")
+        ),
+    ],
+)
+def test_any_number_of_devices_has_the_same_numbers(world, genome, counts):
+    """Ten individuals on one, two, four and eight devices: fitness and genome agree.
+
+    Mutations: a random number for a device; the copies that fill up the last share count.
+    """
+    process = subprocess.run(
+        [sys.executable, "spread_population.py", world, genome, *map(str, counts)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    first, *others = [json.loads(line) for line in process.stdout.splitlines()]
+    assert len(others) == len(counts) - 1
+    for other in others:
+        np.testing.assert_allclose(other["fitness"], first["fitness"], rtol=1e-5, atol=1e-5)
+        # A step of five: sums over ten individuals in another order, divided by std = 0.1.
+        np.testing.assert_allclose(other["genome"], first["genome"], rtol=1e-4, atol=1e-4)
