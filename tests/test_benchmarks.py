@@ -23,6 +23,7 @@ SCRIPTS = {
     "device": "accelerator.py",
     "encoding-costs": "encoding_costs.py",
     "genomes": "genomes.py",
+    "idle-lanes": "idle_lanes.py",
     "in-turn": "in_turn.py",
     "interval-coverage": "interval_coverage.py",
     "natural-steps": "natural_steps.py",
