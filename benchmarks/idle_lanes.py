@@ -55,7 +55,7 @@ def main() -> None:
             rows.append({"preset": preset, "generations": age, **uses(num_steps)})
             print(rows[-1], flush=True)
     results = {"environment": harness.environment(), "rows": rows}
-    harness.write(options, "idle-lanes", results, FIELDS, rows)
+    harness.write(options, "idle-lanes", results, FIELDS)
 
 
 def make_config(preset: str, *, is_tiny: bool) -> Config:
