@@ -8,8 +8,8 @@ and `gymnasium[box2d]` by `--peer-python`, or their cases are left out.
 
 Cases
     loop: whole generations of the paper's plastic policy, search included, in four variations;
-        `batch` is the population. Every lifetime has all its steps, half of them in the first
-        second, which is the dearest.
+        `batch` is the population. Every lifetime has all its steps, a third of them in the first
+        second, which is the dearest, and a road of its own.
     physics: steps without a view. The actions are a tape.
     state, view: steps whose observation is looked at, as numbers and as 84 x 84 pixels, the latter
         on a CPU 16 races at a time on each core. The car follows the road, as tiles in view cost
@@ -57,8 +57,8 @@ class Case:
 
 
 CASES = [
-    Case("loop", batch=16, cores=1, steps=100),
-    *(Case("loop", batch=batch, steps=100) for batch in (16, 64, 200)),
+    Case("loop", batch=16, cores=1, steps=150),
+    *(Case("loop", batch=batch, steps=150) for batch in (16, 64, 200)),
     *(Case(name, batch=batch) for name in ("physics", "view") for batch in (16, 64, 256)),
     Case("view at once", batch=256),
     Case("state"),
@@ -200,6 +200,7 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     }
     pairs = {
         "loop: two cores to one": (("loop", 16, 2), ("loop", 16, 1)),
+        "loop to EnvPool alone, two cores": (("loop", 64, 2), ("envpool", 64, 2)),
         "view to EnvPool, two cores": (("view", 64, 2), ("envpool", 64, 2)),
         "view to EnvPool, one core": (("view", 32, 1), ("envpool", 32, 1)),
         "view to gymnasium, one core": (("view", 32, 1), ("gymnasium", 1, 1)),

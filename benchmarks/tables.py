@@ -297,6 +297,43 @@ def car_speed(results: dict[str, Any]) -> list[str]:
     return [text, "", *speeds, "", *ratios_of(results, without="the paper's time")]
 
 
+def lanes(results: dict[str, Any]) -> list[str]:
+    """What share of the steps an episode needed, in each way to run a population."""
+    columns = {
+        "preset, generations": "`{preset}`, {generations}",
+        "mean steps": "{mean_steps:.0f}",
+        "all at once": "{all_at_once:.2f}",
+        "chunks of four": "{chunks:.2f}",
+        "filled up by individuals": "{by_individual:.2f}",
+        "filled up by episodes": "{by_episode:.2f}",
+    }
+    return [f"At commit {commit(results)}.", "", *table_of(results["rows"], columns)]
+
+
+def launches(lines: list[dict[str, Any]]) -> list[str]:
+    """Kernels of a policy step on a device, and what launching them takes at least."""
+    profiles = [line for line in lines if "kernels" in line]
+    rows = (
+        {
+            **line,
+            "each": line["kernels"] / line["episode_steps"],
+            "microseconds": 1e6 * line["kernel_median_seconds"],
+            "launches": 1e3 * line["kernels"] * line["kernel_median_seconds"],
+            "measured": 1e3 * statistics.median(line["generation_seconds"]),
+        }
+        for line in profiles
+    )
+    columns = {
+        "ten steps of": "{name}",
+        "population": "{population:,}",
+        "kernels in a step": "{each:,.0f}",
+        "µs of the median kernel": "{microseconds:.1f}",
+        "their product, ms": "{launches:.0f}",
+        "measured, ms": "{measured:.0f}",
+    }
+    return table_of(rows, columns)
+
+
 def car_loop(results: dict[str, Any]) -> list[str]:
     """The whole loop's cost of a step with the paper's plastic policy, by population."""
     ratio = "loop: the paper's time to ours, population {batch}, {cores} cores"
@@ -502,6 +539,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "car-parts": ("car-racing-cpu.json", car_parts),
     "device-speed": ("device-nvidia-h200.jsonl", device_speed),
     "device": ("device-nvidia-h200.jsonl", device),
+    "launches": ("device-nvidia-h200.jsonl", launches),
+    "lanes": ("idle-lanes.json", lanes),
     "thrown": ("thrown-bodies.json", thrown),
     "rules": ("rules-and-encodings.json", functools.partial(learning, "rules")),
     "encodings": ("rules-and-encodings.json", functools.partial(learning, "encodings")),
