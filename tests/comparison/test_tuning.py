@@ -35,11 +35,11 @@ def point(**changes: Any) -> hebbax.Config:
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The configurations whose generation is compiled."""
     compiled: list[Any] = []
-    compile_one = generation._compile
+    compile_one = generation._compile_anew
     monkeypatch.setattr(
         generation,
-        "_compile",
-        lambda config, *rest: compiled.append(config) or compile_one(config, *rest),
+        "_compile_anew",
+        lambda *arguments: compiled.append(arguments[2]) or compile_one(*arguments),
     )
     return compiled
 

@@ -139,7 +139,8 @@ class CarRacingEnvironment(environment.Environment):
         truncated = self.is_truncated(moved, params)
 
         def reset(episode: tuple[Array, Array, EnvState]) -> tuple[Array, Array, EnvState]:
-            return jnp.zeros((), bool), *self.reset_env(key_reset, params)
+            # Cloned, because a loop could draw from it twice; this one runs once at most.
+            return jnp.zeros((), bool), *self.reset_env(jax.random.clone(key_reset), params)
 
         _, next_observation, next_state = jax.lax.while_loop(
             lambda episode: episode[0], reset, (terminated | truncated, observation, moved)
