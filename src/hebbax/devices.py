@@ -149,7 +149,6 @@ def over_population(
 
 def fill_up(tree: PyTree, mesh: Mesh | AbstractMesh) -> PyTree:
     """Appends copies of the last row of each array until a mesh can share the rows evenly."""
-
     num_rows = jax.tree.leaves(tree)[0].shape[0]
     missing = -num_rows % mesh.size
     if not missing:
