@@ -29,7 +29,7 @@ HOMES = {
     "chex": ("testing",),
     "evosax": ("strategies.evosax",),
     "flax": ("policies",),
-    "gymnax": ("tasks.gymnax",),
+    "gymnax": ("tasks.gymnax", "tasks.gymnax_task"),
     "imageio": ("watching.films.encode",),
     "imageio_ffmpeg": ("watching.films.encode",),
     "PIL": ("watching.films",),

@@ -5,7 +5,6 @@ Right figures, the same from memory and from disk, and an interval that covers w
 
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 

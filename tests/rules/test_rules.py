@@ -9,7 +9,7 @@ import pytest
 
 import hebbax
 from hebbax import testing
-from hebbax.rules import ABCD, Decay, Every, Oja, Signals
+from hebbax.rules import ABCD, Decay, Every, Modulated, Oja, Signals
 from hebbax.rules.bounds import BOUNDS
 
 PRE, POST = np.asarray([0.5, -0.25, 1.0]), np.asarray([0.125, -0.75])
@@ -27,7 +27,11 @@ FAMILY = [
         for rate in ("none", "inside", "outside", "both")
     ),
 ]
-RULES = [*FAMILY, Oja(), Decay(ABCD(), 0.25), Every(ABCD(), 1), Every(Decay(Oja()), 3)]
+RULES = [
+    *FAMILY,
+    *(Oja(), Decay(ABCD(), 0.25), Every(ABCD(), 1), Every(Decay(Oja()), 3)),
+    *(Modulated(by=by) for by in ("reward", "surprise", "neuron")),
+]
 
 
 def coefficients_of(rule, seed=0):
@@ -144,3 +148,51 @@ def test_policies_stay_within_their_bound(bound):
         _, memory = policy.act(phenotype, memory, jnp.ones(2), jnp.asarray(0.0))
     for weights in policy.plastic_weights(memory):
         np.testing.assert_allclose(BOUNDS[bound](weights), weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize("by", ["reward", "surprise", "neuron"])
+def test_modulated_by_hand(by):
+    """Three steps with other rewards: what was remembered is made, as far as the signal says.
+
+    In float64. Mutations: the change of the same step; an eligibility that does not fade; the mean
+    with the new reward.
+    """
+    rule = Modulated(ABCD(), by=by, decay=0.75, mean_rate=0.25)
+    coefficients = coefficients_of(rule)
+    own = dict(zip(rule.coefficients, coefficients, strict=True))
+    change = own["eta"] * (
+        own["A"] * np.outer(PRE, POST) + own["B"] * PRE[:, None] + own["C"] * POST + own["D"]
+    )
+    weights, eligibility, mean = WEIGHTS.copy(), np.zeros_like(WEIGHTS), 0.0
+    found, trace = jnp.asarray(WEIGHTS, jnp.float32), rule.init(jnp.asarray(WEIGHTS, jnp.float32))
+    for reward, neuron in ((1.0, 0.5), (-2.0, -1.0), (0.5, 0.25)):
+        factor = {"reward": reward, "surprise": reward - mean, "neuron": neuron}[by]
+        weights = weights + factor * eligibility
+        eligibility, mean = 0.75 * eligibility + change, mean + 0.25 * (reward - mean)
+        signals = SIGNALS._replace(reward=jnp.float32(reward), modulation=jnp.float32(neuron))
+        found, trace = rule.update(found, trace, jnp.asarray(coefficients, jnp.float32), signals)
+        np.testing.assert_allclose(found, weights, rtol=1e-5, atol=1e-6)
+
+
+def test_a_neuron_modulates():
+    """The last layer's last neuron is no part of the action, and its output is the signal.
+
+    Mutations: the first neuron; an action with it.
+    """
+    rule = Modulated(by="neuron")
+    for nested in (rule, Decay(rule), Every(Modulated(rule, by="reward"), 2)):
+        with pytest.raises(ValueError, match="has_modulator is False; set it to True"):
+            hebbax.Hebbian(rule=nested)
+    policy = hebbax.Hebbian(hidden_sizes=(), rule=rule, has_modulator=True)
+    parameters = policy.parameters(hebbax.tasks.Point())
+    assert [leaf.shape for leaf in parameters.rules] == [(5, 2, 3)]
+    testing.check_policy(policy, hebbax.tasks.Point())
+    phenotype = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), parameters)
+    memory = policy.reset(jax.random.key(0), phenotype)
+    observation = jnp.asarray([0.5, -1.0])
+    _, once = policy.act(phenotype, memory, observation, jnp.float32(0))
+    action, twice = policy.act(phenotype, once, observation, jnp.float32(0))
+    outputs = jnp.tanh(observation @ once.weights[0])
+    np.testing.assert_allclose(action, outputs[:2], rtol=1e-6)
+    expected = once.weights[0] + outputs[2] * once.traces[0].eligibility
+    np.testing.assert_allclose(twice.weights[0], expected, rtol=1e-5)

@@ -167,9 +167,9 @@ def rollout_chunk_on_cpu(
             carry: tuple[EpisodeState, list[Memory]], _: None
         ) -> tuple[tuple[EpisodeState, list[Memory]], None]:
             states, memories = carry
+            seen = split(states.replace(state=()))  # Nobody sees the task's own state.
             acted = [
-                act_all(*of_slice)
-                for of_slice in zip(kept_of_slices, memories, split(states), strict=True)
+                act_all(*of_slice) for of_slice in zip(kept_of_slices, memories, seen, strict=True)
             ]
             actions = jnp.concatenate([actions for actions, _ in acted])
             states = step_all(states, actions, variations)

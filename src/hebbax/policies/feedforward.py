@@ -37,9 +37,14 @@ class FixedWeights:
         return ()
 
 
-def layers(task: TaskShape, hidden_sizes: Sequence[int]) -> tuple[Parameter, ...]:
-    """The `[pre, post]` weights of each layer, from the flattened observation to the action."""
-    sizes = [math.prod(task.observation_shape), *hidden_sizes, task.action_size]
+def layers(
+    task: TaskShape, hidden_sizes: Sequence[int], num_extra: int = 0
+) -> tuple[Parameter, ...]:
+    """The `[pre, post]` weights of each layer, from the flattened observation to the action.
+
+    The last layer may have some neurons more than the action has components.
+    """
+    sizes = [math.prod(task.observation_shape), *hidden_sizes, task.action_size + num_extra]
     groups = ["observation", *(f"hidden{i}" for i in range(len(hidden_sizes))), "action"]
     return tuple(
         Parameter(shape, axes, "weight")

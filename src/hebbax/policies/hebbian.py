@@ -77,6 +77,8 @@ class Hebbian:
     """Whether the last layer has no tanh."""
     has_biases: bool = False
     """Whether each layer has one more input that is always 1; its weights are plastic too."""
+    has_modulator: bool = False
+    """Whether the last layer has one more neuron, which modulates rules that ask for it."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons and a negative range."""
@@ -90,14 +92,20 @@ class Hebbian:
             bound=checks.choice(*BOUNDS),
             is_output_linear=checks.flag,
             has_biases=checks.flag,
+            has_modulator=checks.flag,
         )
+        if getattr(self.rule, "needs_modulator", False) and not self.has_modulator:
+            raise ValueError(
+                f"policy.rule is {self.rule}, which a neuron modulates, but policy.has_modulator "
+                "is False; set it to True"
+            )
 
     def parameters(self, task: TaskShape) -> PyTree:
         """The rules of every synapse, and the weights at birth where they are inherited.
 
         A bias leads from a group "bias" of one neuron, the same for all layers.
         """
-        layers = feedforward.layers(task, self.hidden_sizes)
+        layers = feedforward.layers(task, self.hidden_sizes, int(self.has_modulator))
         if self.has_biases:
             layers += tuple(
                 Parameter((1, layer.shape[1]), ("bias", layer.axes[1]), layer.kind)
@@ -149,8 +157,13 @@ class Hebbian:
         pairs = list(itertools.pairwise(activations))
         if self.has_biases:
             pairs += [(jnp.ones(1, post.dtype), post) for _, post in pairs]
+        action, modulation = activations[-1], jnp.float32(1)
+        if self.has_modulator:
+            action, modulation = action[:-1], action[-1]
         updates = [
-            self.rule.update(weights, trace, rules, Signals(pre[:, None], post[None, :], reward))
+            self.rule.update(
+                weights, trace, rules, Signals(pre[:, None], post[None, :], reward, modulation)
+            )
             for weights, trace, rules, (pre, post) in zip(
                 memory.weights, memory.traces, phenotype.rules, pairs, strict=True
             )
@@ -159,7 +172,7 @@ class Hebbian:
             weights=self._bounded([weights for weights, _ in updates]),
             traces=tuple(trace for _, trace in updates),
         )
-        return activations[-1], new_memory
+        return action, new_memory
 
     def _bounded(self, weights: list[Array]) -> feedforward.Layers:
         """Weights within their bounds; a layer's biases are bounded with it."""

@@ -11,11 +11,13 @@ class Signals(NamedTuple):
     pre: `[pre, 1]` activations that enter the layer.
     post: `[1, post]` activations that leave it.
     reward: `[]` of the step before; 0 in the first.
+    modulation: `[]` output of the network's modulating neuron; 1 in a network without one.
     """
 
     pre: Float[Array, "pre 1"]
     post: Float[Array, "1 post"]
     reward: Float[Array, ""]
+    modulation: Float[Array, ""] | float = 1.0
 
 
 class Rule(Protocol):

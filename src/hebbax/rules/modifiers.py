@@ -14,6 +14,11 @@ from hebbax.types import checks
 RULE = checks.having("coefficients", "init", "update", example="ABCD()")
 
 
+def needs_modulator(rule: Rule) -> bool:
+    """Whether a rule must be in a network with a neuron that modulates."""
+    return getattr(rule, "needs_modulator", False)
+
+
 @final
 @dataclasses.dataclass(frozen=True)
 class Decay:
@@ -42,6 +47,11 @@ class Decay:
     def coefficients(self) -> tuple[str, ...]:
         """The other rule's."""
         return self.rule.coefficients
+
+    @property
+    def needs_modulator(self) -> bool:
+        """Whether the other rule does."""
+        return needs_modulator(self.rule)
 
     def init(self, weights: Float[Array, "pre post"]) -> PyTree:
         """The other rule's memory."""
@@ -94,6 +104,11 @@ class Every:
     def coefficients(self) -> tuple[str, ...]:
         """The other rule's."""
         return self.rule.coefficients
+
+    @property
+    def needs_modulator(self) -> bool:
+        """Whether the other rule does."""
+        return needs_modulator(self.rule)
 
     def init(self, weights: Float[Array, "pre post"]) -> Waiting:
         """No step, and the other rule's memory."""
