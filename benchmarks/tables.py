@@ -310,6 +310,26 @@ def lanes(results: dict[str, Any]) -> list[str]:
     return [f"At commit {commit(results)}.", "", *table_of(results["rows"], columns)]
 
 
+def modulated(results: dict[str, Any]) -> list[str]:
+    """What rules find with the reward and without it."""
+    rows = (
+        {
+            **row,
+            "seeds": ", ".join(f"{score:.1f}" for score in row["scores"]),
+            "low": row["to_reward_free"][0],
+            "high": row["to_reward_free"][1],
+        }
+        for row in results["rows"]
+    )
+    columns = {
+        "policy or rule": "`{name}`",
+        "score of each seed": "{seeds}",
+        "mean": "{mean:.1f}",
+        "more than `ABCD`, 95%": "{low:.1f} to {high:.1f}",
+    }
+    return [f"At commit {commit(results)}.", "", *table_of(rows, columns)]
+
+
 def launches(lines: list[dict[str, Any]]) -> list[str]:
     """Kernels of a policy step on a device, and what launching them takes at least."""
     profiles = [line for line in lines if "kernels" in line]
@@ -541,6 +561,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "device": ("device-nvidia-h200.jsonl", device),
     "launches": ("device-nvidia-h200.jsonl", launches),
     "lanes": ("idle-lanes.json", lanes),
+    "modulated": ("modulated-rules.json", modulated),
     "thrown": ("thrown-bodies.json", thrown),
     "rules": ("rules-and-encodings.json", functools.partial(learning, "rules")),
     "encodings": ("rules-and-encodings.json", functools.partial(learning, "encodings")),

@@ -26,6 +26,7 @@ SCRIPTS = {
     "idle-lanes": "idle_lanes.py",
     "in-turn": "in_turn.py",
     "interval-coverage": "interval_coverage.py",
+    "modulated-rules": "modulated_rules.py",
     "natural-steps": "natural_steps.py",
     "quadruped": "quadruped.py",
     "rules-and-encodings": "rules_and_encodings.py",

@@ -1,7 +1,7 @@
 """The command line.
 
-`hebbax train | evaluate | sweep | tune | render | report | presets`, and that of an experiment's
-script.
+`hebbax train | evaluate | sweep | tune | render | report | export | presets`, and that of an
+experiment's script.
 """
 
 import dataclasses
@@ -48,6 +48,7 @@ commands:
   hebbax tune PRESET --space FIELD=CHOICES... --budget GENERATIONS --folder FOLDER [OPTIONS]
                                    search for noise, rates and other numbers that learn well
   hebbax report FOLDER [OPTIONS]   write a page about a run or a sweep
+  hebbax export RUN [OPTIONS]      write a run's network for programs with NumPy alone
   hebbax presets                   list the presets
 
 `hebbax train PRESET --help` lists every setting of a preset.
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "tune": functools.partial(tyro.cli, _tune, prog="hebbax tune"),
         "render": functools.partial(tyro.cli, _render, prog="hebbax render"),
         "report": functools.partial(tyro.cli, _report, prog="hebbax report"),
+        "export": functools.partial(tyro.cli, _export, prog="hebbax export"),
         "presets": functools.partial(tyro.cli, _presets, prog="hebbax presets"),
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -489,6 +491,20 @@ def _report(
             else ", without the page, which is too large"
         )
         console.print(f"copied {len(copies)} files to {copy_to}{page}", highlight=False)
+
+
+def _export(run: tyro.conf.Positional[Path], folder: Path | None = None, trust: Trust = ()) -> None:
+    """Writes the network of a run's genome, and what it needs to act in NumPy alone.
+
+    Args:
+        run: Folder of the run.
+        folder: Where to; `exported` in the run's folder if None.
+        trust: Whose classes the run may be of.
+    """
+    from hebbax.evolution import export
+
+    numbers, code = export(run, folder or run / "exported", trust)
+    Console(soft_wrap=True).print(f"numbers in {numbers}, read by {code}")
 
 
 def _presets() -> None:

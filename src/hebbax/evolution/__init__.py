@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hebbax.evolution.check import check
     from hebbax.evolution.episode import EpisodeState, Setup, Trajectory, rollout_trajectory
     from hebbax.evolution.evaluation import Score, evaluate
+    from hebbax.evolution.exporting import export
     from hebbax.evolution.interrupts import TimeLimitError, time_limit
     from hebbax.evolution.keys import random_keys
     from hebbax.evolution.result import Metrics, Result, load_result
@@ -30,6 +31,7 @@ __all__ = [
     "Trajectory",
     "check",
     "evaluate",
+    "export",
     "load_result",
     "measure_bits",
     "random_keys",
@@ -57,6 +59,7 @@ __getattr__ = lazily(
         "Trajectory": "episode",
         "check": "check",
         "evaluate": "evaluation",
+        "export": "exporting",
         "load_result": "result",
         "measure_bits": "sizes",
         "random_keys": "keys",

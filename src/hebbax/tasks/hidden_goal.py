@@ -42,7 +42,7 @@ class HiddenGoal:
         >>> import hebbax
         >>> task = hebbax.tasks.HiddenGoal(num_goals=2)
         >>> list(task.variations), task.observation_shape
-        (['default', 'near', 'far'], (2,))
+        (['default', 'near', 'far'], (3,))
     """
 
     num_goals: int = 4
@@ -66,8 +66,8 @@ class HiddenGoal:
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """The place, along x and y, in m."""
-        return (2,)
+        """The place, along x and y, in m, and a one: in the middle nothing else would be seen."""
+        return (3,)
 
     @property
     def action_size(self) -> int:
@@ -81,19 +81,23 @@ class HiddenGoal:
 
     def reset(
         self, key: PRNGKey, variation: Float[Array, ""]
-    ) -> tuple[HiddenGoalState, Float[Array, "2"]]:
+    ) -> tuple[HiddenGoalState, Float[Array, "3"]]:
         """Draws the goal that pays. The key is consumed."""
         index = jax.random.randint(key, (), 0, self.num_goals)
         angle = 2 * jnp.pi * index.astype(jnp.float32) / self.num_goals
         goal = variation * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
         state = HiddenGoalState(jnp.zeros(2), goal, jnp.zeros((), jnp.int32))
-        return state, state.position
+        return state, _see(state.position)
 
     def step(
         self, state: HiddenGoalState, action: Float[Array, "2"], variation: Float[Array, ""]
-    ) -> tuple[HiddenGoalState, Float[Array, "2"], Float[Array, ""], Bool[Array, ""]]:
+    ) -> tuple[HiddenGoalState, Float[Array, "3"], Float[Array, ""], Bool[Array, ""]]:
         """Moves the point, up to the walls."""
         position = jnp.clip(state.position + STEP * jnp.clip(action, -1.0, 1.0), -REACH, REACH)
         state = HiddenGoalState(position, state.goal, state.num_steps + 1)
         reward = 1.0 - jnp.sqrt(jnp.sum(jnp.square(state.goal - position)))
-        return state, position, reward, state.num_steps >= self.episode_steps
+        return state, _see(position), reward, state.num_steps >= self.episode_steps
+
+
+def _see(position: Float[Array, "2"]) -> Float[Array, "3"]:
+    return jnp.append(position, 1.0)
