@@ -535,3 +535,39 @@ def test_cores_are_settled_before_jax_starts():
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert out.splitlines()[-1] == "3 default"
+
+
+def test_a_gymnax_environment_is_trained_without_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """`--task` and `--vary` make the task, and other options change the configuration.
+
+    Mutations: the variation of one `--vary` alone; options that are lost.
+    """
+    pytest.importorskip("gymnax")
+    monkeypatch.delitem(sys.modules, "hebbax.presets")
+    run = tmp_path / "run"
+    cli.main(
+        [
+            *("train", "--task", "gymnax:CartPole-v1", "--policy", "static"),
+            *("--vary", "heavy:masspole=0.5,length=0.25", "--vary", "far:x_threshold=3"),
+            *("--generations", "1", "--strategy.population-size", "4", "--held-out", "far"),
+            *("--run-dir", str(run)),
+        ]
+    )
+    capsys.readouterr()
+    config = hebbax.Config.load(run)
+    assert list(config.task.variations) == ["default", "heavy", "far"]
+    assert float(config.task.variations["heavy"]["length"]) == 0.25
+    assert (config.held_out, config.policy) == ("far", hebbax.Static((16,)))
+    for arguments, words in (
+        (("--task", "CartPole-v1"), "task is 'CartPole-v1', but must be gymnax:NAME"),
+        (
+            ("--task", "gymnax:CartPole-v1", "--policy", "mlp"),
+            "must be one of hebbian, static, lstm",
+        ),
+        (("--task", "gymnax:CartPole-v1", "--vary", "heavy"), "must be NAME:FIELD=NUMBER"),
+        (("--task", "gymnax:Cart"), "must be one of gymnax's: CartPole-v1"),
+    ):
+        assert words in refusal(capsys, "train", *arguments, "--run-dir", str(tmp_path / "no"))
+    assert not (tmp_path / "no").exists()

@@ -4,6 +4,7 @@
 experiment's script.
 """
 
+import argparse
 import dataclasses
 import functools
 import json
@@ -41,6 +42,9 @@ Evolves plastic neural networks.
 
 commands:
   hebbax train PRESET [OPTIONS]    evolve a genome, or resume the run in the folder
+  hebbax train --task gymnax:NAME [--policy hebbian|static|lstm]
+               [--vary NAME:FIELD=NUMBER...] [OPTIONS]
+                                   the same on one of gymnax's environments, without a preset
   hebbax evaluate RUN [OPTIONS]    score a run's genome in every variation of its task
   hebbax render RUN [OPTIONS]      film an episode of a run's genome in one variation
   hebbax sweep PRESET... --folder FOLDER [OPTIONS]
@@ -125,6 +129,13 @@ def _train(args: list[str]) -> None:
             "train PRESET --help` lists its settings.\n"
         )
         return
+    if args and args[0].startswith("--task"):
+        config, options = _config_of_task(args)
+        train_task = functools.partial(
+            _train_config, config=config, run_dir=Path("runs") / config.task.name
+        )
+        tyro.cli(train_task, args=options, prog="hebbax train --task")
+        return
     if not args or args[0] not in PRESETS:
         given = f"unknown preset {args[0]!r}" if args else "no preset given"
         _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
@@ -133,6 +144,31 @@ def _train(args: list[str]) -> None:
         _train_config, config=PRESETS[name](), run_dir=Path("runs") / name
     )
     tyro.cli(train_preset, args=options, prog=f"hebbax train {name}")
+
+
+def _config_of_task(args: list[str]) -> tuple[Config, list[str]]:
+    """What `--task`, `--policy` and `--vary` say, and the other options."""
+    from hebbax.presets import for_task
+
+    parser = argparse.ArgumentParser(prog="hebbax train", add_help=False, allow_abbrev=False)
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--policy", default="hebbian")
+    parser.add_argument("--vary", action="append", default=[])
+    known, options = parser.parse_known_args(args)
+    return for_task(known.task, known.policy, dict(map(_variation, known.vary))), options
+
+
+def _variation(text: str) -> tuple[str, dict[str, float]]:
+    """A variation as it is written: `heavy:masspole=0.5,length=1`."""
+    name, _, changes = text.partition(":")
+    try:
+        pairs = [change.split("=") for change in changes.split(",")]
+        return name, {field: float(value) for field, value in pairs}
+    except ValueError:
+        raise ValueError(
+            f"--vary is {text!r}, but must be NAME:FIELD=NUMBER, with more fields behind commas, "
+            "such as heavy:masspole=0.5"
+        ) from None
 
 
 def _train_config(

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from hebbax.config import Config
 from hebbax.encodings.direct import Direct
@@ -19,6 +20,7 @@ from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
 from hebbax.tasks.car_racing import CarRacing
+from hebbax.tasks.gymnax_task import GymnaxTask
 from hebbax.tasks.quadruped import Quadruped
 
 RHOS = (16, 32, 64, 128, 256)
@@ -166,6 +168,56 @@ def car_demo() -> Config:
         common_random_numbers="pairs",
         generations=120,
         held_out="friction_double",
+    )
+
+
+POLICIES: Mapping[str, Callable[[], Any]] = MappingProxyType(
+    {
+        "hebbian": lambda: Hebbian((16,), has_evolved_weights=True),
+        "static": lambda: Static((16,)),
+        "lstm": lambda: LSTM((16,)),
+    }
+)
+
+
+def for_task(
+    task: str, policy: str = "hebbian", variations: Mapping[str, Mapping[str, float]] | None = None
+) -> Config:
+    """A configuration to begin with on an environment that has no preset.
+
+    A small network, and a search that suits small tasks; nothing is held out.
+
+    Args:
+        task: `gymnax:NAME`, with the name of one of gymnax's environments.
+        policy: "hebbian", whose first weights evolve too, "static" or "lstm".
+        variations: of the task, beside its own numbers: `{"heavy": {"masspole": 0.5}}`.
+
+    Raises:
+        ValueError: if there is no such task or policy.
+
+    Examples:
+        >>> import hebbax
+        >>> config = hebbax.presets.for_task("gymnax:Pendulum-v1", "static", {"heavy": {"m": 2.0}})
+        >>> list(config.task.variations), config.policy.hidden_sizes
+        (['default', 'heavy'], (16,))
+    """
+    library, _, name = task.partition(":")
+    if library != "gymnax" or not name:
+        raise ValueError(
+            f"task is {task!r}, but must be gymnax:NAME, such as gymnax:Pendulum-v1; other tasks "
+            "have presets, or are given to hebbax.Config"
+        )
+    if policy not in POLICIES:
+        raise ValueError(f"policy is {policy!r}, but must be one of {', '.join(POLICIES)}")
+    return Config(
+        task=GymnaxTask(name, variations or {}),
+        policy=POLICIES[policy](),
+        genome=Normal(init_scale=0.1),
+        strategy=ScoreFunction(
+            population_size=128, std=Schedule(0.1), optimizer=Adam(Schedule(0.05))
+        ),
+        common_random_numbers="pairs",
+        generations=100,
     )
 
 

@@ -50,7 +50,7 @@ def export(
     _check_known(specification)
     setup = Setup.of(result.config)
     phenotype = setup.read(result.wiring, setup.express(result.wiring, result.genome.mode()))
-    arrays = {
+    arrays: dict[str, Any] = {
         jax.tree_util.keystr(path): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(phenotype)
     }
