@@ -335,8 +335,7 @@ def test_help_is_readable(
         ([], ""),
         (
             ["fly"],
-            "unknown command 'fly'; allowed are train, evaluate, sweep, tune, render, report, "
-            "presets",
+            "unknown command 'fly'; allowed are train, evaluate, sweep, tune, render, report, export, presets",
         ),
         (["presets", "all"], "Unrecognized options: all"),
         (["train"], "no preset given; allowed are small"),

@@ -130,9 +130,9 @@ def _train(args: list[str]) -> None:
         )
         return
     if args and args[0].startswith("--task"):
-        config, options = _config_of_task(args)
+        run_name, config, options = _config_of_task(args)
         train_task = functools.partial(
-            _train_config, config=config, run_dir=Path("runs") / config.task.name
+            _train_config, config=config, run_dir=Path("runs") / run_name
         )
         tyro.cli(train_task, args=options, prog="hebbax train --task")
         return
@@ -146,8 +146,8 @@ def _train(args: list[str]) -> None:
     tyro.cli(train_preset, args=options, prog=f"hebbax train {name}")
 
 
-def _config_of_task(args: list[str]) -> tuple[Config, list[str]]:
-    """What `--task`, `--policy` and `--vary` say, and the other options."""
+def _config_of_task(args: list[str]) -> tuple[str, Config, list[str]]:
+    """What `--task`, `--policy` and `--vary` say: a name, a configuration, and other options."""
     from hebbax.presets import for_task
 
     parser = argparse.ArgumentParser(prog="hebbax train", add_help=False, allow_abbrev=False)
@@ -155,7 +155,8 @@ def _config_of_task(args: list[str]) -> tuple[Config, list[str]]:
     parser.add_argument("--policy", default="hebbian")
     parser.add_argument("--vary", action="append", default=[])
     known, options = parser.parse_known_args(args)
-    return for_task(known.task, known.policy, dict(map(_variation, known.vary))), options
+    config = for_task(known.task, known.policy, dict(map(_variation, known.vary)))
+    return known.task.rpartition(":")[2], config, options
 
 
 def _variation(text: str) -> tuple[str, dict[str, float]]:
