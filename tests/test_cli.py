@@ -335,7 +335,8 @@ def test_help_is_readable(
         ([], ""),
         (
             ["fly"],
-            "unknown command 'fly'; allowed are train, evaluate, sweep, tune, render, report, export, presets",
+            "unknown command 'fly'; allowed are train, evaluate, sweep, tune, render, report, "
+            "export, presets",
         ),
         (["presets", "all"], "Unrecognized options: all"),
         (["train"], "no preset given; allowed are small"),
