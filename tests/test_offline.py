@@ -45,3 +45,17 @@ def test_measured_presets_exist(monkeypatch: pytest.MonkeyPatch):
 def test_scripts_end_with_their_first_error(script: str):
     """Bash goes on after errors by default."""
     assert "set -euo pipefail" in (ROOT / "benchmarks/offline" / script).read_text()
+
+
+def test_device_tests_are_those_with_the_mark():
+    """The files that are run on the other machine are all files with the mark.
+
+    Mutation: a marked test in a file that nobody runs there.
+    """
+    listed = set((ROOT / "benchmarks/offline/device_tests").read_text().split())
+    marked = {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "tests").rglob("test_*.py")
+        if "pytest.mark.device" in file.read_text() and file != Path(__file__)
+    }
+    assert listed == marked

@@ -2,8 +2,8 @@
 # Gathers in .accelerator/ the wheels that a GPU machine with Python 3.12 and without a network lacks.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-names='blinker brax cloudpickle docstring-parser dotmap evosax flask flask-cors glfw gymnax itsdangerous jaxopt ml-collections mujoco mujoco-core mujoco-mjx pyopengl
-  six tensorboardx tomlkit trimesh typeguard tyro'
+names='beartype blinker brax cloudpickle docstring-parser dotmap evosax flask flask-cors glfw gymnax iniconfig itsdangerous jaxopt ml-collections mujoco mujoco-core mujoco-mjx packaging pluggy pygments pyopengl
+  pytest six tensorboardx tomlkit trimesh typeguard tyro'
 wanted=()
 for name in $names; do
   line=$(grep -iE "^${name}==" requirements.lock) || { echo "$name is not in requirements.lock" >&2; exit 1; }

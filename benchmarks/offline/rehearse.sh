@@ -9,4 +9,5 @@ bash "$here/prepare.sh"
 PYTHON="$bare/venv/bin/python" SITE="$bare/site" JAX_PLATFORMS=cpu \
   bash "$here/device.sh" "$bare/venv/bin/python" "$here/../accelerator.py" --tiny --seconds 1800 --out "$bare"
 if grep -E '"(error|skipped)"' "$bare/device.jsonl"; then echo "the rehearsal failed; its figures are in $bare/device.jsonl" >&2; exit 1; fi
+PYTHON="$bare/venv/bin/python" SITE="$bare/site" JAX_PLATFORMS=cpu bash "$here/device.sh" "$bare/venv/bin/python" -m pytest -q -m device $(cat "$here/device_tests")
 echo "the rehearsal went well; its figures are in $bare/device.jsonl"
