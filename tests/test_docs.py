@@ -91,9 +91,10 @@ def files() -> dict[str, str]:
 
 
 def test_own_task_is_small(files: dict[str, str]):
-    """All code of the page has under 60 lines, and all of it is tested here."""
+    """All code of the task has under 60 lines; the page's other code is about gymnax."""
     assert list(files) == ["cart.py", "train_cart.py"]
-    assert PAGE.read_text().count("```") == 2 * len(files)
+    blocks = PAGE.read_text().split("```")[1::2]
+    assert ["gymnax" in block for block in blocks] == [False, False, True, True]
     assert sum(len(code.splitlines()) for code in files.values()) < 60
 
 
