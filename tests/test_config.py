@@ -202,6 +202,7 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "bound": ("largest magnitude", None, True),
             "is_output_linear": NO_FLAG,
             "has_biases": NO_FLAG,
+            "has_modulator": NO_FLAG,
         },
     ),
     (hebbax.Static(), {"hidden_sizes": NO_SIZES, "is_output_linear": NO_FLAG}),
