@@ -80,14 +80,14 @@ def two_devices():
         pytest.skip("there is one device")
 
 
-@pytest.mark.parametrize(("population_size", "count"), [(1, 1), (2, 2), (5, 2), (6, 2)])
-def test_meshes_have_all_devices(population_size, count):
+@pytest.mark.parametrize("population_size", [1, 2, 5, 6])
+def test_meshes_have_all_devices(population_size):
     """A mesh has all devices, and none without an individual.
 
     Mutation: as many as divide the population.
     """
     mesh = devices.population_mesh(population_size)
-    assert mesh.size == count
+    assert mesh.size == min(population_size, jax.local_device_count())
     assert mesh.axis_names == (devices.AXIS,)
 
 

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import hebbax
-from hebbax import devices
+from hebbax import devices, platforms
 from hebbax.encodings import LowRank, Tied
 from hebbax.evolution import limits
 from hebbax.evolution.episode import Setup
@@ -104,6 +104,11 @@ def test_a_configuration_asks_nothing():
     assert small_config(genome=hebbax.SharedRules(num_rules=100)).encoding == hebbax.Direct()
 
 
+def copies() -> int:
+    """How many devices share a memory: those of a CPU."""
+    return devices.population_mesh(8).size if platforms.is_cpu() else 1
+
+
 def test_memory_is_that_of_all_that_is_there(monkeypatch: pytest.MonkeyPatch):
     """Two states of the search, the population, and an expressed chunk with its memories.
 
@@ -118,8 +123,7 @@ def test_memory_is_that_of_all_that_is_there(monkeypatch: pytest.MonkeyPatch):
     assert state >= 2 * 45 * 4
     # An individual keeps 45 numbers, and remembers nine weights in each of two variations.
     assert limits.individual_bytes(setup, 2) == 4 * (45 + 2 * 9)
-    # On a CPU both devices share the memory.
-    needed = 2 * (2 * state + population + 2 * limits.individual_bytes(setup, 2))
+    needed = copies() * (2 * state + population + 2 * limits.individual_bytes(setup, 2))
     monkeypatch.setattr(devices, "memory_bytes", lambda: needed)
     hebbax.check(config)
     monkeypatch.setattr(devices, "memory_bytes", lambda: needed - 1)
@@ -135,14 +139,13 @@ def test_what_must_shrink_is_named_with_its_size(monkeypatch: pytest.MonkeyPatch
     config = small_config(chunk_size=2)
     state, population = limits.search_bytes(Setup.of(config), config.genome, config.strategy)
     episodes = 2 * limits.individual_bytes(Setup.of(config), 2)
-    two_devices = 2
     for runs, available, words in (
         (5, 3.5 * (2 * state + population + episodes), "room for 3 of the runs or"),
         (1, 2 * state + population // 8 * 5 + episodes, "room for a population of 5$"),
         (1, 2 * state + population + episodes // 2, "or a chunk_size of 1$"),
         (1, 2 * state, "room for a smaller network or genome, or an algorithm of less state$"),
     ):
-        monkeypatch.setattr(devices, "memory_bytes", partial(float, two_devices * available))
+        monkeypatch.setattr(devices, "memory_bytes", partial(float, copies() * available))
         with pytest.raises(ValueError, match=words):
             hebbax.check(config, runs)
 

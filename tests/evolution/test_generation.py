@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import hebbax
-from hebbax import devices
+from hebbax import devices, platforms
 from hebbax.evolution import limits
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import (
@@ -246,15 +246,16 @@ def test_unequal_runs_do_not_go_together():
 
 def test_too_many_runs_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
     """Each run fits, all together do not."""
-    config = small_config()
+    config = small_config(chunk_size=1)
     setup = Setup.of(config)
     state, population = limits.search_bytes(setup, config.genome, config.strategy)
-    # Two devices of a CPU share the memory, and each runs four individuals at a time.
-    needed = 2 * (2 * state + population + 4 * limits.individual_bytes(setup, 2))
+    # Devices of a CPU share the memory, and each runs one individual at a time.
+    copies = devices.population_mesh(8).size if platforms.is_cpu() else 1
+    needed = copies * (2 * state + population + limits.individual_bytes(setup, 2))
     monkeypatch.setattr(devices, "memory_bytes", lambda: 1.5 * needed)
     hebbax.check(config)
     with pytest.raises(ValueError, match=r"2 runs would take .* room for 1 of the runs"):
-        train_together([(config, None), (small_config(seed=1), None)])
+        train_together([(config, None), (small_config(seed=1, chunk_size=1), None)])
 
 
 def broken(variations: Any, step: int) -> Any:
