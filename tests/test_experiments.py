@@ -79,6 +79,7 @@ def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setitem(names, "TUNED", tmp_path / "tuned.json")
     monkeypatch.setattr(sys.modules["methods"], "TUNED", tmp_path / "tuned.json")
     tuned, compared = [], []
+    options = SimpleNamespace(folder=tmp_path, methods=None, together=False)
 
     def tune(config: hebbax.Config, space: Any, **call: Any) -> Any:
         tuned.append(call["seeds"])
@@ -92,10 +93,11 @@ def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(hebbax, "tune", tune)
     monkeypatch.setattr(hebbax, "sweep", lambda *call, **_: compared.append(call))
     for part in script["PARTS"].values():
-        part(tmp_path, None)
-    script["PARTS"]["short"](tmp_path, ["tied", "fixed"])
+        part(options)
+    options.methods = ["tied", "fixed"]
+    script["PARTS"]["short"](options)
     assert list(compared.pop()[0]) == ["tied", "fixed"]
-    script["PARTS"]["curve"](tmp_path, ["tied"])  # Which has no such method.
+    script["PARTS"]["curve"](options)  # Which has no such methods.
     sys.modules.pop("methods")
     assert {seed for seeds in tuned for seed in seeds} == {100, 101, 102, 103}
     assert [len(seeds) for seeds in tuned] == [4] * 8 + [2] * 6

@@ -1,8 +1,8 @@
 """Makes the runs of README.md, part by part, as far as they are not in its files.
 
-python experiments/bottleneck/run.py PART... [--methods NAME...] [--time-limit MINUTES]
+python experiments/bottleneck/run.py PART... [--methods NAME...] [--time-limit MINUTES] [--together]
 
-Processes that share a machine need a `--folder` each.
+Processes that share a machine need a `--folder` each. An accelerator is filled by `--together`.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from methods import (
     FOLD,
@@ -33,7 +34,7 @@ from hebbax.config import Config
 from hebbax.evolution import DivergedError, TimeLimitError, time_limit
 from hebbax.files import write_json, write_whole
 
-Part = Callable[[Path, Sequence[str] | None], None]  # Of a folder and the chosen methods.
+Part = Callable[[Any], None]  # Of what was asked for: folder, methods, together.
 
 HERE = Path(__file__).parent
 EPISODES = 256
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="all unless named")
     parser.add_argument("--time-limit", type=float, metavar="MINUTES")
     parser.add_argument("--folder", type=Path, default=Path("runs/bottleneck"))
+    parser.add_argument("--together", action="store_true", help="runs of a method in one program")
     options = parser.parse_args()
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
@@ -56,7 +58,7 @@ def main() -> None:
         with time_limit(options.time_limit):
             for part in options.parts:
                 try:
-                    PARTS[part](options.folder, options.methods)
+                    PARTS[part](options)
                 except DivergedError as error:  # The other parts must not wait for it.
                     failures.append(f"{part}: {error}")
     except TimeLimitError as error:
@@ -76,33 +78,33 @@ def merge_lines(target: Path, folders: Sequence[Path]) -> None:
         write_whole(target / name, "".join(f"{line}\n" for line in lines))
 
 
-def tune(folder: Path, chosen: Sequence[str] | None) -> None:
+def tune(options: Any) -> None:
     """Noise, rate and scale of every method; `tuned.json` has them when all are tuned."""
     found = {}
-    for method in chosen or METHODS:
-        folder_of = folder / "tuning" / method
+    for method in options.methods or METHODS:
         choices = {f"{NOISE} + {RATE} + {SCALE}": [0.01, 0.03, 0.1, 0.3]}
-        by_noise = search(method, METHODS[method](), choices, folder_of / "noise")
+        by_noise = search(method, METHODS[method](), choices, "noise", options)
         [noise] = by_noise.best.values
         rates = {RATE: [round(factor * noise, 4) for factor in (0.3, 1, 3)]}
-        [rate] = search(method, by_noise.config, rates, folder_of / "rate").best.values
+        [rate] = search(method, by_noise.config, rates, "rate", options).best.values
         found[method] = {NOISE: noise, RATE: rate, SCALE: noise}
     if found.keys() == METHODS.keys():
         write_json(TUNED, found)
 
 
 def search(
-    method: str, config: Config, space: Mapping[str, Sequence[float]], folder: Path
+    method: str, config: Config, space: Mapping[str, Sequence[float]], name: str, options: Any
 ) -> Tuning:
     """One of the two searches of a method, over all of its choices."""
     return hebbax.tune(
         dataclasses.replace(config, generations=15),
         space,
         budget=10_000,
-        folder=folder,
+        folder=options.folder / "tuning" / method / name,
         name=method,
         seeds=(100, 101, 102, 103) if method in FOUR_SEEDS else (100, 101),
-        archive=folder.parents[2] / "tuning.jsonl",
+        archive=options.folder / "tuning.jsonl",
+        together=options.together,
     )
 
 
@@ -111,16 +113,23 @@ def compare(
 ) -> Part:
     """A part that is a sweep, scored after each of some numbers of generations."""
 
-    def run(folder: Path, chosen: Sequence[str] | None) -> None:
+    def run(options: Any) -> None:
         for generations in lengths:
             methods = {
                 name: dataclasses.replace(config, generations=generations)
                 for name, config in make().items()
-                if not chosen or name in chosen
+                if not options.methods or name in options.methods
             }
             if methods:
-                archive = folder / "scores.jsonl"
-                hebbax.sweep(methods, folder / "main", folds, seeds, EPISODES, archive=archive)
+                hebbax.sweep(
+                    methods,
+                    options.folder / "main",
+                    folds,
+                    seeds,
+                    EPISODES,
+                    archive=options.folder / "scores.jsonl",
+                    together=options.together,
+                )
 
     return run
 
