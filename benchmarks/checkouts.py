@@ -31,13 +31,15 @@ FIELDS = fields(
 def main() -> None:
     parser = harness.arguments(__doc__, turns=(60, 2))
     parser.add_argument("--before", type=Path, help="the other checkout's folder")
+    parser.add_argument("--only", choices=STEPS, help="one preset, for more turns of it")
     parser.add_argument("--train", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.train:
         return train(options)
     command = ["git", "-C", str(options.before), "rev-parse", "--short", "HEAD"]
     before = subprocess.check_output(command, text=True).strip()
-    presets = {preset: compare(preset, options) for preset in STEPS}
+    chosen = [options.only] if options.only else STEPS
+    presets = {preset: compare(preset, options) for preset in chosen}
     results = {"before": before, "turns": options.turns, "presets": presets}
     return harness.write(options, "checkouts-{device}", results, FIELDS)
 
