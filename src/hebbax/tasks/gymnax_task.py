@@ -3,9 +3,10 @@
 Source: gymnax 1.0, https://github.com/RobertTLange/gymnax.
 """
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, final
 
 import jax
@@ -175,9 +176,11 @@ class GymnaxTask:
         return jnp.where(jnp.isfinite(high - low), inside, outputs).reshape(space.shape)
 
 
-def _promotion() -> Any:
-    """Gymnax mixes types and ranks."""
-    return jax.numpy_dtype_promotion("standard")
+@contextlib.contextmanager
+def _promotion() -> Iterator[None]:
+    """Lets types and ranks promote: gymnax mixes them."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 @functools.cache
