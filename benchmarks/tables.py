@@ -277,19 +277,18 @@ def coverage(results: dict[str, Any]) -> list[str]:
 
 
 def car_speed(results: dict[str, Any]) -> list[str]:
-    """The racer's steps per second by batch, and the ratios."""
+    """The racer's steps per second, and the ratios."""
     cases = cases_by(results, "name", "batch", "cores")
     kinds = {
         "physics": "no view",
         "state": "numbers",
         "view": "84 x 84 pixels",
-        "view at once": "84 x 84 pixels, all races at once",
         "envpool": "EnvPool's, 96 x 96 pixels",
     }
     speeds = table(
-        "| steps per second, two cores | 16 races | 64 | 256 |",
+        "| steps per second | one core, 32 races | two cores, 64 |",
         (
-            (what, *(steps_per_second(cases.get((name, batch, 2))) for batch in (16, 64, 256)))
+            (what, *(steps_per_second(cases.get((name, 32 * n, n))) for n in (1, 2)))
             for name, what in kinds.items()
         ),
     )
