@@ -35,7 +35,7 @@ FIELDS = {
 }
 
 
-TASK = CarRacing(view="state", patience=None)
+TASK = CarRacing(view="state", patience=None, is_squashed=False)
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ import harness
 import jax
 import jax.numpy as jnp
 
-from hebbax.policies.vision import look
 from hebbax.presets import PRESETS
 from hebbax.tasks.car_racing import CarRacing, render, senses
 
@@ -36,7 +35,7 @@ def follow_road(race: Any) -> jax.Array:
 
 
 def _time_races(batch: int, steps: int) -> dict[str, float]:
-    task = CarRacing(view="state")
+    task = CarRacing(view="state", is_squashed=False)
     variation = task.variations["default"]
 
     @jax.jit
@@ -90,7 +89,7 @@ def _time_policy() -> dict[str, float]:
     def for_all(function: Any) -> Any:
         return jax.jit(jax.vmap(jax.vmap(function, in_axes=(None, 0, 0))))
 
-    see = for_all(lambda genotype, memory, picture: look(genotype.filters, picture))
+    see = for_all(lambda genotype, memory, picture: policy.look(genotype.filters, picture))
     learn = for_all(
         lambda genotype, memory, seen: policy.head.act(genotype.head, memory, seen, jnp.float32(0))
     )

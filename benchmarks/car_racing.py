@@ -140,7 +140,8 @@ def make_races(case: Case) -> tuple[Callable[[], Any], Callable[[Any, int], Call
 
     The steps give the races after them and what was seen last.
     """
-    task = CarRacing(view="pixels" if case.name.startswith("view") else "state")
+    view = "pixels" if case.name.startswith("view") else "state"
+    task = CarRacing(view=view, is_squashed=False)
     variations = jax.tree.map(lambda leaf: leaf[jnp.arange(case.batch) % 5], stack(task.variations))
     mesh = devices.population_mesh(case.batch)
 

@@ -152,7 +152,9 @@ def drive_straight(seed: int, gas: float, options: Namespace) -> list[tuple[floa
     config = configure(seed, options)
     # It neither steers nor brakes. It does not look either, so that no picture needs to be drawn.
     config = dataclasses.replace(
-        config, task=dataclasses.replace(config.task, view="state"), policy=Repeat()
+        config,
+        task=dataclasses.replace(config.task, view="state", is_squashed=False),
+        policy=Repeat(),
     )
     genome = NormalGenome(mean=jnp.array([0.0, gas, 0.0]), std=jnp.ones(()))
     result = Result(config, genome, genome, best_generation=0, wiring=(), history=[])

@@ -11,7 +11,7 @@ from harness import fields
 from stand_ins import NoPhysics
 
 import hebbax
-from hebbax.policies.vision import Vision
+from hebbax.policies.convolutional import Convolutional
 from hebbax.presets import PRESETS
 
 LINE = fields("name at_seconds")
@@ -59,7 +59,7 @@ def compare_policy(policy: Any, precision: str) -> dict[str, Any]:
 
     Over one plastic lifetime of random observations.
     """
-    task = hebbax.CarRacing() if isinstance(policy, Vision) else NoPhysics(100)
+    task = hebbax.CarRacing() if isinstance(policy, Convolutional) else NoPhysics(100)
     leaves, structure = jax.tree.flatten(policy.parameters(task))
     keys = jax.random.split(jax.random.key(2), len(leaves))
     phenotype = structure.unflatten(

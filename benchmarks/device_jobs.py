@@ -31,7 +31,7 @@ from stand_ins import NUM_VARIATIONS, NoPhysics, Repeat
 
 import hebbax
 from hebbax.evolution.environment import describe_environment
-from hebbax.policies.vision import Vision
+from hebbax.policies.convolutional import Convolutional
 from hebbax.presets import PRESETS
 
 REPEATS = 4  # Generations that are measured, after one that is not.
@@ -193,8 +193,8 @@ JOBS: list[Job] = [
     Generations("quadruped", "quadruped-hebbian", 4096),
     agreement("quadruped", LONG_WORLD, compare_world, walker("bullet"), 50),
     agreement("plastic network", POLICY, compare_policy, hebbax.Hebbian(), "default"),
-    agreement("car's pixels", WORLD, compare_world, hebbax.CarRacing(), 10),
-    agreement("network with a view", POLICY, compare_policy, Vision(), "default"),
+    agreement("car's pixels", WORLD, compare_world, hebbax.CarRacing(is_squashed=False), 10),
+    agreement("network with a view", POLICY, compare_policy, Convolutional(), "default"),
     agreement("mixture's gradient", MIXTURE, compare_mixture),
     Generations("car", "car-hebbian", 512),
     Generations("car", "car-hebbian", 64),
@@ -205,10 +205,12 @@ JOBS: list[Job] = [
     Generations("plasticity", "quadruped-hebbian", 4096),
     Generations("physics", "quadruped-hebbian", 4096),
     Generations("quadruped, shared rho 128", "quadruped-shared-rho128", 500),
-    agreement("car", LONG_WORLD, compare_world, hebbax.CarRacing(view="state"), 50),
+    agreement(
+        "car", LONG_WORLD, compare_world, hebbax.CarRacing(view="state", is_squashed=False), 50
+    ),
     agreement("quadruped, Brax's body", LONG_WORLD, compare_world, walker("brax"), 50),
     agreement(f"plastic network, {FULL}", POLICY, compare_policy, hebbax.Hebbian(), "highest"),
-    agreement(f"network with a view, {FULL}", POLICY, compare_policy, Vision(), "highest"),
+    agreement(f"network with a view, {FULL}", POLICY, compare_policy, Convolutional(), "highest"),
     Generations("quadruped", "quadruped-hebbian", 16384),
     Generations("car", "car-hebbian", 2048),
     Generations("quadruped, Brax's body", "quadruped-hebbian", 4096, task={"body": "brax"}),

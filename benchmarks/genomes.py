@@ -34,7 +34,7 @@ from harness import by_name, fields
 
 import hebbax
 from hebbax import devices
-from hebbax.policies.vision import Features
+from hebbax.policies.convolutional import Features
 from hebbax.presets import CAR_SYNAPSES, QUADRUPED_SYNAPSES
 from hebbax.strategies.score_function import score_gradient
 

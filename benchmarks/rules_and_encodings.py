@@ -17,7 +17,7 @@ from harness import fields
 import hebbax
 from hebbax.encodings import Direct, LowRank, PerNeuron, Tied
 from hebbax.evolution.training import train_together
-from hebbax.policies.vision import Features
+from hebbax.policies.convolutional import Features
 from hebbax.rules import ABCD, Decay, Every, Oja
 
 LEAST_ERRORS = 4.0

@@ -18,8 +18,9 @@ from hebbax.comparison.results import Run
 from hebbax.evolution.training import train_together
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.shared import FixedRules, SharedRules
+from hebbax.policies.convolutional import Convolutional
+from hebbax.policies.gru import GRU
 from hebbax.policies.lstm import LSTM
-from hebbax.policies.vision import Vision
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import Adam, Natural, PerPart, Sgd
 from hebbax.watching.lesion import Lesion
@@ -142,7 +143,13 @@ NO_INTEGER = (2.5, "3", True, float("nan"), [1])
 NO_COUNT = (*NO_INTEGER, None, 0, -1, 2**31)
 NO_NUMBER = ("0.1", True, [0.1], float("nan"), float("inf"), 1e300, 10**400)
 NO_FLAG = ("no", 1, None)
+NO_ACTIVATION = ("sin", None, jnp.tanh)
 NO_SIZES = (8, "84", None, (8, 0), (2.5,), ("8",), (True,))
+FIXED_WEIGHTS = {
+    "hidden_sizes": (*NO_SIZES, ()),
+    "is_output_linear": NO_FLAG,
+    "activation": NO_ACTIVATION,
+}
 NO_PARTS = ("mean", 3, (("mean",),), (("mean", None),), ((3, Sgd()),))
 NO_OPTIMIZER = (Sgd, 0.1, "sgd")
 NO_OBJECT = (None, 3, "quadruped")
@@ -190,6 +197,7 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "episode_steps": NO_COUNT,
             "patience": (*NO_INTEGER, 0),
             "lap_complete_percent": (*NO_NUMBER, -0.1, 95.0),
+            "is_squashed": NO_FLAG,
         },
     ),
     (
@@ -203,11 +211,24 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "is_output_linear": NO_FLAG,
             "has_biases": NO_FLAG,
             "has_modulator": NO_FLAG,
+            "activation": NO_ACTIVATION,
+            "is_recurrent": NO_FLAG,
         },
     ),
-    (hebbax.Static(), {"hidden_sizes": NO_SIZES, "is_output_linear": NO_FLAG}),
-    (LSTM(), {"hidden_sizes": (*NO_SIZES, ()), "is_output_linear": NO_FLAG}),
-    (Vision(), {"head": (*NO_OBJECT, hebbax.Static, hebbax.Static())}),
+    (hebbax.Static(), FIXED_WEIGHTS | {"hidden_sizes": NO_SIZES}),
+    (LSTM(), FIXED_WEIGHTS),
+    (GRU(), FIXED_WEIGHTS),
+    (
+        Convolutional(),
+        {
+            "head": (*NO_OBJECT, hebbax.Static),
+            "channels": (*NO_SIZES, ()),
+            "kernels": (*NO_SIZES, (3,)),
+            "strides": (*NO_SIZES, (1, 1, 1)),
+            "pool": NO_COUNT,
+            "activation": NO_ACTIVATION,
+        },
+    ),
     (hebbax.Normal(), {"init_scale": (*NO_NUMBER, None, -0.1)}),
     (
         SharedRules(rho=3),

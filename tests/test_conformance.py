@@ -19,10 +19,11 @@ from hebbax.genomes.base import learned_of
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import FixedRules, SharedRules
+from hebbax.policies.convolutional import Convolutional, Features
+from hebbax.policies.gru import GRU
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
-from hebbax.policies.vision import CONTROLS, Features, Vision
 from hebbax.rules.abcd import ABCD
 from hebbax.strategies.evosax import Evosax
 from hebbax.strategies.optimizers import Adam, EvenSteps, Natural, PerPart, Sgd
@@ -36,10 +37,15 @@ POLICIES = [
     Hebbian(hidden_sizes=(3,)),
     Hebbian(hidden_sizes=(3, 4), bound="largest"),
     Hebbian(hidden_sizes=(3,), has_evolved_weights=True),
+    Hebbian(hidden_sizes=(3, 4), activation="relu", is_recurrent=True, has_biases=True),
+    Hebbian(hidden_sizes=(3,), bound="row_norm", is_recurrent=True),
     LSTM(hidden_sizes=(3, 4)),
+    GRU(hidden_sizes=(3, 4), activation="silu"),
     LSTM(hidden_sizes=(3,), is_output_linear=True),
     *(
-        pytest.param(Vision(head(hidden_sizes=(3,), is_output_linear=True)), marks=pytest.mark.slow)
+        pytest.param(
+            Convolutional(head(hidden_sizes=(3,), is_output_linear=True)), marks=pytest.mark.slow
+        )
         for head in (Hebbian, Static, LSTM)
     ),
 ]
@@ -132,7 +138,7 @@ def test_policies_conform(policy):
     A beginning depends on its key alone.
     """
     # What a policy knows of its task: a cart's two numbers, or a picture.
-    task = Features((16, 16, 3), CONTROLS) if isinstance(policy, Vision) else Cart()
+    task = Features((16, 16, 3), 3) if isinstance(policy, Convolutional) else Cart()
     testing.check_policy(policy, task)
     genotypes = genotypes_of(policy.parameters(task), 2)
 

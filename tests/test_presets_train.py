@@ -19,7 +19,7 @@ import hebbax
 from hebbax import presets
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.shared import SharedRules
-from hebbax.policies.vision import Vision
+from hebbax.policies.convolutional import Convolutional
 
 GENERATIONS = 5
 IN_ITS_OWN_WORLD = "car-shared-rho16"
@@ -79,13 +79,13 @@ def shrink(config: hebbax.Config) -> hebbax.Config:
     task = dataclasses.replace(
         config.task,
         episode_steps=2,
-        **({"view_size": 16} if config.policy.__class__ is Vision else {"burn_in_steps": 0}),
+        **({"view_size": 16} if config.policy.__class__ is Convolutional else {"burn_in_steps": 0}),
     )
     policy = shrink_policy(config.policy)
     shape = policy.parameters(task)
     num_synapses = sum(
         math.prod(leaf.shape[1:])
-        for leaf in jax.tree.leaves(shape.head if isinstance(policy, Vision) else shape)
+        for leaf in jax.tree.leaves(shape.head if isinstance(policy, Convolutional) else shape)
     )
     return dataclasses.replace(
         config,
@@ -98,8 +98,8 @@ def shrink(config: hebbax.Config) -> hebbax.Config:
 
 
 def shrink_policy(policy: Any) -> Any:
-    if isinstance(policy, Vision):
-        return Vision(shrink_policy(policy.head))
+    if isinstance(policy, Convolutional):
+        return Convolutional(shrink_policy(policy.head))
     return dataclasses.replace(policy, hidden_sizes=(4,) if policy.hidden_sizes else ())
 
 

@@ -33,9 +33,9 @@ from hebbax.config import Config
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import FixedRules, SharedRules
+from hebbax.policies.convolutional import Convolutional
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.static import Static
-from hebbax.policies.vision import Vision
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
@@ -53,7 +53,7 @@ small = partial(
 # them.
 plastic = partial(
     small,
-    policy=Vision(
+    policy=Convolutional(
         Hebbian(hidden_sizes=(), initial_range=0.01, bound="largest", is_output_linear=True)
     ),
 )
@@ -68,7 +68,7 @@ search = partial(
 METHODS = {
     "static": partial(
         small,
-        policy=Vision(Static(hidden_sizes=(), is_output_linear=True)),
+        policy=Convolutional(Static(hidden_sizes=(), is_output_linear=True)),
         genome=INDIVIDUAL,
         strategy=search(),
     ),

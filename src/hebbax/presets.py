@@ -12,10 +12,10 @@ from hebbax.encodings.tied import Tied
 from hebbax.genomes.joint import Joint
 from hebbax.genomes.normal import Normal
 from hebbax.genomes.shared import SharedRules
+from hebbax.policies.convolutional import Convolutional
 from hebbax.policies.hebbian import Hebbian
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
-from hebbax.policies.vision import Vision
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
@@ -76,7 +76,7 @@ def car_hebbian() -> Config:
     """The paper's car racing: one plasticity rule for every synapse behind evolved filters."""
     return Config(
         task=CarRacing(),
-        policy=Vision(),
+        policy=Convolutional(),
         genome=Normal(),
         strategy=ScoreFunction(population_size=200),
         generations=300,
@@ -88,13 +88,13 @@ def car_hebbian() -> Config:
 def car_static() -> Config:
     """The paper's static baseline on car racing."""
     return dataclasses.replace(
-        car_hebbian(), policy=Vision(Static(is_output_linear=True)), penalty=0.0
+        car_hebbian(), policy=Convolutional(Static(is_output_linear=True)), penalty=0.0
     )
 
 
 def car_lstm() -> Config:
     """The paper's LSTM baseline on car racing."""
-    return dataclasses.replace(car_static(), policy=Vision(LSTM(is_output_linear=True)))
+    return dataclasses.replace(car_static(), policy=Convolutional(LSTM(is_output_linear=True)))
 
 
 def car_shared(rho: int) -> Callable[[], Config]:
@@ -154,7 +154,7 @@ def car_demo() -> Config:
         task=CarRacing(view_size=32, episode_steps=200),
         # A bounded layer keeps for long what its first updates made of it: random weights must not
         # drown them.
-        policy=Vision(
+        policy=Convolutional(
             Hebbian(hidden_sizes=(), initial_range=0.01, bound="largest", is_output_linear=True)
         ),
         genome=Normal(init_scale=0.05),

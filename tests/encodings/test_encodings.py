@@ -13,9 +13,9 @@ import hebbax
 from hebbax import testing
 from hebbax.encodings import Direct, LowRank, Parts, PerNeuron, Tied
 from hebbax.encodings.per_neuron import Neurons, Sides
+from hebbax.policies.convolutional import Convolutional
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
-from hebbax.policies.vision import Vision
 from small_task import Cart
 
 
@@ -51,7 +51,7 @@ PARAMETERS = {
     ),
     "static": Static(hidden_sizes=(3,)).parameters(Cart()),
     "lstm": LSTM(hidden_sizes=(3,)).parameters(Cart()),
-    "vision": Vision(hebbax.Hebbian(hidden_sizes=(3,), is_output_linear=True)).parameters(
+    "vision": Convolutional(hebbax.Hebbian(hidden_sizes=(3,), is_output_linear=True)).parameters(
         Picture()
     ),
 }

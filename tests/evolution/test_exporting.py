@@ -18,7 +18,7 @@ from hebbax.evolution import Setup
 from hebbax.evolution.exporting import CODE, export
 from hebbax.evolution.generation import initial_state
 from hebbax.evolution.result import Result
-from hebbax.policies import LSTM, Vision
+from hebbax.policies import GRU, LSTM, Convolutional
 from hebbax.rules import ABCD, Decay, Every, Modulated, Oja
 from small_run import small_config
 
@@ -32,7 +32,11 @@ STRATEGY = hebbax.ScoreFunction(4)
 POLICIES = [
     hebbax.Static((3, 4)),
     hebbax.Static((), is_output_linear=True),
+    hebbax.Static((3, 4), activation="gelu"),
     LSTM((3, 4)),
+    GRU((3, 4), activation="elu"),
+    hebbax.Hebbian((3, 2), activation="silu", is_recurrent=True, bound="row_norm", has_biases=True),
+    hebbax.Hebbian((3,), activation="relu", is_recurrent=True),
     *(
         hebbax.Hebbian((3,), rule=rule, has_modulator=getattr(rule, "needs_modulator", False))
         for rule in RULES
@@ -112,7 +116,9 @@ def test_what_is_exported_is_what_the_network_lives_with(tmp_path: Path):
 
 def test_eyes_see_the_same(tmp_path: Path):
     """Convolutions in NumPy are those of JAX. Mutations: no maximum; rows for columns."""
-    policy = Vision(hebbax.Hebbian((3,), is_output_linear=True))
+    policy = Convolutional(
+        hebbax.Hebbian((3,), is_output_linear=True), strides=(2, 1), kernels=(4, 2)
+    )
     config = hebbax.Config(Pictures(), policy, hebbax.Normal(init_scale=0.05), STRATEGY)
     compare(config, tmp_path, num_steps=10)
 

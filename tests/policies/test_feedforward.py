@@ -207,6 +207,53 @@ def test_biases_are_bounded_with_their_layer():
         assert min(np.max(np.abs(layer)), np.max(np.abs(bias))) < 0.999
 
 
+def test_recurrent_weights_are_plastic():
+    """Two steps by hand: a hidden layer hears itself as it was a step before.
+
+    Mutations: its own activation of the same step; a recurrent synapse that learns from its input.
+    """
+    policy = Hebbian(hidden_sizes=(1,), is_recurrent=True, has_evolved_weights=True)
+    shape = policy.parameters(Shape((1,), 1))
+    assert [leaf.axes[1:] for leaf in shape.rules][2] == ("hidden0", "hidden0")
+    still = jnp.zeros((5, 1, 1))
+    rule = jnp.asarray([0.5, 1.0, 2.0, 3.0, 4.0]).reshape(5, 1, 1)
+    weights = tuple(jnp.asarray([[value]]) for value in (0.3, -0.7, 0.2))
+    genotype = HebbianPhenotype(rules=(still, still, rule), weights=weights)
+    memory = policy.reset(jax.random.key(0), genotype)
+    _, memory = policy.act(genotype, memory, jnp.asarray([0.9]), NO_REWARD)
+    first = np.tanh(0.3 * 0.9)
+    recurrent = 0.2 + 0.5 * (3 * first + 4)
+    np.testing.assert_allclose(np.ravel(memory.weights), [0.3, -0.7, recurrent], rtol=1e-6)
+    action, memory = policy.act(genotype, memory, jnp.asarray([-0.4]), NO_REWARD)
+    second = np.tanh(0.3 * -0.4 + recurrent * first)
+    np.testing.assert_allclose(action, [np.tanh(-0.7 * second)], rtol=1e-6)
+    recurrent += 0.5 * (first * second + 2 * first + 3 * second + 4)
+    np.testing.assert_allclose(np.ravel(memory.weights), [0.3, -0.7, recurrent], rtol=1e-6)
+
+
+def test_all_that_leads_to_a_layer_is_bounded_together():
+    """Layer, recurrent weights and biases. Mutation: each by itself."""
+    policy = Hebbian((2,), bound="row_norm", is_recurrent=True, has_biases=True)
+    shape = policy.parameters(Shape((3,), 2))
+    genotype = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.1), shape)
+    memory = policy.reset(jax.random.key(1), genotype)
+    _, memory = policy.act(genotype, memory, jnp.asarray([0.5, -1.0, 0.3]), NO_REWARD)
+    first, last, recurrent, first_bias, last_bias = map(np.asarray, memory.weights)
+    for parts in ((first, recurrent, first_bias), (last, last_bias)):
+        lengths = np.linalg.norm(np.concatenate(parts), axis=0)
+        np.testing.assert_allclose(lengths, 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", feedforward.ACTIVATIONS)
+def test_activations_are_of_hidden_layers(name: str):
+    """The last layer ends in tanh nevertheless. Mutation: it has the same."""
+    layers = (jnp.asarray([[0.5, -1.0]]), jnp.asarray([[2.0], [1.0]]))
+    policy = Static(hidden_sizes=(2,), activation=name)
+    action, _ = policy.act(layers, (), jnp.asarray([0.8]), NO_REWARD)
+    hidden = feedforward.ACTIVATIONS[name](jnp.asarray([0.4, -0.8]))
+    np.testing.assert_allclose(action, [np.tanh(2 * hidden[0] + hidden[1])], rtol=1e-6)
+
+
 @pytest.mark.parametrize("policy", [Static, Hebbian])
 def test_layers_without_neurons_are_refused(policy):
     """The error names the field, what was given and what is allowed."""

@@ -14,7 +14,8 @@ import hebbax
 from hebbax import testing
 from hebbax.config import Config
 from hebbax.policies.flax import Flax
-from hebbax.policies.lstm import LSTM, LSTMPhenotype
+from hebbax.policies.lstm import LSTM
+from hebbax.policies.recurrent import RecurrentPhenotype
 from hebbax.policies.static import Static
 from small_run import small_config
 from small_task import Cart
@@ -84,7 +85,7 @@ def test_it_is_the_lstm():
     policy, lstm = Flax(Recurrent()), LSTM(hidden_sizes=(4,))
     genotype = numbers(policy.parameters(Cart()))
     cell = genotype["OptimizedLSTMCell_0"]
-    ours = LSTMPhenotype(
+    ours = RecurrentPhenotype(
         from_input=jnp.concatenate([cell[f"i{gate}"]["kernel"] for gate in "ifgo"], axis=1),
         from_hidden=jnp.concatenate([cell[f"h{gate}"]["kernel"] for gate in "ifgo"], axis=1),
         input_bias=jnp.zeros(16),

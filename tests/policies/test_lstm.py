@@ -7,7 +7,8 @@ import pytest
 from flax import linen
 
 from hebbax.genomes.normal import Normal
-from hebbax.policies.lstm import LSTM, LSTMMemory, LSTMPhenotype, remember
+from hebbax.policies.lstm import LSTM, LSTMMemory, remember
+from hebbax.policies.recurrent import RecurrentPhenotype
 from small_task import Cart
 
 NO_REWARD = jnp.asarray(0.0)
@@ -15,7 +16,7 @@ NO_REWARD = jnp.asarray(0.0)
 PRE, HIDDEN = 3, 5
 
 
-def genotype(policy: LSTM, seed: int = 0) -> LSTMPhenotype:
+def genotype(policy: LSTM, seed: int = 0) -> RecurrentPhenotype:
     return Normal().init(jax.random.key(seed), policy.parameters(Cart())).mean
 
 
@@ -26,7 +27,7 @@ def test_recurrence_is_that_of_flax():
     """
     shapes = [(PRE, 4 * HIDDEN), (HIDDEN, 4 * HIDDEN), (4 * HIDDEN,), (4 * HIDDEN,)]
     keys = jax.random.split(jax.random.key(0), len(shapes))
-    ours = LSTMPhenotype(
+    ours = RecurrentPhenotype(
         *(jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)), layers=()
     )
     cell = linen.LSTMCell(features=HIDDEN)

@@ -40,7 +40,7 @@ RUNS = [
     for actions in ACTIONS
 ]
 
-TASK = CarRacing(view="state", variation_set="reference", patience=None)
+TASK = CarRacing(view="state", variation_set="reference", patience=None, is_squashed=False)
 
 
 class Drive(NamedTuple):

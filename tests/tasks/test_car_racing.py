@@ -24,7 +24,7 @@ IDLE = jnp.zeros(3)
 
 @pytest.fixture(scope="module")
 def task() -> CarRacing:
-    return CarRacing(view="state")
+    return CarRacing(view="state", is_squashed=False)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_first_reward_pays_for_the_start(task: CarRacing, step: Callable[..., An
 
 def test_patience_is_optional(start: Race):
     """The original's races go on for ever, this one to its last step."""
-    task = CarRacing(view="state", patience=None, episode_steps=30)
+    task = CarRacing(view="state", patience=None, episode_steps=30, is_squashed=False)
     step = jax.jit(task.step)
     race, ends = start, []
     for _ in range(30):
@@ -165,7 +165,7 @@ def test_race_ends_with_the_last_tile(task: CarRacing, step: Callable[..., Any],
 @pytest.mark.parametrize(("share", "is_end"), [(0.5, True), (0.7, False), (None, False)])
 def test_lap_ends_on_the_first_tile(share: float | None, is_end: bool, start: Race):
     """With six of ten tiles visited, by coming onto the first tile; not by standing on it."""
-    task = CarRacing(view="state", lap_complete_percent=share)
+    task = CarRacing(view="state", lap_complete_percent=share, is_squashed=False)
     step = jax.jit(task.step)
     is_tile = jnp.arange(MAX_TILES) < start.track.length
     visited = is_tile & (jnp.arange(MAX_TILES) % 10 < 6)
@@ -194,6 +194,20 @@ def test_bad_actions_are_cut(given, meant, task: CarRacing, step: Callable[..., 
     expected, expected_observation, _, _ = step(start, jnp.array(meant), variation)
     np.testing.assert_array_equal(observation, expected_observation)
     np.testing.assert_array_equal(race.car.rolling, expected.car.rolling)
+
+
+def test_numbers_are_squashed(step: Callable[..., Any], start: Race):
+    """By itself the car takes tanh for steering, sigmoids for gas and brake; no number is cut.
+
+    Mutation: tanh for all.
+    """
+    task = CarRacing(view="state")
+    variation, numbers = task.variations["default"], jnp.array([0.7, 3.0, -2.0])
+    controls = [np.tanh(0.7), 1 / (1 + np.exp(-3.0)), 1 / (1 + np.exp(2.0))]
+    race = jax.jit(task.step)(start, numbers, variation)[0]
+    expected = step(start, jnp.array(controls), variation)[0]
+    np.testing.assert_allclose(race.car.rolling, expected.car.rolling, rtol=1e-5)
+    np.testing.assert_allclose(race.car.velocity, expected.car.velocity, rtol=1e-4, atol=1e-6)
 
 
 def test_pushes_go_west_and_east(task: CarRacing, step: Callable[..., Any], start: Race):

@@ -23,7 +23,7 @@ def made() -> tuple[Any, Any]:
 def test_steps_are_the_tasks(made: tuple[Any, Any]):
     """Thirty steps in a variation, against the task itself."""
     env, params = made
-    task = CarRacing(view="state")
+    task = CarRacing(view="state", is_squashed=False)
     params = params.replace(variation=env.variations["force_west"])
     observation, state = env.reset(jax.random.key(5), params)
     race, expected = jax.jit(task.reset)(jax.random.key(5), task.variations["force_west"])

@@ -24,7 +24,8 @@ def check(config: Config, num_runs: int = 1) -> None:
         ValueError: if something does not fit; it says what, what it is, and what is allowed.
 
     Warns:
-        UserWarning: if the encoding writes more numbers than the network has.
+        UserWarning: if the encoding writes more numbers than the network has, or a task squashes
+            actions that have been squashed.
 
     Examples:
         >>> import hebbax
@@ -51,6 +52,12 @@ def check(config: Config, num_runs: int = 1) -> None:
         warnings.warn(
             f"encoding is {config.encoding}, which writes {written} numbers for the {there} of the "
             "network; Direct() writes no more than these",
+            stacklevel=3,
+        )
+    if getattr(task, "is_squashed", False) and not getattr(config.policy, "is_output_linear", True):
+        warnings.warn(
+            f"task is {task}, which squashes what a network puts out, but policy.is_output_linear "
+            "is False, so that it has been squashed before; set it to True",
             stacklevel=3,
         )
     _check_memory(config, setup, state, population, num_runs)

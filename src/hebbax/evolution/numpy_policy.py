@@ -70,16 +70,20 @@ def layers_of(arrays: Arrays, prefix: str) -> list[np.ndarray]:
 
 
 def activations(
-    weights: list[np.ndarray], observation: np.ndarray, biases: Any, is_output_linear: bool
+    specification: dict[str, Any],
+    weights: list[np.ndarray],
+    observation: np.ndarray,
+    offsets: Any = (),
 ) -> list[np.ndarray]:
     """What every group of neurons puts out, the observation first."""
+    hidden = ACTIVATIONS[specification["activation"]]
+    last = ACTIVATIONS["linear" if specification["is_output_linear"] else "tanh"]
     outputs = [observation.ravel()]
     for i, layer in enumerate(weights):
         total = outputs[-1] @ layer
-        if biases:
-            total = total + biases[i][0]
-        is_linear = is_output_linear and i == len(weights) - 1
-        outputs.append(total if is_linear else np.tanh(total))
+        if i < len(offsets):
+            total = total + offsets[i]
+        outputs.append(last(total) if i == len(weights) - 1 else hidden(total))
     return outputs
 
 
@@ -92,8 +96,7 @@ class Static:
     """Weights that do not change."""
 
     def __init__(self, specification: dict[str, Any], arrays: Arrays) -> None:
-        self.is_output_linear = specification["is_output_linear"]
-        self.weights = layers_of(arrays, "")
+        self.specification, self.weights = specification, layers_of(arrays, "")
 
     def reset(self, random: np.random.Generator, weights: Any) -> Memory:
         return ()
@@ -101,14 +104,14 @@ class Static:
     def act(
         self, memory: Memory, observation: np.ndarray, reward: np.float32
     ) -> tuple[np.ndarray, Memory]:
-        return activations(self.weights, observation, (), self.is_output_linear)[-1], memory
+        return activations(self.specification, self.weights, observation)[-1], memory
 
 
 class LSTM:
     """A first layer that remembers."""
 
     def __init__(self, specification: dict[str, Any], arrays: Arrays) -> None:
-        self.is_output_linear = specification["is_output_linear"]
+        self.specification = specification
         self.arrays, self.layers = arrays, layers_of(arrays, ".layers")
 
     def reset(self, random: np.random.Generator, weights: Any) -> Memory:
@@ -119,13 +122,41 @@ class LSTM:
         self, memory: Memory, observation: np.ndarray, reward: np.float32
     ) -> tuple[np.ndarray, Memory]:
         hidden, cell = memory
-        gates = observation.ravel() @ self.arrays[".from_input"] + self.arrays[".input_bias"]
-        gates = gates + hidden @ self.arrays[".from_hidden"] + self.arrays[".hidden_bias"]
-        i, f, g, o = np.split(gates, 4)
+        i, f, g, o = np.split(sum(gates(self.arrays, hidden, observation)), 4)
         cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
         hidden = sigmoid(o) * np.tanh(cell)
-        outputs = activations(self.layers, hidden, (), self.is_output_linear)
-        return outputs[-1], (hidden, cell)
+        return activations(self.specification, self.layers, hidden)[-1], (hidden, cell)
+
+
+class GRU:
+    """A first layer that remembers, with fewer gates."""
+
+    def __init__(self, specification: dict[str, Any], arrays: Arrays) -> None:
+        self.specification = specification
+        self.arrays, self.layers = arrays, layers_of(arrays, ".layers")
+
+    def reset(self, random: np.random.Generator, weights: Any) -> Memory:
+        return np.zeros(self.arrays[".from_hidden"].shape[0], np.float32)
+
+    def act(
+        self, memory: Memory, observation: np.ndarray, reward: np.float32
+    ) -> tuple[np.ndarray, Memory]:
+        from_input, from_hidden = gates(self.arrays, memory, observation)
+        x_r, x_z, x_n = np.split(from_input, 3)
+        h_r, h_z, h_n = np.split(from_hidden, 3)
+        z = sigmoid(x_z + h_z)
+        hidden = (1 - z) * np.tanh(x_n + sigmoid(x_r + h_r) * h_n) + z * memory
+        return activations(self.specification, self.layers, hidden)[-1], hidden
+
+
+def gates(
+    arrays: Arrays, hidden: np.ndarray, observation: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What enters the gates from the observation, and from the last output."""
+    return (
+        observation.ravel() @ arrays[".from_input"] + arrays[".input_bias"],
+        hidden @ arrays[".from_hidden"] + arrays[".hidden_bias"],
+    )
 
 
 class Hebbian:
@@ -136,24 +167,33 @@ class Hebbian:
         self.rules, self.first = layers_of(arrays, ".rules"), layers_of(arrays, ".weights")
         self.rule = RULES[kind_of(specification["rule"])](specification["rule"])
         self.bound = BOUNDS[specification["bound"]]
-        self.num_layers = len(specification["hidden_sizes"]) + 1
 
     def reset(self, random: np.random.Generator, weights: Any) -> Memory:
         most = self.specification["initial_range"]
         drawn = [random.uniform(-most, most, rules.shape[1:]) for rules in self.rules]
         first = [np.asarray(one, np.float32) for one in (weights or self.first or drawn)]
-        return first, [self.rule.init(layer) for layer in first]
+        sizes = self.specification["hidden_sizes"] if self.specification["is_recurrent"] else ()
+        before = [np.zeros(size, np.float32) for size in sizes]
+        return first, [self.rule.init(layer) for layer in first], before
 
     def act(
         self, memory: Memory, observation: np.ndarray, reward: np.float32
     ) -> tuple[np.ndarray, Memory]:
-        weights, traces = memory
-        layers, biases = weights[: self.num_layers], weights[self.num_layers :]
-        is_linear = self.specification["is_output_linear"]
-        outputs = activations(layers, observation, biases, is_linear)
-        pairs = list(itertools.pairwise(outputs))
-        if biases:
-            pairs += [(np.ones(1, np.float32), post) for _, post in pairs]
+        weights, traces, before = memory
+        layers, recurrent, biases = self.parts(weights)
+        offsets = itertools.zip_longest(
+            (last @ layer for last, layer in zip(before, recurrent, strict=True)),
+            (bias[0] for bias in biases),
+            fillvalue=np.float32(0),
+        )
+        added = [from_before + bias for from_before, bias in offsets]
+        outputs = activations(self.specification, layers, observation, added)
+        posts = outputs[1:]
+        pairs = [
+            *itertools.pairwise(outputs),
+            *zip(before, posts, strict=False),
+            *((np.ones(1, np.float32), post) for post, _ in zip(posts, biases, strict=False)),
+        ]
         action, modulation = outputs[-1], np.float32(1)
         if self.specification["has_modulator"]:
             action, modulation = action[:-1], action[-1]
@@ -161,21 +201,32 @@ class Hebbian:
             self.rule.update(*of_layer, (pre[:, None], post[None], reward, modulation))
             for *of_layer, (pre, post) in zip(weights, traces, self.rules, pairs, strict=True)
         ]
-        after = [layer for layer, _ in changed]
-        if biases:
-            halves = zip(after[: len(layers)], after[len(layers) :], strict=True)
-            both = [self.bound(np.concatenate(pair)) for pair in halves]
-            after = [one[:-1] for one in both] + [one[-1:] for one in both]
-        else:
-            after = [self.bound(one) for one in after]
-        return action, (after, [trace for _, trace in changed])
+        after = self.bounded([layer for layer, _ in changed])
+        return action, (after, [trace for _, trace in changed], posts[: len(before)])
+
+    def parts(self, weights: Any) -> tuple[Any, Any, Any]:
+        """The layers, their recurrent weights, and their biases."""
+        num_layers = len(self.specification["hidden_sizes"]) + 1
+        end = num_layers + (num_layers - 1 if self.specification["is_recurrent"] else 0)
+        return weights[:num_layers], weights[num_layers:end], weights[end:]
+
+    def bounded(self, weights: list[np.ndarray]) -> list[np.ndarray]:
+        """Weights within their bounds, which hold for all together that lead to a layer."""
+        bounded = list(weights)
+        for group in itertools.zip_longest(*self.parts(range(len(weights)))):
+            members = [i for i in group if i is not None]
+            together = self.bound(np.concatenate([weights[i] for i in members]))
+            ends = np.cumsum([len(weights[i]) for i in members])[:-1]
+            for i, part in zip(members, np.split(together, ends), strict=True):
+                bounded[i] = part
+        return bounded
 
 
-class Vision:
-    """Two convolutions in front of another network."""
+class Convolutional:
+    """Convolutions in front of another network."""
 
     def __init__(self, specification: dict[str, Any], arrays: Arrays) -> None:
-        self.filters = layers_of(arrays, ".filters")
+        self.specification, self.filters = specification, layers_of(arrays, ".filters")
         head = {
             name.removeprefix(".head"): array
             for name, array in arrays.items()
@@ -189,11 +240,11 @@ class Vision:
     def act(
         self, memory: Memory, observation: np.ndarray, reward: np.float32
     ) -> tuple[np.ndarray, Memory]:
-        picture = observation
-        for kernel, stride in zip(self.filters, (1, 2), strict=True):
-            picture = np.tanh(pooled(convolved(picture, kernel, stride)))
-        outputs, memory = self.head.act(memory, picture.ravel(), reward)
-        return np.concatenate([np.tanh(outputs[:1]), sigmoid(outputs[1:])]), memory
+        activation, picture = ACTIVATIONS[self.specification["activation"]], observation
+        for kernel, stride in zip(self.filters, self.specification["strides"], strict=True):
+            largest = pooled(convolved(picture, kernel, stride), self.specification["pool"])
+            picture = activation(largest)
+        return self.head.act(memory, picture.ravel(), reward)
 
 
 def convolved(picture: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
@@ -202,10 +253,10 @@ def convolved(picture: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarra
     return np.einsum("rciyx,yxio->rco", windows[::stride, ::stride], kernel, optimize=True)
 
 
-def pooled(picture: np.ndarray) -> np.ndarray:
-    """The largest of each 2 x 2 pixels; an odd last row or column is left out."""
-    rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
-    squares = picture[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, -1)
+def pooled(picture: np.ndarray, side: int) -> np.ndarray:
+    """The largest of each square of pixels; rows and columns that are left over are left out."""
+    rows, columns = picture.shape[0] // side, picture.shape[1] // side
+    squares = picture[: side * rows, : side * columns].reshape(rows, side, columns, side, -1)
     return squares.max(axis=(1, 3))
 
 
@@ -322,7 +373,22 @@ def divided_by_norm(weights: np.ndarray) -> np.ndarray:
     return weights / np.where(length > 0, length, 1)
 
 
-NETWORKS: dict[str, Any] = {"Static": Static, "LSTM": LSTM, "Hebbian": Hebbian, "Vision": Vision}
+NETWORKS: dict[str, Any] = {
+    "Static": Static,
+    "LSTM": LSTM,
+    "GRU": GRU,
+    "Hebbian": Hebbian,
+    "Convolutional": Convolutional,
+}
+ACTIVATIONS: dict[str, Any] = {
+    "tanh": np.tanh,
+    "relu": lambda total: np.maximum(total, 0),
+    "sigmoid": sigmoid,
+    "elu": lambda total: np.where(total > 0, total, np.expm1(np.minimum(total, 0))),
+    "gelu": lambda total: 0.5 * total * (1 + np.tanh(0.7978846 * (total + 0.044715 * total**3))),
+    "silu": lambda total: total * sigmoid(total),
+    "linear": lambda total: total,
+}
 RULES: dict[str, Any] = {
     "ABCD": ABCD,
     "Oja": Oja,

@@ -4,14 +4,15 @@ A folder may come from anybody, so nothing that it says is run.
 
 A specification is written as a dictionary that names its class. Read back are frozen dataclasses
 and modules of flax.linen alone, of Python modules that are trusted, from their own fields: hebbax's
-modules, those that the program has imported already, and those that `trust` has been told of.
+modules, those that the program has imported already, and those that `trust` has been told of. Of
+classes of flax.nnx, which are no specifications, the name is written.
 """
 
 import dataclasses
 import importlib
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,6 +57,8 @@ def to_plain(value: Any) -> Any:
             if field.init
         }
         return {"class": class_name(type(value)), **fields}
+    if isinstance(value, type) and _is_network(value):
+        return {"type": class_name(value)}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -80,11 +83,15 @@ def from_plain(value: Any) -> Any:
         return value
     if set(value) == {"float"}:
         return float(value["float"])
+    if set(value) == {"type"}:
+        return _find_class(value["type"], _is_network, "class of flax.nnx")
     if not isinstance(value.get("class"), str):
         raise ValueError(
             f"a part of the configuration names no class: it has {', '.join(value) or 'nothing'}"
         )
-    specification = _find_class(value["class"])
+    specification = _find_class(
+        value["class"], _is_specification, "frozen dataclass and no module of flax.linen"
+    )
     fields = {name: from_plain(item) for name, item in value.items() if name != "class"}
     own = {field.name: field for field in dataclasses.fields(specification) if field.init}
     if strange := sorted(set(fields) - set(own)):
@@ -111,9 +118,9 @@ def unreadable_parts(value: Any) -> list[str]:
     """
     if isinstance(value, tuple | list):
         return [reason for item in value for reason in unreadable_parts(item)]
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+    if not dataclasses.is_dataclass(value) and not isinstance(value, type):
         return []
-    own, name = [], class_name(type(value))
+    own, name = [], class_name(value if isinstance(value, type) else type(value))
     if "<locals>" in name:
         own = [
             f"{name} is made inside of a function, where no other process finds it; move it to the "
@@ -128,7 +135,7 @@ def unreadable_parts(value: Any) -> list[str]:
         ]
     return own + [
         reason
-        for field in dataclasses.fields(value)
+        for field in (() if isinstance(value, type) else dataclasses.fields(value))
         for reason in unreadable_parts(getattr(value, field.name))
     ]
 
@@ -150,8 +157,8 @@ def class_name(specification: type) -> str:
     return f"{specification.__module__}:{specification.__qualname__}"
 
 
-def _find_class(name: str) -> Any:
-    """Finds a frozen dataclass without running anything of a module that is not trusted."""
+def _find_class(name: str, is_allowed: Callable[[type], bool], allowed: str) -> Any:
+    """Finds a class without running anything of a module that is not trusted."""
     module_name, _, qualified_name = name.partition(":")
     for module in _trusted(module_name):
         found: Any = module
@@ -159,10 +166,10 @@ def _find_class(name: str) -> Any:
             found = vars(found).get(part) if isinstance(found, ModuleType | type) else None
         home = module.__name__, qualified_name  # Where it was defined, and not just imported.
         if isinstance(found, type) and (found.__module__, found.__qualname__) == home:
-            if not _is_specification(found):
+            if not is_allowed(found):
                 raise ValueError(
-                    f"the configuration names {name}, which is no frozen dataclass and no module "
-                    "of flax.linen, and nothing else is built"
+                    f"the configuration names {name}, which is no {allowed}, and nothing else is "
+                    "built"
                 )
             return found
     if module_name in sys.modules or _is_ours(module_name):
@@ -202,6 +209,12 @@ def _is_specification(found: type) -> bool:
     return (parameters is not None and parameters.frozen) or (
         linen is not None and issubclass(found, linen.Module)
     )
+
+
+def _is_network(found: type) -> bool:
+    """Whether a class is one of nnx's modules, which a policy makes."""
+    nnx = sys.modules.get("flax.nnx")
+    return nnx is not None and issubclass(found, nnx.Module)
 
 
 def _import_file(file: Path) -> ModuleType:

@@ -1,10 +1,13 @@
-"""Fully connected layers without biases: what the static and the Hebbian policy share."""
+"""Fully connected layers: what all of our networks share."""
 
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -13,6 +16,20 @@ from hebbax.types import Memory, Parameter, checks
 
 Layers = tuple[Float[Array, "_pre _post"], ...]  # An underscore: layers differ in size.
 
+Activation = Literal["tanh", "relu", "sigmoid", "elu", "gelu", "silu", "linear"]
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "tanh": jnp.tanh,
+        "relu": jax.nn.relu,
+        "sigmoid": jax.nn.sigmoid,
+        "elu": jax.nn.elu,
+        "gelu": jax.nn.gelu,
+        "silu": jax.nn.silu,
+        "linear": lambda total: total,
+    }
+)
+
+activation = checks.choice(*ACTIVATIONS)
 
 hidden_sizes = checks.several(
     checks.integer(at_least=1), "a tuple of whole numbers, each 1 neuron or more"
@@ -27,10 +44,18 @@ class FixedWeights:
     """Neurons in each hidden layer."""
     is_output_linear: bool = False
     """Whether the last layer has no tanh."""
+    activation: Activation = "tanh"
+    """What a dense hidden layer makes of its sums."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons."""
-        checks.settle(self, "policy.", hidden_sizes=hidden_sizes, is_output_linear=checks.flag)
+        checks.settle(
+            self,
+            "policy.",
+            hidden_sizes=hidden_sizes,
+            is_output_linear=checks.flag,
+            activation=activation,
+        )
 
     def plastic_weights(self, memory: Memory) -> tuple[()]:
         """None: weights do not change."""
@@ -56,19 +81,24 @@ def activations(
     weights: Layers,
     observation: Float[Array, "..."],
     *,
-    biases: Layers = (),
+    offsets: Sequence[Float[Array, " _post"]] = (),
+    activation: Activation = "tanh",
     is_output_linear: bool = False,
 ) -> list[Float[Array, " _neurons"]]:
     """The activations of every group of neurons, the observation first and the action last.
 
-    Every layer ends in tanh, the last one unless it is linear. Biases are `[1, post]` for each
-    layer, or `()` where there are none.
+    Args:
+        weights: `[pre, post]` of each layer.
+        observation: what enters the first.
+        offsets: `[post]` what is added to the sums of each of the first layers.
+        activation: of all layers but the last, which ends in tanh.
+        is_output_linear: whether the last has no tanh.
     """
+    hidden, last = ACTIVATIONS[activation], ACTIVATIONS["linear" if is_output_linear else "tanh"]
     outputs = [jnp.ravel(observation)]
     for i, layer in enumerate(weights):
         total = outputs[-1] @ layer
-        if biases:
-            total = total + biases[i][0]
-        is_linear = is_output_linear and i == len(weights) - 1
-        outputs.append(total if is_linear else jnp.tanh(total))
+        if i < len(offsets):
+            total = total + offsets[i]
+        outputs.append(last(total) if i == len(weights) - 1 else hidden(total))
     return outputs

@@ -1,4 +1,4 @@
-"""Networks written in Flax, whose parameters evolve."""
+"""Networks written in Flax's linen, whose parameters evolve."""
 
 import dataclasses
 from typing import Any, final
@@ -45,14 +45,15 @@ class Flax:
         if not isinstance(self.module, linen.Module):
             raise ValueError(
                 f"policy.module is {self.module!r}, but must be a module of flax.linen, an "
-                "instance of a class derived from linen.Module"
+                "instance of a class derived from linen.Module; classes of nnx go to NNX"
             )
 
     def parameters(self, task: TaskShape) -> PyTree:
         """The module's parameters.
 
         Raises:
-            ValueError: if it has variables that are no parameters, such as running means.
+            ValueError: if it has variables that are no parameters, such as running means, or
+                parameters that are not float32.
         """
 
         def init(observation: Float[Array, "..."]) -> PyTree:
@@ -67,13 +68,7 @@ class Flax:
                 f"policy.module has variables of {', '.join(others)}, but only parameters "
                 "(params) can evolve"
             )
-        # Flax names no neurons; a single axis is that of biases.
-        return jax.tree.map(
-            lambda leaf: Parameter(
-                leaf.shape, ("",) * leaf.ndim, "bias" if leaf.ndim == 1 else "weight"
-            ),
-            variables.get("params", {}),
-        )
+        return evolving(variables.get("params", {}), "policy.module")
 
     def reset(self, key: PRNGKey, phenotype: PyTree) -> Memory:
         """The first carry, or nothing. The key is consumed."""
@@ -108,3 +103,26 @@ class Flax:
 
     def _inputs(self, memory: Memory, observation: Float[Array, "..."]) -> tuple:
         return (memory, observation) if self._is_recurrent else (observation,)
+
+
+def evolving(shapes: PyTree, name: str) -> PyTree:
+    """Parameters of the shapes of a module's.
+
+    Args:
+        shapes: of its parameters.
+        name: of the field with the module.
+
+    Raises:
+        ValueError: if one is not float32.
+    """
+
+    def parameter(path: Any, leaf: Any) -> Parameter:
+        if leaf.dtype != jnp.float32:
+            raise ValueError(
+                f"{name} has a parameter {jax.tree_util.keystr(path)} of {leaf.dtype}, but only "
+                "float32 can evolve; give its layers param_dtype=float32"
+            )
+        # Flax names no neurons; a single axis is that of biases.
+        return Parameter(leaf.shape, ("",) * leaf.ndim, "bias" if leaf.ndim == 1 else "weight")
+
+    return jax.tree_util.tree_map_with_path(parameter, shapes)

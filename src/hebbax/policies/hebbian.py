@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any, Literal, final
 
 import jax
@@ -20,8 +21,9 @@ from hebbax.types import Parameter, PRNGKey, Struct, checks
 class HebbianPhenotype(Struct):
     """What a plastic individual lives with.
 
-    rules: per layer `[coefficients, pre, post]` the numbers of every synapse's rule; then those of
-        the biases, per layer `[coefficients, 1, post]`, if there are any.
+    rules: per layer `[coefficients, pre, post]` the numbers of every synapse's rule; then, if there
+        are any, those of recurrent synapses, per hidden layer `[coefficients, post, post]`, and of
+        biases, per layer `[coefficients, 1, post]`.
     weights: in the same order `[pre, post]` the weights at birth; empty where they are drawn anew
         in every episode.
     """
@@ -34,12 +36,15 @@ class HebbianPhenotype(Struct):
 class HebbianMemory(Struct):
     """What a plastic individual remembers.
 
-    weights: per layer `[pre, post]` the weights now, then the biases, `[1, post]`.
+    weights: per layer `[pre, post]` the weights now, then the recurrent ones, `[post, post]`, and
+        the biases, `[1, post]`.
     traces: in the same order what the rule remembers of its own.
+    activations: per hidden layer `[post]` those of the step before; `()` without recurrence.
     """
 
     weights: feedforward.Layers
     traces: tuple[PyTree, ...]
+    activations: tuple[Float[Array, " _post"], ...] = ()
 
 
 @final
@@ -79,6 +84,10 @@ class Hebbian:
     """Whether each layer has one more input that is always 1; its weights are plastic too."""
     has_modulator: bool = False
     """Whether the last layer has one more neuron, which modulates rules that ask for it."""
+    activation: feedforward.Activation = "tanh"
+    """What a hidden layer makes of its sums."""
+    is_recurrent: bool = False
+    """Whether plastic synapses lead from each hidden layer, as it was a step before, to itself."""
 
     def __post_init__(self) -> None:
         """Refuses layers without neurons and a negative range."""
@@ -93,6 +102,8 @@ class Hebbian:
             is_output_linear=checks.flag,
             has_biases=checks.flag,
             has_modulator=checks.flag,
+            activation=feedforward.activation,
+            is_recurrent=checks.flag,
         )
         if getattr(self.rule, "needs_modulator", False) and not self.has_modulator:
             raise ValueError(
@@ -106,11 +117,13 @@ class Hebbian:
         A bias leads from a group "bias" of one neuron, the same for all layers.
         """
         layers = feedforward.layers(task, self.hidden_sizes, int(self.has_modulator))
-        if self.has_biases:
+        groups = [(layer.shape[1], layer.axes[1]) for layer in layers]
+        if self.is_recurrent:
             layers += tuple(
-                Parameter((1, layer.shape[1]), ("bias", layer.axes[1]), layer.kind)
-                for layer in layers
+                Parameter((size, size), (name, name), "weight") for size, name in groups[:-1]
             )
+        if self.has_biases:
+            layers += tuple(Parameter((1, size), ("bias", name), "weight") for size, name in groups)
         names = tuple(self.rule.coefficients)
         phenotype: Any = HebbianPhenotype  # Of parameters here, not of arrays.
         return phenotype(
@@ -137,7 +150,12 @@ class Hebbian:
                     jax.random.split(key, len(phenotype.rules)), phenotype.rules, strict=True
                 )
             )
-        return HebbianMemory(weights, traces=tuple(self.rule.init(layer) for layer in weights))
+        sizes = self.hidden_sizes if self.is_recurrent else ()
+        return HebbianMemory(
+            weights,
+            traces=tuple(self.rule.init(layer) for layer in weights),
+            activations=tuple(jnp.zeros(size, jnp.float32) for size in sizes),
+        )
 
     def act(
         self,
@@ -147,16 +165,25 @@ class Hebbian:
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], HebbianMemory]:
         """One forward pass, then one update of every layer from its activations."""
-        num_layers = len(self.hidden_sizes) + 1
+        layers, recurrent, biases = self._parts(memory.weights)
+        offsets = itertools.zip_longest(
+            (last @ layer for last, layer in zip(memory.activations, recurrent, strict=True)),
+            (bias[0] for bias in biases),
+            fillvalue=jnp.float32(0),
+        )
         activations = feedforward.activations(
-            memory.weights[:num_layers],
+            layers,
             observation,
-            biases=memory.weights[num_layers:],
+            offsets=[from_before + bias for from_before, bias in offsets],
+            activation=self.activation,
             is_output_linear=self.is_output_linear,
         )
-        pairs = list(itertools.pairwise(activations))
-        if self.has_biases:
-            pairs += [(jnp.ones(1, post.dtype), post) for _, post in pairs]
+        posts = activations[1:]
+        pairs = [
+            *itertools.pairwise(activations),
+            *zip(memory.activations, posts, strict=False),
+            *((jnp.ones(1, jnp.float32), post) for post, _ in zip(posts, biases, strict=False)),
+        ]
         action, modulation = activations[-1], jnp.float32(1)
         if self.has_modulator:
             action, modulation = action[:-1], action[-1]
@@ -171,18 +198,29 @@ class Hebbian:
         new_memory = HebbianMemory(
             weights=self._bounded([weights for weights, _ in updates]),
             traces=tuple(trace for _, trace in updates),
+            activations=tuple(posts[: len(memory.activations)]),
         )
         return action, new_memory
 
+    def _parts(self, weights: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """The layers, their recurrent weights, and their biases."""
+        num_layers = len(self.hidden_sizes) + 1
+        end = num_layers + (num_layers - 1 if self.is_recurrent else 0)
+        return weights[:num_layers], weights[num_layers:end], weights[end:]
+
     def _bounded(self, weights: list[Array]) -> feedforward.Layers:
-        """Weights within their bounds; a layer's biases are bounded with it."""
+        """Weights within their bounds, which hold for all together that lead to a layer."""
         bound = BOUNDS[self.bound]
-        if not self.has_biases:
-            return tuple(map(bound, weights))
-        layers, biases = weights[: len(weights) // 2], weights[len(weights) // 2 :]
-        both = [bound(jnp.concatenate(pair)) for pair in zip(layers, biases, strict=True)]
-        return (*(each[:-1] for each in both), *(each[-1:] for each in both))
+        indices = self._parts(range(len(weights)))
+        bounded = list(weights)
+        for group in itertools.zip_longest(*indices):
+            members = [i for i in group if i is not None]
+            ends = itertools.accumulate(weights[i].shape[0] for i in members[:-1])
+            together = bound(jnp.concatenate([weights[i] for i in members]))
+            for i, part in zip(members, jnp.split(together, list(ends)), strict=True):
+                bounded[i] = part
+        return tuple(bounded)
 
     def plastic_weights(self, memory: HebbianMemory) -> feedforward.Layers:
-        """All layers, then their biases."""
+        """All layers, then their recurrent weights, then their biases."""
         return memory.weights

@@ -1,36 +1,16 @@
 """The recurrent baseline: evolved weights, and an LSTM that remembers."""
 
 import dataclasses
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.policies import feedforward
+from hebbax.policies import recurrent
 from hebbax.policies.base import TaskShape
-from hebbax.types import Parameter, PRNGKey, Struct
-
-
-@final
-class LSTMPhenotype(Struct):
-    """Weights of a network whose first layer is an LSTM.
-
-    Its gates stand in the order input, forget, cell, output.
-
-    from_input: `[pre, 4 hidden]` weights from the observation to the gates.
-    from_hidden: `[hidden, 4 hidden]` weights from the last output to the gates.
-    input_bias: `[4 hidden]` bias of the first.
-    hidden_bias: `[4 hidden]` bias of the second; its sum with the other is what counts, but each
-        has its own search noise, as in the paper.
-    layers: per layer `[pre, post]` the dense layers behind the LSTM.
-    """
-
-    from_input: Float[Array, "pre gates"]
-    from_hidden: Float[Array, "hidden gates"]
-    input_bias: Float[Array, " gates"]
-    hidden_bias: Float[Array, " gates"]
-    layers: feedforward.Layers
+from hebbax.policies.recurrent import RecurrentPhenotype
+from hebbax.types import PRNGKey
 
 
 class LSTMMemory(NamedTuple):
@@ -46,61 +26,39 @@ class LSTMMemory(NamedTuple):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class LSTM(feedforward.FixedWeights):
+class LSTM(recurrent.FirstRecurrent):
     """A network whose first hidden layer is an LSTM.
 
-    Its weights are inherited and fixed, its memory is empty at birth.
+    Its weights are inherited and fixed, its memory is empty at birth. Its gates stand in the order
+    input, forget, cell, output.
 
     Source: Palm et al. 2021, https://arxiv.org/abs/2011.06811; Hochreiter and Schmidhuber 1997 for
     the LSTM.
     """
 
-    hidden_sizes: tuple[int, ...] = (128, 64)
-    """Neurons in each hidden layer; the first is the LSTM."""
-
-    def __post_init__(self) -> None:
-        """Refuses layers without neurons, and no layer at all."""
-        super().__post_init__()
-        if not self.hidden_sizes:
-            raise ValueError(
-                "policy.hidden_sizes is (), but must have one size or more: the first is the LSTM's"
-            )
-
     def parameters(self, task: TaskShape) -> PyTree:
         """The weights and biases of the LSTM, and the weights of the layers behind it."""
-        first, *others = feedforward.layers(task, self.hidden_sizes)
-        (pre, hidden), (observation, group) = first.shape, first.axes
-        gates = f"{group} gates"
-        phenotype: Any = LSTMPhenotype  # Of parameters here, not of arrays.
-        return phenotype(
-            from_input=Parameter((pre, 4 * hidden), (observation, gates), "weight"),
-            from_hidden=Parameter((hidden, 4 * hidden), (group, gates), "weight"),
-            input_bias=Parameter((4 * hidden,), (gates,), "bias"),
-            hidden_bias=Parameter((4 * hidden,), (gates,), "bias"),
-            layers=tuple(others),
-        )
+        return recurrent.parameters(task, self.hidden_sizes, num_gates=4)
 
-    def reset(self, key: PRNGKey, phenotype: LSTMPhenotype) -> LSTMMemory:
+    def reset(self, key: PRNGKey, phenotype: RecurrentPhenotype) -> LSTMMemory:
         """Nothing is remembered at birth. The key is consumed."""
-        empty = jnp.zeros(phenotype.from_hidden.shape[0], jnp.float32)
+        empty = recurrent.nothing(phenotype)
         return LSTMMemory(hidden=empty, cell=empty)
 
     def act(
         self,
-        phenotype: LSTMPhenotype,
+        phenotype: RecurrentPhenotype,
         memory: LSTMMemory,
         observation: Float[Array, "..."],
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], LSTMMemory]:
         """One step of the LSTM, then one pass through the layers behind it."""
         new_memory = remember(phenotype, memory, jnp.ravel(observation))
-        return feedforward.activations(
-            phenotype.layers, new_memory.hidden, is_output_linear=self.is_output_linear
-        )[-1], new_memory
+        return self.dense(phenotype.layers, new_memory.hidden), new_memory
 
 
 def remember(
-    phenotype: LSTMPhenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]
+    phenotype: RecurrentPhenotype, memory: LSTMMemory, inputs: Float[Array, " pre"]
 ) -> LSTMMemory:
     """One step of the LSTM.
 

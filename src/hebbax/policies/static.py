@@ -34,6 +34,10 @@ class Static(feedforward.FixedWeights):
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], tuple[()]]:
         """One forward pass."""
-        return feedforward.activations(
-            phenotype, observation, is_output_linear=self.is_output_linear
-        )[-1], memory
+        outputs = feedforward.activations(
+            phenotype,
+            observation,
+            activation=self.activation,
+            is_output_linear=self.is_output_linear,
+        )
+        return outputs[-1], memory

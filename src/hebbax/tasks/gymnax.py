@@ -54,7 +54,7 @@ def make_gymnax(name: str, **options: Any) -> tuple["CarRacingEnvironment", EnvP
     Args:
         name: `"CarRacing"`.
         options: of the task, as `view="state"`; an episode has the original's rules if `patience`
-            is not given.
+            is not given, and its actions are the controls unless `is_squashed` says otherwise.
 
     Returns:
         The environment and its default parameters.
@@ -73,7 +73,7 @@ def make_gymnax(name: str, **options: Any) -> tuple["CarRacingEnvironment", EnvP
     if name != "CarRacing":
         raise ValueError(f"name is {name!r}: choose CarRacing.")
     env = CarRacingEnvironment(
-        CarRacing(**{"patience": None, **options, "episode_steps": UNLIMITED})
+        CarRacing(**{"patience": None, "is_squashed": False, **options, "episode_steps": UNLIMITED})
     )
     return env, env.default_params
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal, final
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
@@ -81,7 +82,7 @@ class Race(Struct):
 class CarRacing:
     """A car that shall visit every tile of a random closed road, quickly.
 
-    An action is steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is
+    Controls are steering, from -1 for left to 1 for right, gas and brake, from 0 to 1; what is
     beyond is clipped. What is not finite moves the car as zero would, and ends the episode in a
     rollout.
 
@@ -110,6 +111,9 @@ class CarRacing:
 
     None if only all tiles do.
     """
+    is_squashed: bool = True
+    """Whether steering is the tanh of an action's first number, and gas and brake are the sigmoids
+    of the others, as suits a network whose last layer is linear; else the numbers themselves."""
 
     def __post_init__(self) -> None:
         """Checks the configuration."""
@@ -124,6 +128,7 @@ class CarRacing:
             lap_complete_percent=checks.optional(
                 checks.number("from 0 to 1, or None", lambda value: 0 <= value <= 1)
             ),
+            is_squashed=checks.flag,
         )
 
     @property
@@ -152,7 +157,7 @@ class CarRacing:
 
     @property
     def action_size(self) -> int:
-        """Steering, gas and brake."""
+        """Numbers for steering, gas and brake."""
         return 3
 
     @property
@@ -178,7 +183,9 @@ class CarRacing:
         """
         # The race of an episode that is over runs on unseen: a car without a place would have no
         # contacts and no picture.
-        race = _advance(state, jnp.where(jnp.isfinite(action), action, 0.0), variation)
+        controls = jnp.concatenate([jnp.tanh(action[:1]), jax.nn.sigmoid(action[1:])])
+        controls = jnp.where(jnp.isfinite(action), controls if self.is_squashed else action, 0.0)
+        race = _advance(state, controls, variation)
         num_visited = jnp.sum(race.is_visited, dtype=jnp.int32)
         share = TRACK_REWARD / race.track.length.astype(jnp.float32)
         is_off_field = jnp.any(jnp.abs(hull_position(race.car)) > PLAYFIELD)
@@ -238,18 +245,16 @@ def start_race(track: Track, variation: Variation) -> Race:
     return _advance(race, jnp.zeros(3), variation)
 
 
-def _advance(race: Race, action: Float[Array, "3"], variation: Variation) -> Race:
+def _advance(race: Race, controls: Float[Array, "3"], variation: Variation) -> Race:
     """Moves the car.
 
     As in Box2D tiles are touched where the car was before, and grip is felt one step later.
     """
     contacts = find_contacts(race.car, race.track)
-    gas_and_brake = jnp.clip(action[1:], 0.0, 1.0)
-    controls = Controls(
-        steering=-jnp.clip(action[0], -1.0, 1.0), gas=gas_and_brake[0], brake=gas_and_brake[1]
-    )
+    gas, brake = jnp.clip(controls[1:], 0.0, 1.0)
+    steering = -jnp.clip(controls[0], -1.0, 1.0)
     return race.replace(
-        car=drive(race.car, controls, race.is_on_road, variation),
+        car=drive(race.car, Controls(steering, gas, brake), race.is_on_road, variation),
         is_visited=race.is_visited.at[contacts.tiles].max(jnp.any(contacts.is_touched, axis=0)),
         is_on_road=jnp.any(contacts.is_touched, axis=1),
         is_on_start=jnp.any(contacts.is_touched & (contacts.tiles == 0)[None], axis=1),

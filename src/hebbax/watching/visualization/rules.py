@@ -74,7 +74,7 @@ def rule_of(policy: Any) -> Rule | None:
     Examples:
         >>> import hebbax
         >>> from hebbax.watching.visualization.rules import rule_of
-        >>> rule_of(hebbax.policies.Vision(hebbax.Hebbian(is_output_linear=True)))
+        >>> rule_of(hebbax.policies.Convolutional(hebbax.Hebbian(is_output_linear=True)))
         ABCD(terms='ABCD', rate='inside')
     """
     return getattr(policy, "rule", None) or getattr(getattr(policy, "head", None), "rule", None)

@@ -1,0 +1,65 @@
+"""Evolved weights, and a GRU that remembers."""
+
+import dataclasses
+from typing import final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from hebbax.policies import recurrent
+from hebbax.policies.base import TaskShape
+from hebbax.policies.recurrent import RecurrentPhenotype
+from hebbax.types import PRNGKey
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class GRU(recurrent.FirstRecurrent):
+    """A network whose first hidden layer is a GRU.
+
+    Its weights are inherited and fixed, its memory, `[hidden]` the last output, is zero at birth.
+    Its gates stand in the order reset, update, new.
+
+    Source: Cho et al. 2014, https://arxiv.org/abs/1406.1078, with the reset behind the product, as
+    cuDNN and PyTorch have it.
+
+    Examples:
+        >>> import hebbax
+        >>> policy = hebbax.policies.GRU(hidden_sizes=(8,))
+        >>> policy.parameters(hebbax.tasks.Point()).from_input.shape
+        (2, 24)
+    """
+
+    def parameters(self, task: TaskShape) -> PyTree:
+        """The weights and biases of the GRU, and the weights of the layers behind it."""
+        return recurrent.parameters(task, self.hidden_sizes, num_gates=3)
+
+    def reset(self, key: PRNGKey, phenotype: RecurrentPhenotype) -> Float[Array, " hidden"]:
+        """Nothing is remembered at birth. The key is consumed."""
+        return recurrent.nothing(phenotype)
+
+    def act(
+        self,
+        phenotype: RecurrentPhenotype,
+        memory: Float[Array, " hidden"],
+        observation: Float[Array, "..."],
+        reward: Float[Array, ""],
+    ) -> tuple[Float[Array, " action"], Float[Array, " hidden"]]:
+        """One step of the GRU, then one pass through the layers behind it."""
+        new_memory = remember(phenotype, memory, jnp.ravel(observation))
+        return self.dense(phenotype.layers, new_memory), new_memory
+
+
+def remember(
+    phenotype: RecurrentPhenotype, hidden: Float[Array, " hidden"], inputs: Float[Array, " pre"]
+) -> Float[Array, " hidden"]:
+    """One step of the GRU.
+
+    n = tanh(x_n + sigmoid(r) h_n),    h' = (1 - sigmoid(z)) n + sigmoid(z) h
+    """
+    x_r, x_z, x_n = jnp.split(inputs @ phenotype.from_input + phenotype.input_bias, 3)
+    h_r, h_z, h_n = jnp.split(hidden @ phenotype.from_hidden + phenotype.hidden_bias, 3)
+    new = jnp.tanh(x_n + jax.nn.sigmoid(x_r + h_r) * h_n)
+    z = jax.nn.sigmoid(x_z + h_z)
+    return (1 - z) * new + z * hidden
