@@ -174,6 +174,7 @@ REFUSED: list[tuple[Any, dict[str, tuple]]] = [
             "precision": ("tf32", None, 32),
             "chunk_size": (*NO_INTEGER, 0),
             "generations_per_call": NO_COUNT,
+            "normalize_observations": NO_FLAG,
             "checkpoint_every": NO_COUNT,
             "evaluate_every": (*NO_INTEGER, 0),
             "evaluation_episodes": NO_COUNT,

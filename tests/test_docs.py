@@ -180,7 +180,7 @@ def stand_in(patch: pytest.MonkeyPatch, place: str, act: Callable[..., Any]) -> 
     patch.setattr(place, called)
 
 
-def train_little(config: hebbax.Config, run_dir: str) -> hebbax.Result:
+def train_little(config: hebbax.Config, run_dir: str, initial: Any = None) -> hebbax.Result:
     """Two generations of carts instead, once the page's configuration has passed its check."""
     hebbax.check(config)
     return train(small_config(generations=2), run_dir)

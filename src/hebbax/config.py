@@ -89,6 +89,9 @@ class Config:
     generations_per_call: int = 1
     """Generations in one program, between which the host has no say, and callbacks and interrupts
     wait. More than one are worth it where a generation takes milliseconds on an accelerator."""
+    normalize_observations: bool = False
+    """Whether networks see observations with mean 0 and deviation 1 over all that the run has seen.
+    """
     checkpoint_every: int = 10
     """Generations between two checkpoints."""
     evaluate_every: int | None = None
@@ -113,6 +116,7 @@ class Config:
             precision=checks.choice("default", "high", "highest"),
             chunk_size=checks.optional(checks.integer(at_least=1)),
             generations_per_call=checks.integer(at_least=1),
+            normalize_observations=checks.flag,
             checkpoint_every=checks.integer(at_least=1),
             evaluate_every=checks.optional(checks.integer(at_least=1)),
             evaluation_episodes=checks.integer(at_least=1),

@@ -14,7 +14,7 @@ import pytest
 
 import hebbax
 from hebbax.encodings import Tied
-from hebbax.evolution import Setup
+from hebbax.evolution import Setup, observations
 from hebbax.evolution.exporting import CODE, export
 from hebbax.evolution.generation import initial_state
 from hebbax.evolution.result import Result
@@ -75,12 +75,14 @@ def exported(folder: Path) -> Any:
     return module.Policy.load(folder / "policy.npz")
 
 
-def compare(config: hebbax.Config, folder: Path, num_steps: int) -> None:
+def compare(
+    config: hebbax.Config, folder: Path, num_steps: int, result: Result | None = None
+) -> None:
     """Acts in both with the same first weights, observations and rewards."""
-    result = Result.of(config, initial_state(config), [])
+    result = result or Result.of(config, initial_state(config), [])
     export(result, folder)
     setup, policy = Setup.of(config), config.policy
-    phenotype = setup.read(result.wiring, setup.express(result.wiring, result.genome.mode()))
+    phenotype = setup.read(result.senses, setup.express(result.senses, result.genome.mode()))
     memory = policy.reset(jax.random.key(3), phenotype)
     theirs = exported(folder)
     first = getattr(memory, "weights", None)
@@ -91,7 +93,11 @@ def compare(config: hebbax.Config, folder: Path, num_steps: int) -> None:
         observation = random.uniform(-0.5, 0.5, config.task.observation_shape)
         observation = observation.astype(np.float32)
         reward = np.float32(random.normal())
-        action, memory = act(phenotype, memory, observation, reward)
+        seen = observation
+        if config.normalize_observations:
+            raw = jnp.asarray(observation)
+            seen = observations.cut(observations.normalise(result.statistics, raw))
+        action, memory = act(phenotype, memory, seen, reward)
         their_action, copied = theirs.act(copied, observation, reward)
         np.testing.assert_allclose(their_action, action, rtol=0, atol=1e-5)
 
@@ -112,6 +118,12 @@ def test_what_is_exported_is_what_the_network_lives_with(tmp_path: Path):
         encoding=Tied(num_rules=2), strategy=STRATEGY, genome=hebbax.Normal(init_scale=0.1)
     )
     compare(config, tmp_path, num_steps=20)
+
+
+def test_observations_are_normalised(tmp_path: Path):
+    """With the run's statistics. Mutation: without the mean."""
+    config = small_config(normalize_observations=True, generations=2)
+    compare(config, tmp_path, num_steps=20, result=hebbax.train(config))
 
 
 def test_eyes_see_the_same(tmp_path: Path):

@@ -63,7 +63,7 @@ def alone():
     @jax.jit
     def step(state, genotype, variation):
         action, memory = episode.act(SETUP, (), genotype, state.memory, state)
-        return episode.step(TASK, state.replace(memory=memory), action, variation)
+        return episode.step(SETUP, (), state.replace(memory=memory), action, variation)
 
     def run_alone(individual, i, num_steps):
         genotype = jax.tree.map(lambda leaf: leaf[individual], genotypes())

@@ -13,6 +13,7 @@ from jaxtyping import Array
 import hebbax
 from hebbax import testing
 from hebbax.config import Config
+from hebbax.policies.convolutional import Features
 from hebbax.policies.flax import Flax
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.recurrent import RecurrentPhenotype
@@ -67,28 +68,39 @@ def numbers(shape: Any) -> Any:
     return structure.unflatten(drawn)
 
 
-def test_it_is_the_static_network():
-    """To the roundings of a few sums. Mutation: layers in another order."""
-    policy, static = Flax(Network()), Static(hidden_sizes=(3,))
-    genotype = numbers(policy.parameters(Cart()))
-    layers = tuple(genotype[f"Dense_{number}"]["kernel"] for number in range(2))
-    observation = jnp.array([0.3, -1.2])
+PAPERS = Features((28,), 8)
+
+
+@pytest.mark.parametrize(("task", "sizes"), [(Cart(), (3, 1)), (PAPERS, (128, 64, 8))])
+def test_it_is_the_static_network(task: Any, sizes: tuple[int, ...]):
+    """Also the paper's, to the roundings of some sums. Mutation: layers in another order."""
+    policy, static = Flax(Network(sizes)), Static(hidden_sizes=sizes[:-1])
+    genotype = jax.tree.map(lambda leaf: 0.1 * leaf, numbers(policy.parameters(task)))
+    layers = tuple(genotype[f"Dense_{number}"]["kernel"] for number in range(len(sizes)))
+    observation = jax.random.normal(jax.random.key(2), task.observation_shape)
     action, memory = policy.act(
         genotype, policy.reset(jax.random.key(0), genotype), observation, NO_REWARD
     )
     assert memory == ()
-    np.testing.assert_allclose(action, static.act(layers, (), observation, NO_REWARD)[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        action, static.act(layers, (), observation, NO_REWARD)[0], rtol=1e-5, atol=1e-6
+    )
 
 
-def test_it_is_the_lstm():
-    """Over five steps, to the roundings of some sums. Mutation: the carry is not kept."""
-    policy, lstm = Flax(Recurrent()), LSTM(hidden_sizes=(4,))
-    genotype = numbers(policy.parameters(Cart()))
+@pytest.mark.parametrize(("task", "num_hidden"), [(Cart(), 4), (PAPERS, 128)])
+def test_it_is_the_lstm(task: Any, num_hidden: int):
+    """Also the paper's first layer, over five steps, to the roundings of some sums.
+
+    Mutation: the carry is not kept.
+    """
+    policy = Flax(Recurrent(num_hidden, task.action_size))
+    lstm = LSTM(hidden_sizes=(num_hidden,))
+    genotype = jax.tree.map(lambda leaf: 0.3 * leaf, numbers(policy.parameters(task)))
     cell = genotype["OptimizedLSTMCell_0"]
     ours = RecurrentPhenotype(
         from_input=jnp.concatenate([cell[f"i{gate}"]["kernel"] for gate in "ifgo"], axis=1),
         from_hidden=jnp.concatenate([cell[f"h{gate}"]["kernel"] for gate in "ifgo"], axis=1),
-        input_bias=jnp.zeros(16),
+        input_bias=jnp.zeros(4 * num_hidden),
         hidden_bias=jnp.concatenate([cell[f"h{gate}"]["bias"] for gate in "ifgo"]),
         layers=(genotype["Dense_0"]["kernel"],),
     )
@@ -97,10 +109,10 @@ def test_it_is_the_lstm():
         for each, inherited in ((policy, genotype), (lstm, ours))
     )
     for step in range(5):
-        observation = jnp.array([0.3 * step, -1.2])
+        observation = jax.random.normal(jax.random.key(step), task.observation_shape)
         action, memory = policy.act(genotype, memory, observation, NO_REWARD)
         expected, our_memory = lstm.act(ours, our_memory, observation, NO_REWARD)
-        np.testing.assert_allclose(action, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("module", [Network(), Recurrent()], ids=["feedforward", "recurrent"])

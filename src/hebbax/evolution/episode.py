@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from hebbax import platforms
 from hebbax.encodings.base import Encoding
 from hebbax.encodings.direct import Direct
-from hebbax.evolution import interfaces
+from hebbax.evolution import interfaces, observations
+from hebbax.evolution.observations import Seen, Senses, Statistics
 from hebbax.policies.base import Policy
 from hebbax.tasks.base import Task
 from hebbax.types import Action, Genotype, Memory, Phenotype, PRNGKey, Struct, Variation, Wiring
@@ -30,17 +31,26 @@ class Setup:
     encoding: how a genotype is read into what the network lives with.
     chunk_size: how many individuals of a population run at a time on a device, which bounds the
         memory; all at once if None.
+    normalize_observations: whether networks see observations with mean 0 and deviation 1. A wiring
+        is then one of `Senses`.
     """
 
     task: Task
     policy: Policy
     encoding: Encoding = Direct()
     chunk_size: int | None = None
+    normalize_observations: bool = False
 
     @classmethod
     def of(cls, config: "Config") -> Self:
         """A run's."""
-        return cls(config.task, config.policy, config.encoding, config.chunk_size)
+        return cls(
+            config.task,
+            config.policy,
+            config.encoding,
+            config.chunk_size,
+            config.normalize_observations,
+        )
 
     @property
     def parameters(self) -> PyTree:
@@ -57,14 +67,30 @@ class Setup:
         """Whether the network is made anew of what is kept in every step, as suits the hardware."""
         return self.encoding.reads_each_step and platforms.sizes().reads_each_step
 
+    def first_statistics(self) -> Statistics | tuple[()]:
+        """Those of observations before the first generation; `()` where there are none."""
+        shape = tuple(self.task.observation_shape)
+        return observations.no_statistics(shape) if self.normalize_observations else ()
+
+    def senses(self, wiring: Wiring, statistics: Statistics | tuple[()]) -> Wiring:
+        """A wiring as episodes need it, of the encoding's and of statistics of observations."""
+        return Senses(wiring, statistics) if isinstance(statistics, Statistics) else wiring
+
     def express(self, wiring: Wiring, genotype: Genotype) -> Any:
         """What is kept of an individual for all its episodes."""
-        kept = self.encoding.express(self.parameters, wiring, genotype)
-        return kept if self.reads_each_step else self.encoding.read(self.parameters, wiring, kept)
+        kept = self.encoding.express(self.parameters, self._drawn(wiring), genotype)
+        return kept if self.reads_each_step else self._read(wiring, kept)
 
     def read(self, wiring: Wiring, kept: Any) -> Phenotype:
         """What the network lives with."""
-        return self.encoding.read(self.parameters, wiring, kept) if self.reads_each_step else kept
+        return self._read(wiring, kept) if self.reads_each_step else kept
+
+    def _read(self, wiring: Wiring, kept: Any) -> Phenotype:
+        return self.encoding.read(self.parameters, self._drawn(wiring), kept)
+
+    def _drawn(self, wiring: Wiring) -> Wiring:
+        """What the encoding drew."""
+        return wiring.wiring if self.normalize_observations else wiring
 
 
 class EpisodeState(Struct):
@@ -77,6 +103,7 @@ class EpisodeState(Struct):
     returns: `[]` sum of the rewards so far.
     num_steps: `[]` policy steps so far.
     is_over: `[]` whether the episode has ended; from then on returns, memory and steps stay.
+    seen: what was observed so far, where observations are normalised; `()` elsewhere.
     """
 
     state: Any
@@ -86,6 +113,7 @@ class EpisodeState(Struct):
     returns: Float[Array, ""]
     num_steps: Int[Array, ""]
     is_over: Bool[Array, ""]
+    seen: Seen | tuple[()] = ()
 
 
 class Trajectory(Struct):
@@ -111,15 +139,18 @@ def reset(
     """Starts an episode. The key is consumed."""
     task_key, policy_key = jax.random.split(key)
     state, observation = interfaces.check_reset(setup.task, setup.task.reset(task_key, variation))
+    # All numbers of ours are float32, whatever a task or JAX's default is.
+    observation = observation.astype(jnp.float32)
+    nothing = jnp.zeros_like(observation)
     return EpisodeState(
         state=state,
-        # All numbers of ours are float32, whatever a task or JAX's default is.
-        observation=observation.astype(jnp.float32),
+        observation=observation,
         reward=jnp.float32(0),
         memory=setup.policy.reset(policy_key, setup.read(wiring, kept)),
         returns=jnp.float32(0),
         num_steps=jnp.zeros((), jnp.int32),
         is_over=jnp.zeros((), bool),
+        seen=Seen(nothing, nothing) if setup.normalize_observations else (),
     )
 
 
@@ -134,17 +165,26 @@ def act(
     if setup.reads_each_step:
         # XLA would move the reading out of the loop over steps, and store what it makes.
         kept, _ = jax.lax.optimization_barrier((kept, memory))
-    phenotype = setup.read(wiring, kept)
-    action, new_memory = setup.policy.act(phenotype, memory, state.observation, state.reward)
+    phenotype, observation = setup.read(wiring, kept), state.observation
+    if setup.normalize_observations:
+        observation = observations.cut(observations.normalise(wiring.statistics, observation))
+    action, new_memory = setup.policy.act(phenotype, memory, observation, state.reward)
     is_over = state.is_over
     return action, jax.tree.map(lambda old, new: jnp.where(is_over, old, new), memory, new_memory)
 
 
-def step(task: Task, state: EpisodeState, action: Action, variation: Variation) -> EpisodeState:
+def step(
+    setup: Setup, wiring: Wiring, state: EpisodeState, action: Action, variation: Variation
+) -> EpisodeState:
     """What an action does to an episode, the memory aside.
 
     A reward or an action that is not finite ends the episode and stays visible in its returns.
     """
+    task, seen = setup.task, state.seen
+    if isinstance(seen, Seen):
+        normalised = observations.normalise(wiring.statistics, state.observation)
+        normalised = jnp.where(state.is_over, 0.0, normalised)
+        seen = Seen(seen.total + normalised, seen.squares + normalised**2)
     results = task.step(state.state, action, variation)
     task_state, observation, reward, is_end = interfaces.check_step(task, state.state, results)
     # A task may make something of an action that is not finite, and the individual would pass for
@@ -162,6 +202,7 @@ def step(task: Task, state: EpisodeState, action: Action, variation: Variation) 
         returns=state.returns + reward,
         num_steps=num_steps,
         is_over=state.is_over | is_end | is_failure | (num_steps >= task.max_steps),
+        seen=seen,
     )
 
 
@@ -183,7 +224,7 @@ def rollout_trajectory(
 
     Args:
         setup: task, policy and encoding.
-        wiring: the encoding's, `()` for `Direct`.
+        wiring: the encoding's, `()` for `Direct`; or `Senses`, see `Setup.senses`.
         key: of this episode; `rollout_population` gives variation `i` of an individual the key
             `fold_in(its own, i)`. Consumed.
         genotype: what the individual inherits.
@@ -213,7 +254,7 @@ def rollout_trajectory(
     def step_and_keep(state: EpisodeState, _: None) -> tuple[EpisodeState, Trajectory]:
         state = before_step(state)
         action, memory = act(setup, wiring, kept, state.memory, state)
-        state = step(setup.task, state.replace(memory=memory), action, variation)
+        state = step(setup, wiring, state.replace(memory=memory), action, variation)
         return state, Trajectory(kept=keep(state), rewards=state.reward, is_over=state.is_over)
 
     state = reset(setup, wiring, key, kept, variation)

@@ -32,6 +32,8 @@ class Policy:
         """Of a specification and the numbers that go with it."""
         self.specification = specification
         self.network = NETWORKS[kind_of(specification)](specification, arrays)
+        self.mean = arrays.get("observation_mean", np.float32(0))
+        self.deviation = arrays.get("observation_deviation")
 
     @classmethod
     def load(cls, file: Any) -> "Policy":
@@ -53,7 +55,10 @@ class Policy:
         self, memory: Memory, observation: Any, reward: float = 0.0
     ) -> tuple[np.ndarray, Memory]:
         """What to do, and what is remembered then."""
-        return self.network.act(memory, np.asarray(observation, np.float32), np.float32(reward))
+        observation = np.asarray(observation, np.float32)
+        if self.deviation is not None:
+            observation = np.clip((observation - self.mean) / self.deviation, -10.0, 10.0)
+        return self.network.act(memory, observation, np.float32(reward))
 
 
 def kind_of(specification: dict[str, Any]) -> str:

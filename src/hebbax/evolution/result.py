@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from hebbax.config import Config
 from hebbax.evolution.checkpoint import Checkpoints
+from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import TrainingState, initial_state
+from hebbax.evolution.observations import Statistics
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.files import local_path
 from hebbax.genomes.base import Genome
@@ -31,6 +33,8 @@ class Result:
     best_generation: the generation in which it had it, counted from 0; None while there is none.
     wiring: what the encoding drew when the run began.
     history: the metrics of every generation.
+    statistics: of all observations, where they are normalised; `()` elsewhere.
+    best_statistics: of those before the best generation.
     state: all that the next generation needs; None in a result that no training made.
     """
 
@@ -40,6 +44,8 @@ class Result:
     best_generation: int | None
     wiring: Wiring
     history: list[Metrics]
+    statistics: Statistics | tuple[()] = ()
+    best_statistics: Statistics | tuple[()] = ()
     state: TrainingState | None = None
 
     @classmethod
@@ -53,8 +59,15 @@ class Result:
             best_generation,
             state.wiring,
             history,
+            state.statistics,
+            state.best_statistics,
             state,
         )
+
+    @property
+    def senses(self) -> Wiring:
+        """The wiring as episodes of the last genome need it, see `Setup.senses`."""
+        return Setup.of(self.config).senses(self.wiring, self.statistics)
 
 
 def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:

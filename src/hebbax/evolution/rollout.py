@@ -8,7 +8,7 @@ a CPU's caches.
 import operator
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from hebbax import platforms
 from hebbax.evolution import episode
 from hebbax.evolution.episode import EpisodeState, Setup
+from hebbax.evolution.observations import Seen
 from hebbax.strategies import shaping
 from hebbax.types import Genotype, Memory, Struct, Variation, Wiring
 
@@ -29,11 +30,20 @@ class Outcome(Struct):
     returns: `[population, variations]` sums of rewards; not finite if a reward or action was not.
     num_steps: `[population, variations]` policy steps of each episode.
     mean_square: `[population]` of the numbers that a penalty counts, see `shaping.mean_square`.
+    seen: `[population, *observation]` what was observed in all variations, where observations are
+        normalised; `()` elsewhere.
     """
 
     returns: Float[Array, "population variations"]
     num_steps: Int[Array, "population variations"]
     mean_square: Float[Array, " population"]
+    seen: Seen | tuple[()] = ()
+
+    @classmethod
+    def of(cls, states: EpisodeState, mean_square: Float[Array, " population"]) -> Self:
+        """Of episodes that are over, `[population, variations]`."""
+        seen = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=1), states.seen)
+        return cls(states.returns, states.num_steps, mean_square, seen)
 
 
 def stack(variations: Mapping[str, Variation]) -> Variation:
@@ -60,7 +70,7 @@ def rollout_population(
 
     Args:
         setup: task, policy and encoding, and how many individuals run at a time.
-        wiring: the encoding's, `()` for `Direct`.
+        wiring: the encoding's, `()` for `Direct`; or `Senses`, see `Setup.senses`.
         keys: `[population]` a key for each individual's episodes; each variation has its own random
             numbers. Consumed.
         genotypes: `[population, ...]` what the individuals inherit; without that axis where
@@ -116,7 +126,7 @@ def rollout_chunk(
 
     def step_one(kept: Any, variation: Variation, state: EpisodeState) -> EpisodeState:
         action, memory = episode.act(setup, wiring, kept, state.memory, state)
-        return episode.step(setup.task, state.replace(memory=memory), action, variation)
+        return episode.step(setup, wiring, state.replace(memory=memory), action, variation)
 
     step_all = jax.vmap(jax.vmap(step_one, in_axes=(None, 0, 0)), in_axes=(each, None, 0))
     kept, states, mean_square = _start(setup, wiring, keys, genotypes, variations, each)
@@ -128,7 +138,7 @@ def rollout_chunk(
         return jax.lax.scan(step, states, length=SEGMENT)[0]
 
     states = jax.lax.while_loop(lambda states: ~jnp.all(states.is_over), step_segment, states)
-    return Outcome(states.returns, states.num_steps, mean_square)
+    return Outcome.of(states, mean_square)
 
 
 def rollout_chunk_on_cpu(
@@ -148,7 +158,7 @@ def rollout_chunk_on_cpu(
     """
     each = None if is_shared else 0
 
-    act_one, step_one = partial(episode.act, setup, wiring), partial(episode.step, setup.task)
+    act_one, step_one = partial(episode.act, setup, wiring), partial(episode.step, setup, wiring)
     act_all = jax.vmap(jax.vmap(act_one, in_axes=(None, 0, 0)), in_axes=(each, 0, 0))
     step_all = jax.vmap(jax.vmap(step_one), in_axes=(0, 0, None))
     kept, states, mean_square = _start(setup, wiring, keys, genotypes, variations, each)
@@ -167,7 +177,8 @@ def rollout_chunk_on_cpu(
             carry: tuple[EpisodeState, list[Memory]], _: None
         ) -> tuple[tuple[EpisodeState, list[Memory]], None]:
             states, memories = carry
-            seen = split(states.replace(state=()))  # Nobody sees the task's own state.
+            # Nobody sees the task's own state.
+            seen = split(states.replace(state=(), seen=()))
             acted = [
                 act_all(*of_slice) for of_slice in zip(kept_of_slices, memories, seen, strict=True)
             ]
@@ -182,7 +193,7 @@ def rollout_chunk_on_cpu(
         step_segment,
         (states.replace(memory=()), split(states.memory)),
     )
-    return Outcome(states.returns, states.num_steps, mean_square)
+    return Outcome.of(states, mean_square)
 
 
 def _start(

@@ -1,0 +1,112 @@
+"""Observations as a network sees them: with mean 0 and deviation 1 over all that was seen so far.
+
+Statistics are a run's, beside its genome: each generation normalises with those of the generations
+before it, and adds what it has seen.
+"""
+
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from hebbax.types import Struct, Wiring
+
+LARGEST = 10.0  # Of a normalised number; what is beyond is cut.
+LEAST_DEVIATION = 1e-3  # Of numbers that hardly vary.
+
+
+@final
+class Statistics(Struct):
+    """Of all observations so far.
+
+    count: `[]` how many.
+    mean: `[*observation]` of each number.
+    variance: `[*observation]` of each number; 1 while there are none.
+    """
+
+    count: Float[Array, ""]
+    mean: Float[Array, "..."]
+    variance: Float[Array, "..."]
+
+
+@final
+class Senses(Struct):
+    """What goes for a wiring where observations are normalised.
+
+    wiring: the encoding's.
+    statistics: with which they are.
+    """
+
+    wiring: Wiring
+    statistics: Statistics
+
+
+@final
+class Seen(Struct):
+    """What episodes have seen, as normalised by the statistics of before.
+
+    total: `[..., *observation]` sums over steps.
+    squares: `[..., *observation]` sums of squares.
+    """
+
+    total: Float[Array, "..."]
+    squares: Float[Array, "..."]
+
+
+def no_statistics(shape: tuple[int, ...]) -> Statistics:
+    """Those before the first generation, which change no observation of this shape."""
+    return Statistics(jnp.float32(0), mean=jnp.zeros(shape), variance=jnp.ones(shape))
+
+
+def normalise(statistics: Statistics, observation: Float[Array, "..."]) -> Float[Array, "..."]:
+    """An observation with mean 0 and deviation 1, as far as statistics know."""
+    return (observation - statistics.mean) / deviation(statistics)
+
+
+def cut(normalised: Float[Array, "..."]) -> Float[Array, "..."]:
+    """A normalised observation within bounds."""
+    return jnp.clip(normalised, -LARGEST, LARGEST)
+
+
+def merge(statistics: Statistics, num_steps: Int[Array, " population"], seen: Seen) -> Statistics:
+    """Adds what a population has seen.
+
+    Individuals who have seen what is not finite are left out.
+
+    Args:
+        statistics: of before, with which the population's observations were normalised.
+        num_steps: `[population]` observations of each individual.
+        seen: `[population, *observation]` sums over them.
+
+    Source: Chan et al. 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances".
+    """
+    axes = tuple(range(1, seen.total.ndim))
+    is_finite = jnp.all(jnp.isfinite(seen.total) & jnp.isfinite(seen.squares), axis=axes)
+
+    def total(each: Any) -> Array:
+        mask = is_finite.reshape(-1, *(1,) * (each.ndim - 1))
+        return jnp.sum(jnp.where(mask, each, 0), axis=0)
+
+    count = total(num_steps.astype(jnp.float32))
+    at_least_one = jnp.maximum(count, 1.0)
+    mean = total(seen.total) / at_least_one
+    variance = jnp.maximum(total(seen.squares) / at_least_one - mean**2, 0.0)
+    # From normalised numbers back to observations.
+    scale = deviation(statistics)
+    step, variance = scale * mean, scale**2 * variance
+
+    new_count = statistics.count + count
+    share = count / jnp.maximum(new_count, 1.0)
+    merged = Statistics(
+        new_count,
+        mean=statistics.mean + share * step,
+        variance=(1 - share) * statistics.variance + share * (variance + (1 - share) * step**2),
+    )
+    return jax.tree.map(lambda new, old: jnp.where(count > 0, new, old), merged, statistics)
+
+
+def deviation(statistics: Statistics) -> Float[Array, "..."]:
+    """What a number's distance from its mean is divided by."""
+    return jnp.maximum(jnp.sqrt(statistics.variance), LEAST_DEVIATION)
