@@ -82,7 +82,7 @@ def compare(
     result = result or Result.of(config, initial_state(config), [])
     export(result, folder)
     setup, policy = Setup.of(config), config.policy
-    phenotype = setup.read(result.senses, setup.express(result.senses, result.genome.mode()))
+    phenotype = setup.read(result.wiring, setup.express(result.wiring, result.genome.mode()))
     memory = policy.reset(jax.random.key(3), phenotype)
     theirs = exported(folder)
     first = getattr(memory, "weights", None)
@@ -96,7 +96,7 @@ def compare(
         seen = observation
         if config.normalize_observations:
             raw = jnp.asarray(observation)
-            seen = observations.cut(observations.normalise(result.statistics, raw))
+            seen = observations.cut(observations.normalise(result.wiring.statistics, raw))
         action, memory = act(phenotype, memory, seen, reward)
         their_action, copied = theirs.act(copied, observation, reward)
         np.testing.assert_allclose(their_action, action, rtol=0, atol=1e-5)

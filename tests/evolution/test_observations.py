@@ -11,7 +11,7 @@ import pytest
 import hebbax
 from hebbax.evolution import observations
 from hebbax.evolution.generation import initial_state
-from hebbax.evolution.observations import Seen
+from hebbax.evolution.observations import Seen, Senses
 from hebbax.evolution.rollout import rollout_population, stack
 from small_run import small_config
 
@@ -35,7 +35,7 @@ def test_statistics_are_those_of_all_observations():
         random.normal(50 + 5 * i, [0.5, 3.0], (4, 10 * (i + 1), 2)).astype(np.float32)
         for i in range(3)
     ]
-    statistics = observations.no_statistics((2,))
+    statistics = Senses.first((), (2,)).statistics
     for batch in batches:
         statistics = see(statistics, batch)
     together = np.concatenate([batch.reshape(-1, 2) for batch in batches])
@@ -48,9 +48,9 @@ def test_what_is_not_finite_is_left_out():
     """An individual whose physics failed spoils nothing. Mutation: its count is kept."""
     random = np.random.default_rng(0)
     batch = random.normal(3.0, 2.0, (3, 20, 2)).astype(np.float32)
-    expected = see(observations.no_statistics((2,)), batch[:2])
+    expected = see(Senses.first((), (2,)).statistics, batch[:2])
     batch[2, 7, 1] = np.nan
-    statistics = see(observations.no_statistics((2,)), batch)
+    statistics = see(Senses.first((), (2,)).statistics, batch)
     jax.tree.map(np.testing.assert_array_equal, statistics, expected)
     # Nobody is left: they stay.
     statistics = see(expected, np.full((3, 4, 2), np.nan, np.float32))
@@ -66,24 +66,23 @@ def test_a_network_sees_normalised_observations():
     result = hebbax.train(config)
     state = initial_state(config)
     setup = hebbax.evolution.Setup.of(config)
-    assert result.statistics.count == sum(metrics["steps"] for metrics in result.history)
-    assert np.all(np.asarray(result.statistics.variance) > 0)
+    assert result.wiring.statistics.count == sum(metrics["steps"] for metrics in result.history)
+    assert np.all(np.asarray(result.wiring.statistics.variance) > 0)
     # A network without weights of its own to speak of: it sees the statistics or it does not.
     keys = jax.random.split(jax.random.key(0), 3)
     genotype, variations = result.genome.mode(), stack(config.task.variations)
     plain = rollout_population(
         dataclasses.replace(setup, normalize_observations=False),
-        result.wiring,
+        result.wiring.wiring,
         keys,
         genotype,
         variations,
         is_shared=True,
     )
-    first = setup.senses(state.wiring, state.statistics)
-    as_before = rollout_population(setup, first, keys, genotype, variations, is_shared=True)
+    as_before = rollout_population(setup, state.wiring, keys, genotype, variations, is_shared=True)
     np.testing.assert_allclose(as_before.returns, plain.returns, rtol=1e-5)
     normalised = rollout_population(
-        setup, result.senses, keys, genotype, variations, is_shared=True
+        setup, result.wiring, keys, genotype, variations, is_shared=True
     )
     assert np.max(np.abs(np.asarray(normalised.returns - plain.returns))) > 1e-3
 
@@ -103,9 +102,7 @@ def test_statistics_are_kept_and_used(tmp_path: Path):
         np.testing.assert_array_equal(one, other)
     scores = hebbax.evaluate(tmp_path, episodes=3)
     assert scores == hebbax.evaluate(whole, episodes=3)
-    blind = dataclasses.replace(
-        whole, statistics=observations.no_statistics(config.task.observation_shape)
-    )
+    blind = dataclasses.replace(whole, wiring=initial_state(config).wiring)
     assert scores != hebbax.evaluate(blind, episodes=3)
 
 
@@ -118,6 +115,8 @@ def test_the_best_genome_sees_as_it_did(is_best: bool):
     last = dataclasses.replace(
         result,
         genome=result.best_genome if is_best else result.genome,
-        statistics=result.best_statistics if is_best else result.statistics,
+        wiring=result.wiring.replace(statistics=result.wiring.best_statistics)
+        if is_best
+        else result.wiring,
     )
     assert hebbax.evaluate(result, 3, is_best=is_best) == hebbax.evaluate(last, 3)

@@ -12,7 +12,7 @@ from hebbax import platforms
 from hebbax.encodings.base import Encoding
 from hebbax.encodings.direct import Direct
 from hebbax.evolution import interfaces, observations
-from hebbax.evolution.observations import Seen, Senses, Statistics
+from hebbax.evolution.observations import Seen, Senses
 from hebbax.policies.base import Policy
 from hebbax.tasks.base import Task
 from hebbax.types import Action, Genotype, Memory, Phenotype, PRNGKey, Struct, Variation, Wiring
@@ -67,14 +67,12 @@ class Setup:
         """Whether the network is made anew of what is kept in every step, as suits the hardware."""
         return self.encoding.reads_each_step and platforms.sizes().reads_each_step
 
-    def first_statistics(self) -> Statistics | tuple[()]:
-        """Those of observations before the first generation; `()` where there are none."""
-        shape = tuple(self.task.observation_shape)
-        return observations.no_statistics(shape) if self.normalize_observations else ()
-
-    def senses(self, wiring: Wiring, statistics: Statistics | tuple[()]) -> Wiring:
-        """A wiring as episodes need it, of the encoding's and of statistics of observations."""
-        return Senses(wiring, statistics) if isinstance(statistics, Statistics) else wiring
+    def wire(self, key: PRNGKey) -> Wiring:
+        """What a run keeps beside its genome, before the first generation. The key is consumed."""
+        wiring = self.encoding.wire(key, self.parameters)
+        if not self.normalize_observations:
+            return wiring
+        return Senses.first(wiring, tuple(self.task.observation_shape))
 
     def express(self, wiring: Wiring, genotype: Genotype) -> Any:
         """What is kept of an individual for all its episodes."""
@@ -224,7 +222,7 @@ def rollout_trajectory(
 
     Args:
         setup: task, policy and encoding.
-        wiring: the encoding's, `()` for `Direct`; or `Senses`, see `Setup.senses`.
+        wiring: the encoding's, `()` for `Direct`; or `Senses`.
         key: of this episode; `rollout_population` gives variation `i` of an individual the key
             `fold_in(its own, i)`. Consumed.
         genotype: what the individual inherits.

@@ -16,6 +16,7 @@ from hebbax.evolution import interrupts, limits, programs
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import TrainingState
 from hebbax.evolution.keys import random_keys
+from hebbax.evolution.observations import Senses
 from hebbax.evolution.result import Result, load_result
 from hebbax.evolution.rollout import Outcome, rollout_population, stack
 from hebbax.files import local_path, write_json
@@ -105,15 +106,16 @@ def evaluate(
         result.best_genome if is_best else result.genome, devices.population_mesh(episodes)
     )
     sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
-    statistics = result.best_statistics if is_best else result.statistics
-    senses = Setup.of(config).senses(result.wiring, statistics)
+    wiring = result.wiring
+    if is_best and isinstance(wiring, Senses):
+        wiring = wiring.replace(statistics=wiring.best_statistics)
     at_a_time = min(episodes, AT_A_TIME)
     outcomes = []
     for start in range(0, episodes, at_a_time):
         # All of one length, for which the program was compiled.
         part = np.minimum(np.arange(start, start + at_a_time), episodes - 1)
         genotypes = sample(sample_keys[part], genome) if is_sampled else genome.mode()
-        outcome = run_episodes(config, keys[part], genotypes, senses, is_shared=not is_sampled)
+        outcome = run_episodes(config, keys[part], genotypes, wiring, is_shared=not is_sampled)
         outcomes.append(jax.device_get(outcome))
     outcome = jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *outcomes)
     returns, num_steps = np.asarray(outcome.returns, np.float64), np.asarray(outcome.num_steps)
@@ -134,8 +136,7 @@ def score_mode(config: Config, state: TrainingState) -> dict[str, float]:
     The run's `evaluation_episodes` are the same every time.
     """
     keys = jax.random.split(random_keys(config.seed).learning_curve, config.evaluation_episodes)
-    senses = Setup.of(config).senses(state.wiring, state.statistics)
-    outcome = run_episodes(config, keys, state.search.genome.mode(), senses, is_shared=True)
+    outcome = run_episodes(config, keys, state.search.genome.mode(), state.wiring, is_shared=True)
     return finite_means(config, outcome)
 
 
@@ -199,7 +200,7 @@ def run_episodes(
         config: the run's.
         keys: of each episode.
         genotypes: of each episode, or the same for all if `is_shared`.
-        wiring: the run's, see `Setup.senses`.
+        wiring: the run's.
         is_shared: whether all inherit the same.
     """
     mesh = devices.population_mesh(len(keys))

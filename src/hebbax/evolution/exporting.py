@@ -10,7 +10,7 @@ import numpy as np
 
 from hebbax.evolution import numpy_policy
 from hebbax.evolution.episode import Setup
-from hebbax.evolution.observations import Statistics, deviation
+from hebbax.evolution.observations import Senses, deviation
 from hebbax.evolution.result import Result, load_result
 from hebbax.files import local_path, replacing, write_whole
 from hebbax.files.plain import to_plain
@@ -50,14 +50,14 @@ def export(
     specification = to_plain(result.config.policy)
     _check_known(specification)
     setup = Setup.of(result.config)
-    phenotype = setup.read(result.senses, setup.express(result.senses, result.genome.mode()))
+    phenotype = setup.read(result.wiring, setup.express(result.wiring, result.genome.mode()))
     arrays: dict[str, Any] = {
         jax.tree_util.keystr(path): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(phenotype)
     }
-    if isinstance(result.statistics, Statistics):
-        arrays["observation_mean"] = np.asarray(result.statistics.mean)
-        arrays["observation_deviation"] = np.asarray(deviation(result.statistics))
+    if isinstance(result.wiring, Senses):
+        arrays["observation_mean"] = np.asarray(result.wiring.statistics.mean)
+        arrays["observation_deviation"] = np.asarray(deviation(result.wiring.statistics))
     folder.mkdir(parents=True, exist_ok=True)
     files = folder / "policy.npz", folder / CODE.name
     with replacing(files[0]) as half, half.open("wb") as stream:

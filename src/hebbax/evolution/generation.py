@@ -12,10 +12,10 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution import interfaces, interrupts, limits, observations, programs
+from hebbax.evolution import interfaces, interrupts, limits, programs
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.keys import random_keys
-from hebbax.evolution.observations import Statistics
+from hebbax.evolution.observations import Seen, Senses
 from hebbax.evolution.rollout import Outcome, rollout_population, stack
 from hebbax.genomes.base import Genome, GenomeSpec
 from hebbax.strategies import shaping
@@ -29,20 +29,16 @@ class TrainingState(Struct):
     """What the next generation needs, and the best so far.
 
     search: the strategy's state.
-    wiring: what the encoding drew when the run began.
-    statistics: of all observations so far, where they are normalised; `()` elsewhere.
+    wiring: what the encoding drew when the run began; `Senses` where observations are normalised.
     best_genome: the genome whose population had the highest mean fitness, as `is_fit_to_be_best`
         admits it; until there is one, the first.
-    best_statistics: with which that population's observations were normalised.
     best_fitness: `[]` that mean; minus infinity until there is one.
     best_generation: `[]` the generation it was, counted from 0.
     """
 
     search: Any
     wiring: Wiring
-    statistics: Statistics | tuple[()]
     best_genome: Genome
-    best_statistics: Statistics | tuple[()]
     best_fitness: Float[Array, ""]
     best_generation: Int[Array, ""]
 
@@ -132,13 +128,10 @@ def initial_state(config: Config, initial: Genome | None = None) -> TrainingStat
         )
         genome = initial
     search = config.strategy.init(strategy_key, genome)
-    statistics = setup.first_statistics()
     return TrainingState(
         search,
-        wiring=setup.encoding.wire(keys.wiring, setup.parameters),
-        statistics=statistics,
+        wiring=setup.wire(keys.wiring),
         best_genome=search.genome,
-        best_statistics=statistics,
         best_fitness=jnp.float32(-jnp.inf),
         best_generation=jnp.zeros((), jnp.int32),
     )
@@ -296,8 +289,7 @@ def generation(
     program = put_numbers(program, data.numbers)
     ask_key, episode_key = jax.random.split(jax.random.fold_in(data.key, index))
     genotypes = program.strategy.ask(ask_key, state.search)
-    senses = program.setup.senses(state.wiring, state.statistics)
-    outcome = _rollout(program, mesh, episode_key, senses, genotypes, data.variations)
+    outcome = _rollout(program, mesh, episode_key, state.wiring, genotypes, data.variations)
     fitness, num_non_finite = shaping.replace_non_finite(
         jnp.mean(outcome.returns, axis=1) - program.penalty * outcome.mean_square
     )
@@ -316,17 +308,16 @@ def generation(
     is_best = (mean > state.best_fitness) & is_fit_to_be_best(
         state.search.genome, num_non_finite, fitness.size
     )
-    best_genome, best_statistics = jax.tree.map(
-        lambda new, old: jnp.where(is_best, new, old),
-        (state.search.genome, state.statistics),
-        (state.best_genome, state.best_statistics),
+    best_genome = jax.tree.map(
+        lambda new, old: jnp.where(is_best, new, old), state.search.genome, state.best_genome
     )
+    wiring = state.wiring
+    if isinstance(wiring, Senses) and isinstance(outcome.seen, Seen):
+        wiring = wiring.after(jnp.sum(outcome.num_steps, axis=1), outcome.seen, is_best)
     after = TrainingState(
         search,
-        wiring=state.wiring,
-        statistics=_merge(state.statistics, outcome),
+        wiring=wiring,
         best_genome=best_genome,
-        best_statistics=best_statistics,
         best_fitness=jnp.where(is_best, mean, state.best_fitness),
         best_generation=jnp.where(is_best, index, state.best_generation),
     )
@@ -343,14 +334,6 @@ def generation(
         "chunk_size": _at_a_time(program, mesh),
     }
     return after, metrics
-
-
-def _merge(statistics: Statistics | tuple[()], outcome: Outcome) -> Statistics | tuple[()]:
-    """Statistics of observations with those of a population, where they are normalised."""
-    if not isinstance(statistics, Statistics):
-        return ()
-    num_steps = jnp.sum(outcome.num_steps, axis=1)
-    return observations.merge(statistics, num_steps, outcome.seen)
 
 
 def _at_a_time(program: Program, mesh: Mesh) -> Int[Array, ""]:

@@ -78,9 +78,7 @@ def _suitable_chunk(num_bytes: int) -> int | None:
 def individual_bytes(setup: Setup, num_variations: int) -> int:
     """Bytes of what is kept of one individual, and of its memories in all its episodes."""
     key = jax.random.key(0)
-    wiring = jax.eval_shape(
-        lambda: setup.senses(setup.encoding.wire(key, setup.parameters), setup.first_statistics())
-    )
+    wiring = jax.eval_shape(lambda: setup.wire(key))
     kept = jax.eval_shape(setup.express, wiring, shapes_of(setup.genotype_shape))
     memory = jax.eval_shape(
         lambda wiring, kept: setup.policy.reset(key, setup.read(wiring, kept)), wiring, kept

@@ -4,11 +4,11 @@ Statistics are a run's, beside its genome: each generation normalises with those
 before it, and adds what it has seen.
 """
 
-from typing import Any, final
+from typing import Any, Self, final
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from hebbax.types import Struct, Wiring
 
@@ -34,12 +34,30 @@ class Statistics(Struct):
 class Senses(Struct):
     """What goes for a wiring where observations are normalised.
 
-    wiring: the encoding's.
+    wiring: what the encoding drew.
     statistics: with which they are.
+    best_statistics: with which those of the best generation were.
     """
 
     wiring: Wiring
     statistics: Statistics
+    best_statistics: Statistics
+
+    @classmethod
+    def first(cls, wiring: Wiring, shape: tuple[int, ...]) -> Self:
+        """Before the first generation, for observations of a shape, which stay as they are."""
+        nothing = Statistics(jnp.float32(0), mean=jnp.zeros(shape), variance=jnp.ones(shape))
+        return cls(wiring, nothing, nothing)
+
+    def after(
+        self, num_steps: Int[Array, " population"], seen: "Seen", is_best: Bool[Array, ""]
+    ) -> Self:
+        """After a generation that has seen more, and may be the best so far."""
+        best = jax.tree.map(
+            lambda new, old: jnp.where(is_best, new, old), self.statistics, self.best_statistics
+        )
+        merged = merge(self.statistics, num_steps, seen)
+        return self.replace(statistics=merged, best_statistics=best)
 
 
 @final
@@ -52,11 +70,6 @@ class Seen(Struct):
 
     total: Float[Array, "..."]
     squares: Float[Array, "..."]
-
-
-def no_statistics(shape: tuple[int, ...]) -> Statistics:
-    """Those before the first generation, which change no observation of this shape."""
-    return Statistics(jnp.float32(0), mean=jnp.zeros(shape), variance=jnp.ones(shape))
 
 
 def normalise(statistics: Statistics, observation: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -10,9 +10,7 @@ import jax.numpy as jnp
 
 from hebbax.config import Config
 from hebbax.evolution.checkpoint import Checkpoints
-from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import TrainingState, initial_state
-from hebbax.evolution.observations import Statistics
 from hebbax.evolution.run_dir import read_metrics
 from hebbax.files import local_path
 from hebbax.genomes.base import Genome
@@ -31,10 +29,9 @@ class Result:
     best_genome: the genome whose population had the highest mean fitness, as
         `generation.is_fit_to_be_best` admits it; the first while there is none.
     best_generation: the generation in which it had it, counted from 0; None while there is none.
-    wiring: what the encoding drew when the run began.
+    wiring: what the encoding drew when the run began; `evolution.observations.Senses` where
+        observations are normalised.
     history: the metrics of every generation.
-    statistics: of all observations, where they are normalised; `()` elsewhere.
-    best_statistics: of those before the best generation.
     state: all that the next generation needs; None in a result that no training made.
     """
 
@@ -44,8 +41,6 @@ class Result:
     best_generation: int | None
     wiring: Wiring
     history: list[Metrics]
-    statistics: Statistics | tuple[()] = ()
-    best_statistics: Statistics | tuple[()] = ()
     state: TrainingState | None = None
 
     @classmethod
@@ -59,15 +54,8 @@ class Result:
             best_generation,
             state.wiring,
             history,
-            state.statistics,
-            state.best_statistics,
             state,
         )
-
-    @property
-    def senses(self) -> Wiring:
-        """The wiring as episodes of the last genome need it, see `Setup.senses`."""
-        return Setup.of(self.config).senses(self.wiring, self.statistics)
 
 
 def load_result(run_dir: str | Path, trust: Sequence[str] = ()) -> Result:

@@ -70,7 +70,7 @@ def rollout_population(
 
     Args:
         setup: task, policy and encoding, and how many individuals run at a time.
-        wiring: the encoding's, `()` for `Direct`; or `Senses`, see `Setup.senses`.
+        wiring: the encoding's, `()` for `Direct`; or `Senses`.
         keys: `[population]` a key for each individual's episodes; each variation has its own random
             numbers. Consumed.
         genotypes: `[population, ...]` what the individuals inherit; without that axis where

@@ -100,7 +100,7 @@ def measure_bits(
     shape, mode = Setup.of(config).genotype_shape, result.genome.mode()
 
     def score(genotype: Genotype) -> dict[str, float]:
-        outcome = run_episodes(config, keys, genotype, result.senses, is_shared=True)
+        outcome = run_episodes(config, keys, genotype, result.wiring, is_shared=True)
         by_name = finite_means(config, outcome)
         trained_on = [by_name[name] for name in config.training_names]
         scores = {"trained on": sum(trained_on) / len(trained_on)}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
 from typing import Any, Literal, final
 
 import jax
@@ -202,7 +201,7 @@ class Hebbian:
         )
         return action, new_memory
 
-    def _parts(self, weights: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    def _parts(self, weights: tuple[Any, ...]) -> tuple[tuple, tuple, tuple]:
         """The layers, their recurrent weights, and their biases."""
         num_layers = len(self.hidden_sizes) + 1
         end = num_layers + (num_layers - 1 if self.is_recurrent else 0)
@@ -211,7 +210,7 @@ class Hebbian:
     def _bounded(self, weights: list[Array]) -> feedforward.Layers:
         """Weights within their bounds, which hold for all together that lead to a layer."""
         bound = BOUNDS[self.bound]
-        indices = self._parts(range(len(weights)))
+        indices = self._parts(tuple(range(len(weights))))
         bounded = list(weights)
         for group in itertools.zip_longest(*indices):
             members = [i for i in group if i is not None]

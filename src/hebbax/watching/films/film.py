@@ -167,7 +167,7 @@ def film(
             jax.jit(programs.with_precision(config.precision, rollout)),
             key,
             result.genome,
-            result.senses,
+            result.wiring,
             config.task.variations[variation],
         )
     )

@@ -83,7 +83,7 @@ def rule_of(policy: Any) -> Rule | None:
 def _coefficients(result: Result) -> np.ndarray:
     """The numbers `[synapses, coefficients]` of every synapse's rule, of the genome's mode."""
     setup = Setup.of(result.config)
-    phenotype = setup.read(result.senses, setup.express(result.senses, result.genome.mode()))
+    phenotype = setup.read(result.wiring, setup.express(result.wiring, result.genome.mode()))
     parameters: list[Parameter] = jax.tree.leaves(setup.parameters)
     return np.concatenate(
         [
