@@ -329,6 +329,29 @@ def modulated(results: dict[str, Any]) -> list[str]:
     return [f"At commit {commit(results)}.", "", *table_of(rows, columns)]
 
 
+def classic_control(results: dict[str, Any]) -> list[str]:
+    """What plastic and static networks score in classic control."""
+    rows = (
+        {
+            **row,
+            "seeds": ", ".join(f"{score:.0f}" for score in row["scores"]),
+            "word": "yes" if row["learned"] else "no",
+            "minutes": row["seconds"] / 60,
+        }
+        for row in results["rows"]
+    )
+    columns = {
+        "environment": "`{name}`",
+        "network": "{policy}",
+        "score of each seed": "{seeds}",
+        "usual": "{usual:.0f}",
+        "reached": "{word}",
+        "generation": "{first_generation_learned}",
+        "minutes a seed": "{minutes:.1f}",
+    }
+    return [f"At commit {commit(results)}.", "", *table_of(rows, columns)]
+
+
 def launches(lines: list[dict[str, Any]]) -> list[str]:
     """Kernels of a policy step on a device, and what launching them takes at least."""
     profiles = [line for line in lines if "kernels" in line]
@@ -561,6 +584,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "launches": ("device-nvidia-h200.jsonl", launches),
     "lanes": ("idle-lanes.json", lanes),
     "modulated": ("modulated-rules.json", modulated),
+    "classic-control": ("classic-control.json", classic_control),
     "thrown": ("thrown-bodies.json", thrown),
     "rules": ("rules-and-encodings.json", functools.partial(learning, "rules")),
     "encodings": ("rules-and-encodings.json", functools.partial(learning, "encodings")),

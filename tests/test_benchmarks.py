@@ -19,6 +19,7 @@ SCRIPTS = {
     "car-demo": "demo.py",
     "car-racing": "car_racing.py",
     "checkouts": "checkouts.py",
+    "classic-control": "classic_control.py",
     "demo": "demo.py",
     "device": "accelerator.py",
     "encoding-costs": "encoding_costs.py",
