@@ -38,7 +38,14 @@ def main() -> None:
     rows = []
     for name in LEARNED:
         for policy in ("hebbian", "static"):
-            rows.append({"name": name, "policy": policy, "usual": LEARNED[name], **measure(name, policy, options)})
+            rows.append(
+                {
+                    "name": name,
+                    "policy": policy,
+                    "usual": LEARNED[name],
+                    **measure(name, policy, options),
+                }
+            )
             print(rows[-1], flush=True)
     results: dict[str, Any] = {
         name: getattr(options, name) for name in ("generations", "population", "seeds")
