@@ -281,7 +281,5 @@ def test_mistakes_are_named(make: Callable[[], Any], words: str):
 
 def test_missing_libraries_are_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "brax.io", None)
-    with pytest.raises(
-        ModuleNotFoundError, match=r"task ant needs brax .* but brax.io"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=r"task ant needs brax .* but brax.io"):
         BraxTask("ant").action_size  # noqa: B018
