@@ -204,31 +204,38 @@ def multiply_fields(model: mujoco.MjModel, factors: Numbers, place: str = "facto
     Raises:
         ValueError: if the model has no such field or no such thing.
     """
-    has_mean = np.isclose(model.stat.meaninertia, np.mean(model.dof_M0))
+    if not factors:
+        return
+    is_mean = np.isclose(model.stat.meaninertia, np.mean(model.dof_M0))
     for field, factor in factors:
-        name, _, thing = field.partition(":")
-        if name not in (known := list_fields(model)):
-            raise ValueError(
-                f"{place} changes {field!r}, but must change fields of the model that hold "
-                f"numbers other than 0: {', '.join(known)}; for one thing alone, such as "
-                "body_mass:NAME"
-            )
-        try:
-            rows = _rows_of(model, name, thing) if thing else ...
-        except KeyError as error:
-            raise ValueError(
-                f"{place} changes {field!r}, but there is nothing of that name: {error.args[0]}"
-            ) from None
-        owner, name = (model.opt, name[4:]) if name.startswith("opt.") else (model, name)
+        owner, name, rows = _find(model, field, place)
         numbers = np.array(getattr(owner, name), float)
         numbers[rows] *= factor
         setattr(owner, name, numbers if numbers.ndim else float(numbers))
-    if factors:
-        mujoco.mj_setConst(model, mujoco.MjData(model))
-    if has_mean:
-        # By which solvers judge whether they are done. It is derived as well, unless a file gives
-        # it, but not by `mj_setConst`.
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    if is_mean:
+        # By which solvers judge whether they are done. Unless a file gives it, it is derived as
+        # well, but not by `mj_setConst`.
         model.stat.meaninertia = np.mean(model.dof_M0)
+
+
+def _find(model: mujoco.MjModel, field: str, place: str) -> tuple[Any, str, Any]:
+    """What has a field's numbers, under which name, and which of them are meant."""
+    name, _, thing = field.partition(":")
+    if name not in (known := list_fields(model)):
+        raise ValueError(
+            f"{place} changes {field!r}, but must change fields of the model that hold numbers "
+            f"other than 0: {', '.join(known)}; for one thing alone, such as body_mass:NAME"
+        )
+    try:
+        rows = _rows_of(model, name, thing) if thing else ...
+    except KeyError as error:
+        raise ValueError(
+            f"{place} changes {field!r}, but there is nothing of that name: {error.args[0]}"
+        ) from None
+    if name.startswith("opt."):
+        return model.opt, name.removeprefix("opt."), rows
+    return model, name, rows
 
 
 def list_fields(model: mujoco.MjModel) -> list[str]:

@@ -13,6 +13,7 @@ from hebbax.tasks.quadruped.anatomy import rotation
 from hebbax.tasks.shapes import Shapes
 
 FIRST_HIDDEN_GROUP = 3  # MuJoCo's viewer shows the groups before.
+UNSAID = (0.5, 0.5, 0.5, 1.0)  # The colour of what is given none.
 
 Frames = tuple[Float[Array, "bodies 3"], Float[Array, "bodies 4"]]
 
@@ -32,11 +33,7 @@ def shapes_of(
     """
     kinds = mujoco.mjtGeom
     is_plane = np.isin(model.geom_type, [kinds.mjGEOM_PLANE, kinds.mjGEOM_HFIELD])
-    colours = (
-        np.where(model.geom_matid[:, None] >= 0, model.mat_rgba[model.geom_matid], model.geom_rgba)
-        if model.nmat
-        else model.geom_rgba
-    )
+    colours = _colours_of(model)
     [seen] = np.nonzero(~is_plane & (model.geom_group < FIRST_HIDDEN_GROUP) & (colours[:, 3] > 0))
     capsules = [_capsule_of(model, geom) for geom in seen]
     ends = np.asarray([ends for ends, _ in capsules], np.float32).reshape(-1, 2, 3)
@@ -56,6 +53,14 @@ def shapes_of(
         is_fixed=model.body_weldid[bodies] == 0,
         floor=float(planes[0]) if len(planes) else None,
     )
+
+
+def _colours_of(model: mujoco.MjModel) -> np.ndarray:
+    """Of each shape; a material's where the shape says nothing of its own."""
+    has_materials = (model.geom_matid >= 0) & np.all(model.geom_rgba == UNSAID, axis=1)
+    colours = model.geom_rgba.copy()
+    colours[has_materials] = model.mat_rgba[model.geom_matid[has_materials]]
+    return colours
 
 
 def _capsule_of(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, float]:
