@@ -25,7 +25,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 
 # The modules that may meet a third party, and with each the modules inside it.
 HOMES = {
-    "brax": ("tasks.quadruped",),
+    "brax": ("tasks.brax_task", "tasks.quadruped"),
     "chex": ("testing",),
     "evosax": ("strategies.evosax",),
     "flax": ("policies",),
@@ -36,7 +36,13 @@ HOMES = {
     "jinja2": ("watching.report",),
     "markupsafe": ("watching.report",),
     "matplotlib": ("watching.visualization",),
-    "mujoco": ("tasks.quadruped",),
+    "mujoco": (
+        "tasks.mujoco_models",
+        "tasks.mujoco_shapes",
+        "tasks.playground_task",
+        "tasks.quadruped",
+    ),
+    "mujoco_playground": ("tasks.playground_task",),
     "orbax": ("evolution.checkpoint",),
     "rich": ("evolution.progress", "cli"),
     "submitit": ("comparison.cluster",),

@@ -537,6 +537,27 @@ def test_cores_are_settled_before_jax_starts():
     assert out.splitlines()[-1] == "3 default"
 
 
+def test_environments_of_other_libraries_are_read():
+    """Fields of one thing alone, of options, and several of them, are told apart by their marks.
+
+    Mutation: a name that ends at the last colon.
+    """
+    arguments = (
+        "--vary",
+        "heavy:body_mass:torso=2,opt.gravity=0.5",
+        "--policy",
+        "static",
+        "--rest",
+    )
+    changes = {"heavy": {"body_mass:torso": 2.0, "opt.gravity": 0.5}}
+    for library, task in (
+        ("brax", hebbax.tasks.BraxTask("hopper", changes)),
+        ("playground", hebbax.tasks.PlaygroundTask("hopper", changes)),
+    ):
+        name, config, rest = cli._config_of_task(["--task", f"{library}:hopper", *arguments])
+        assert (name, config.task, rest) == ("hopper", task, ["--rest"])
+
+
 def test_a_gymnax_environment_is_trained_without_a_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

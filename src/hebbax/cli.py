@@ -44,7 +44,8 @@ commands:
   hebbax train PRESET [OPTIONS]    evolve a genome, or resume the run in the folder
   hebbax train --task gymnax:NAME [--policy hebbian|static|lstm]
                [--vary NAME:FIELD=NUMBER...] [OPTIONS]
-                                   the same on one of gymnax's environments, without a preset
+                                   the same on one of gymnax's environments, without a preset;
+                                   brax:NAME and playground:NAME are environments of those
   hebbax evaluate RUN [OPTIONS]    score a run's genome in every variation of its task
   hebbax render RUN [OPTIONS]      film an episode of a run's genome in one variation
   hebbax sweep PRESET... --folder FOLDER [OPTIONS]

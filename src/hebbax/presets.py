@@ -19,8 +19,10 @@ from hebbax.policies.static import Static
 from hebbax.strategies.optimizers import Adam
 from hebbax.strategies.schedule import Schedule
 from hebbax.strategies.score_function import ScoreFunction
+from hebbax.tasks.brax_task import BraxTask
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.gymnax_task import GymnaxTask
+from hebbax.tasks.playground_task import PlaygroundTask
 from hebbax.tasks.quadruped import Quadruped
 
 RHOS = (16, 32, 64, 128, 256)
@@ -179,6 +181,10 @@ POLICIES: Mapping[str, Callable[[], Any]] = MappingProxyType(
     }
 )
 
+LIBRARIES: Mapping[str, Callable[[str, Any], Any]] = MappingProxyType(
+    {"brax": BraxTask, "gymnax": GymnaxTask, "playground": PlaygroundTask}
+)
+
 
 def for_task(
     task: str, policy: str = "hebbian", variations: Mapping[str, Mapping[str, float]] | None = None
@@ -188,9 +194,11 @@ def for_task(
     A small network, and a search that suits small tasks; nothing is held out.
 
     Args:
-        task: `gymnax:NAME`, with the name of one of gymnax's environments.
+        task: `gymnax:NAME`, `brax:NAME` or `playground:NAME`, with the name of one of the
+            library's environments.
         policy: "hebbian", whose first weights evolve too, "static" or "lstm".
-        variations: of the task, beside its own numbers: `{"heavy": {"masspole": 0.5}}`.
+        variations: of the task, beside its own numbers: `{"heavy": {"masspole": 0.5}}`; of Brax and
+            Playground factors of fields of the model.
 
     Raises:
         ValueError: if there is no such task or policy.
@@ -202,15 +210,15 @@ def for_task(
         (['default', 'heavy'], (16,))
     """
     library, _, name = task.partition(":")
-    if library != "gymnax" or not name:
+    if library not in LIBRARIES or not name:
         raise ValueError(
-            f"task is {task!r}, but must be gymnax:NAME, such as gymnax:Pendulum-v1; other tasks "
-            "have presets, or are given to hebbax.Config"
+            f"task is {task!r}, but must be gymnax:NAME, brax:NAME or playground:NAME, such as "
+            "gymnax:Pendulum-v1; other tasks have presets, or are given to hebbax.Config"
         )
     if policy not in POLICIES:
         raise ValueError(f"policy is {policy!r}, but must be one of {', '.join(POLICIES)}")
     return Config(
-        task=GymnaxTask(name, variations or {}),
+        task=LIBRARIES[library](name, variations or {}),
         policy=POLICIES[policy](),
         genome=Normal(init_scale=0.1),
         strategy=ScoreFunction(

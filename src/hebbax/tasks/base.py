@@ -12,7 +12,8 @@ class Task(Protocol):
     """An environment as a frozen specification with pure functions.
 
     A task is written for one episode in one variation; the rollout maps it over populations and
-    variations. Specifications are hashable: compare and hash by their configuration.
+    variations. Specifications are hashable: compare and hash by their configuration. A task may
+    have a function `scene`, too: from a variation's name to the `Shapes` that films draw.
 
     variations: named data that make one version of the task differ from another. All have the same
         tree structure and shapes, so that they stack.

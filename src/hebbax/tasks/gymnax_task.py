@@ -28,7 +28,31 @@ DERIVED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
 @final
 @dataclasses.dataclass(frozen=True)
 class GymnaxVariations(Variants):
-    """Variations of the parameters of one of gymnax's environments."""
+    """Variations of the parameters of one of gymnax's environments.
+
+    What a variation does not change has the environment's own value.
+    """
+
+    def __getitem__(self, name: str) -> dict[str, Array]:
+        """All that any variation changes, with the values of this one.
+
+        Raises:
+            KeyError: if there is no such variation.
+            ValueError: if the environment has no such parameter.
+        """
+        changed = dict(dict(self.changes)[name])
+        own = self.own_numbers()
+        fields = sorted({field for _, numbers in self.changes for field, _ in numbers})
+        for field in fields:
+            if field not in own:
+                raise ValueError(
+                    f"task.variations changes {field!r}, but {self.environment} has no such "
+                    f"number; it has {', '.join(own)}"
+                )
+        return {
+            field: jnp.asarray(changed.get(field, own[field]), jnp.asarray(own[field]).dtype)
+            for field in fields
+        } or {"": jnp.zeros(())}  # Where nothing varies there is still something to stack.
 
     def own_numbers(self) -> dict[str, Any]:
         """Its default parameters, but for what it computes from others."""

@@ -159,8 +159,8 @@ def test_other_mistakes_are_refused(run: Path, tmp_path: Path):
     """A task of one's own, and a folder that is no run."""
     with pytest.raises(
         ValueError,
-        match="the run's task is Cart, which hebbax cannot draw; films are of Quadruped and "
-        "CarRacing",
+        match="the run's task is Cart, which hebbax cannot draw; films are of Quadruped, CarRacing "
+        "and tasks with a function scene",
     ):
         render(run, "light")
     with pytest.raises(ValueError, match="is no run"):

@@ -1,13 +1,6 @@
-"""The quadruped's physics: MuJoCo's, through Brax, as pure functions of a body.
+"""The quadruped's physics: MuJoCo's, through Brax, as pure functions of a body."""
 
-Brax warns on every load that its environments are not maintained; what stands on MuJoCo is, and
-that warning alone is silenced, here where it is raised.
-"""
-
-import contextlib
 import dataclasses
-import warnings
-from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any, Literal, final
 
@@ -19,6 +12,7 @@ from brax.io import mjcf
 from jaxtyping import Array, Float
 from mujoco import mjx
 
+from hebbax.tasks.libraries import physics_rules, without_brax_warning
 from hebbax.tasks.quadruped.anatomy import LOWER_LEGS, Pose
 from hebbax.tasks.quadruped.batching import flat_vmap
 from hebbax.tasks.quadruped.bodies import LowerLegs, brax_xml, bullet_xml
@@ -47,23 +41,6 @@ class Body(Struct):
 
     leaves: tuple[Array, ...]
     lower_legs: Float[Array, "4"]
-
-
-@contextlib.contextmanager
-def brax_rules() -> Iterator[None]:
-    """Lets Brax promote dtypes and ranks, and has every device multiply in full float32.
-
-    With TF32, bodies sink and explode.
-
-    It decorates what `flat_vmap` maps: that is traced again, long after its caller has returned,
-    wherever a `vmap` comes round a `scan`.
-    """
-    with (
-        jax.numpy_dtype_promotion("standard"),
-        jax.numpy_rank_promotion("allow"),
-        jax.default_matmul_precision("highest"),
-    ):
-        yield
 
 
 @final
@@ -101,7 +78,9 @@ class Engine:
         """Moves a body by one policy step; actions beyond +-1 are as good as +-1."""
         return flat_vmap(self._advance)(motion, action, body)
 
-    @brax_rules()
+    # What `flat_vmap` maps is traced again, long after its caller has returned, wherever a `vmap`
+    # comes round a `scan`: so it has the rules itself.
+    @physics_rules()
     def _advance(self, motion: Motion, action: Float[Array, "8"], body: Body) -> Motion:
         system = self._system(body)
         action = jnp.clip(action, -1.0, 1.0)
@@ -124,7 +103,7 @@ def build_engine(body: BodyName, variation_set: Literal["paper", "reference", "n
     """Builds the physics of a set of bodies, which takes a second or two."""
     lower_legs = LOWER_LEGS[variation_set]
     num_substeps = SUBSTEPS[body]
-    with jax.ensure_compile_time_eval(), brax_rules():
+    with jax.ensure_compile_time_eval(), physics_rules():
         systems = [load_system(body, lengths, num_substeps) for lengths in lower_legs.values()]
         template = jax.tree.map(np.asarray, mjx.make_data(systems[0]))
         flat = [[np.asarray(leaf) for leaf in jax.tree.leaves(system)] for system in systems]
@@ -154,12 +133,7 @@ def load_system(body: BodyName, lower_legs: LowerLegs, num_substeps: int) -> Sys
     """Loads one body as Brax sees it."""
     timestep = STEPS[body] / num_substeps
     xml = bullet_xml(lower_legs, timestep) if body == "bullet" else brax_xml(lower_legs)
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore",
-            message="Brax System, piplines and environments are not actively",
-            category=UserWarning,
-        )
+    with without_brax_warning():
         system: Any = mjcf.loads(xml)
 
     # As Brax's own environment of the ant sets them.

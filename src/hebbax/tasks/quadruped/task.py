@@ -1,10 +1,7 @@
 """The quadruped: a body with four legs that learns to walk, in five variations of its body."""
 
-import contextlib
 import dataclasses
 import functools
-import io
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -13,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from hebbax.tasks.libraries import quiet_loading
 from hebbax.tasks.quadruped.anatomy import (
     ANKLE_SIGNS,
     LOWER_LEGS,
@@ -36,8 +34,6 @@ CONTACT_GAP = 0.01  # m, a lower leg this near to the ground touches it.
 GRACE_STEPS = 200  # Policy steps before an episode may end early.
 MIN_HEIGHT = 0.26  # m, of the torso.
 MAX_STEPS_BACKWARDS = 30
-
-LOADING = threading.Lock()
 
 
 class QuadrupedState(Struct):
@@ -217,11 +213,8 @@ class Quadruped:
 
 @functools.cache
 def _build(body: Any, variation_set: Any) -> "Engine":
-    # Loads Brax and MuJoCo, which takes seconds: not before an episode runs. They print that they
-    # did without warp, which nobody needs here. One thread at a time: of two that redirect, the
-    # later would put back what the earlier had put there, and nothing would be seen any more.
-    with LOADING:
-        with contextlib.redirect_stdout(io.StringIO()):
-            from hebbax.tasks.quadruped.engine import build_engine
+    # Loads Brax and MuJoCo, which takes seconds: not before an episode runs.
+    with quiet_loading():
+        from hebbax.tasks.quadruped.engine import build_engine
 
         return build_engine(body, variation_set)

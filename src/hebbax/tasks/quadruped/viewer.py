@@ -11,7 +11,8 @@ from brax.base import Motion, State
 from brax.io import html as brax_html
 from jaxtyping import Float
 
-from hebbax.tasks.quadruped.engine import brax_rules, load_system
+from hebbax.tasks.libraries import physics_rules
+from hebbax.tasks.quadruped.engine import load_system
 
 
 def show_in_browser(
@@ -34,7 +35,7 @@ def show_in_browser(
         step_duration: s, between two poses.
         title: of the page.
     """
-    with brax_rules():
+    with physics_rules():
         legs = tuple(np.asarray(lower_legs).tolist())
         system: Any = load_system("brax", legs, 1)
         system = system.tree_replace({"opt.timestep": jnp.float32(step_duration)})

@@ -21,11 +21,13 @@ from hebbax.genomes.base import Genome
 from hebbax.tasks.base import Task
 from hebbax.tasks.car_racing import CarRacing
 from hebbax.tasks.quadruped import Quadruped
+from hebbax.tasks.shapes import Shapes
 from hebbax.types import PRNGKey, Variation, Wiring, checks
 from hebbax.watching.films.encode import write_film
 from hebbax.watching.films.quadruped import QuadrupedScene
 from hebbax.watching.films.racer import RacerScene
 from hebbax.watching.films.scene import Footage, Scene
+from hebbax.watching.films.shapes import ShapesScene
 from hebbax.watching.lesion import Lesion, check_lesion, damage
 
 Format = Literal["mp4", "gif", "html"]
@@ -126,10 +128,19 @@ def scene_of(task: Task, variation: str) -> Scene:
         return QuadrupedScene(task.variations[variation].lower_legs, task.step_duration)
     if isinstance(task, CarRacing):
         return RacerScene(task)
-    raise ValueError(
-        f"the run's task is {type(task).__name__}, which hebbax cannot draw; films are of "
-        "Quadruped and CarRacing"
-    )
+    # A task that offers one: an environment of Brax, or one of the user's own.
+    scene = getattr(task, "scene", None)
+    if scene is None:
+        raise ValueError(
+            f"the run's task is {type(task).__name__}, which hebbax cannot draw; films are of "
+            "Quadruped, CarRacing and tasks with a function scene that returns hebbax.tasks.Shapes"
+        )
+    shapes = scene(variation)
+    if not isinstance(shapes, Shapes):
+        raise ValueError(
+            f"task.scene returns a {type(shapes).__name__}, but must return hebbax.tasks.Shapes"
+        )
+    return ShapesScene(shapes)
 
 
 def film(

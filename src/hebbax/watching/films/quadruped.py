@@ -23,7 +23,7 @@ from hebbax.tasks.quadruped.anatomy import (
 )
 from hebbax.watching.films.camera import look_at
 from hebbax.watching.films.capsules import Capsule
-from hebbax.watching.films.scene import Footage, Picture, write
+from hebbax.watching.films.scene import Footage, Picture, smooth, write
 from hebbax.watching.films.stage import draw, set_stage
 
 # m, relative to the torso's place on the floor. The quadruped is to walk along x: to the right of
@@ -66,7 +66,7 @@ class QuadrupedScene:
         joints = np.asarray(jax.jit(jax.vmap(self._place))(footage.kept))
         base = look_at(VIEWPOINT, TARGET, *self.size)
         stage = set_stage(base)
-        way = _smooth(footage.kept[:, :2], round(CALM / self.step_duration))
+        way = smooth(footage.kept[:, :2], round(CALM / self.step_duration))
         distances = np.cumsum(footage.rewards) * self.step_duration
         pace = max(1, round(PACE / self.step_duration))
 
@@ -104,13 +104,3 @@ class QuadrupedScene:
                 Capsule(knee, foot, RADIUS, colour),
             ]
         return body
-
-
-def _smooth(way: Float[np.ndarray, "steps 2"], window: int) -> Float[np.ndarray, "steps 2"]:
-    """The mean over a window around every step, of a way that stays where it begins and ends."""
-    half = window // 2
-    padded = np.pad(way, ((half, half), (0, 0)), mode="edge")
-    kernel = np.full(2 * half + 1, 1 / (2 * half + 1))
-    return np.stack(
-        [np.convolve(column, kernel, mode="valid") for column in padded.T], axis=1
-    ).astype(np.float32)

@@ -1,6 +1,6 @@
 """What a film needs to know of a task: what of an episode to keep, and how to draw it.
 
-And the words that are written on all pictures.
+And what several scenes do: words on pictures, and a camera's calm way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,3 +74,13 @@ def write(picture: Picture, title: str, line: str, alarm: str = "") -> Picture:
     draw.text((image.width - MARGIN, MARGIN), alarm, fill=ALARM, font=FONT, anchor="rt")
     draw.text((MARGIN, image.height - MARGIN), line, fill=QUIET, font=FONT, anchor="ls")
     return np.asarray(image)
+
+
+def smooth(way: Float[np.ndarray, "steps 2"], window: int) -> Float[np.ndarray, "steps 2"]:
+    """The mean over a window around every step, of a way that stays where it begins and ends."""
+    half = window // 2
+    padded = np.pad(way, ((half, half), (0, 0)), mode="edge")
+    kernel = np.full(2 * half + 1, 1 / (2 * half + 1))
+    return np.stack(
+        [np.convolve(column, kernel, mode="valid") for column in padded.T], axis=1
+    ).astype(np.float32)

@@ -1,0 +1,51 @@
+"""What physics that is written elsewhere needs around it: silence, and other rules of JAX."""
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+
+import jax
+
+LOADING = threading.Lock()
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Loads Brax and MuJoCo, one thread at a time, without what they say of themselves.
+
+    They print that they did without warp, which nobody needs here. Of two threads that redirect,
+    the later would put back what the earlier had put there, and nothing would be seen any more.
+    """
+    with LOADING, contextlib.redirect_stdout(io.StringIO()), without_brax_warning():
+        yield
+
+
+@contextlib.contextmanager
+def without_brax_warning() -> Iterator[None]:
+    """Silences one warning alone.
+
+    Brax warns on every load that its environments are not maintained; what stands on MuJoCo is.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore",
+            message="Brax System, piplines and environments are not actively",
+            category=UserWarning,
+        )
+        yield
+
+
+@contextlib.contextmanager
+def physics_rules() -> Iterator[None]:
+    """Lets libraries promote dtypes and ranks, and has every device multiply in full float32.
+
+    With TF32, bodies sink and explode.
+    """
+    with (
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.default_matmul_precision("highest"),
+    ):
+        yield
