@@ -141,3 +141,95 @@ def test_bottleneck_loses_no_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     merge_lines(here, [here, folder])
     assert (here / "scores.jsonl").read_text() == "a\nb\nd\nc\n"
     assert (here / "tuning.jsonl").read_text() == ""
+
+
+BODIES = {"default": 0.0, "long_front_legs": -4.0, "long_rear_legs": 6.0}
+
+
+def made_up(method: str, level: float, generations: int, spread: float, seeds: int = 3) -> Any:
+    """Lines of runs whose score is a level, a body's difficulty, 3 if trained on, and a spread."""
+    for fold in BODIES:
+        for seed in range(seeds):
+            own = level + spread * (seed - 1)
+            scores = [
+                {"variation": body, "mean": own + easy + 3.0 * (body != fold)}
+                for body, easy in BODIES.items()
+            ]
+            yield {
+                "method": method,
+                "generations": generations,
+                "fold": fold,
+                "seed": seed,
+                "scores": {"mode": scores},
+            }
+
+
+@pytest.fixture
+def analyse(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The script's names; the module that other scripts call `methods` goes with it."""
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    names = runpy.run_path(str(BOTTLENECK / "analyse.py"))
+    yield SimpleNamespace(**names)
+    for name in ("methods", "figures"):
+        sys.modules.pop(name, None)
+
+
+def test_answers_follow_from_the_runs(analyse: Any):
+    """What was made up is found: which is better, and what a body is worth that was seen.
+
+    Mutations: the lower end against 0; held out for trained on; a body's difficulty in the gap.
+    """
+    levels = {"direct": 10.0, "tied": 20.0, "static": 20.0, "static-tied": 40.0, "fixed": 1.0}
+    lines = [
+        line
+        for method, level in levels.items()
+        for generations in (30, 100)
+        for line in made_up(method, level, generations, spread=2.0)
+    ]
+    answers = analyse.answer(analyse.Runs(lines))
+    found = answers["hypotheses"]
+    assert (found["H1"]["answer"], found["H2"]["answer"]) == ("confirmed", "confirmed")
+    assert found["H1"]["difference"] == pytest.approx(10.0)
+    assert found["H3"]["answer"] == "undecided"
+    assert answers["gaps"]["tied"][0] == pytest.approx(3.0)
+    assert answers["equal_scores"]["difference"][0] == pytest.approx(0.0, abs=1e-6)
+    assert answers["two_by_two"] == {}
+    assert [row["method"] for row in answers["long"]] == ["direct", "tied", "static"]
+
+    equal = [line for line in lines if line["method"] != "tied"]
+    equal += [line | {"method": "tied"} for line in lines if line["method"] == "direct"]
+    found = analyse.answer(analyse.Runs(equal))["hypotheses"]
+    assert found["H1"]["answer"] == "undecided"
+    assert found["H2"]["answer"].startswith("not read")
+
+
+def test_nothing_is_answered_without_runs(analyse: Any):
+    """Mutation: an answer from no runs."""
+    answers = analyse.answer(analyse.Runs([]))
+    assert not any(answers.values())
+
+
+def test_the_share_of_the_assignment(analyse: Any):
+    """All of the variance between seeds is within an assignment, or all of it between.
+
+    Mutation: the variance of the means, uncorrected.
+    """
+    folds = {"long_front_legs": 0.0}
+    for levels, spread, expected in (((1.0, 2.0, 3.0), 0.0, 1.0), ((2.0, 2.0, 2.0), 1.0, 0.0)):
+        lines = [
+            line
+            for seed, level in enumerate(levels)
+            for line in made_up(f"tied-assignment-{seed}", level, 30, spread)
+            if line["fold"] in folds
+        ]
+        assert analyse.assignment_share(analyse.Runs(lines)) == pytest.approx(expected)
+
+
+def test_two_by_two(analyse: Any):
+    """Numbers, directions and what they do together, by hand."""
+    levels = {"direct": 1.0, "direct-grouped": 3.0, "fixed": 2.0, "tied": 9.0}
+    lines = [line for name, level in levels.items() for line in made_up(name, level, 30, 1.0)]
+    found = analyse.two_by_two(analyse.Runs(lines))
+    assert found["fewer numbers"] == pytest.approx((2 + 9 - 1 - 3) / 2)
+    assert found["fewer directions"] == pytest.approx((3 + 9 - 1 - 2) / 2)
+    assert found["interaction"] == pytest.approx(9 - 2 - 3 + 1)
