@@ -99,7 +99,7 @@ benchmarks: $(READY)
 
 # One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra benchmarks --extra dev --extra docs --extra gymnax --extra slurm --extra viz \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra benchmarks --extra dev --extra docs --extra gymnasium --extra gymnax --extra slurm --extra viz \
 		--upgrade --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 
 clean:

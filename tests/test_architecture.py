@@ -29,6 +29,7 @@ HOMES = {
     "chex": ("testing",),
     "evosax": ("strategies.evosax",),
     "flax": ("policies",),
+    "gymnasium": ("evolution.vector_env",),
     "gymnax": ("tasks.gymnax", "tasks.gymnax_task"),
     "imageio": ("watching.films.encode",),
     "imageio_ffmpeg": ("watching.films.encode",),

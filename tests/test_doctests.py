@@ -17,7 +17,7 @@ from hebbax import statistics, testing
 from hebbax.evolution import programs
 
 FLAGS = ("ELLIPSIS", "NORMALIZE_WHITESPACE")
-EXTRAS = {"gymnax", "imageio", "jinja2", "markupsafe", "matplotlib", "six", "submitit"}
+EXTRAS = {"gymnasium", "gymnax", "imageio", "jinja2", "markupsafe", "matplotlib", "six", "submitit"}
 # What has to come before JAX is used runs in a process of its own.
 FIRST = {"hebbax.devices.use_cpu_cores"}
 # Examples of what needs a cluster, or a film's physics.

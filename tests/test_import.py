@@ -10,7 +10,7 @@ import pytest
 
 import hebbax
 
-HEAVY = {"brax", "evosax", "gymnax", "matplotlib", "mujoco", "orbax"}
+HEAVY = {"brax", "evosax", "gymnasium", "gymnax", "matplotlib", "mujoco", "orbax"}
 
 REPORT = """
 import json, sys, time

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hebbax.evolution import Result, evaluate, train
     from hebbax.evolution import load_result as load
     from hebbax.evolution.check import check
+    from hebbax.evolution.vector_env import VectorEnv
     from hebbax.genomes import Normal, SharedRules
     from hebbax.policies import Hebbian, Static
     from hebbax.rules import ABCD
@@ -50,6 +51,7 @@ _HOMES = {
     "ScoreFunction": "strategies:ScoreFunction",
     "SharedRules": "genomes:SharedRules",
     "Static": "policies:Static",
+    "VectorEnv": "evolution.vector_env:VectorEnv",
     "check": "evolution.check:check",
     "evaluate": "evolution:evaluate",
     "load": "evolution:load_result",
@@ -85,6 +87,7 @@ __all__ = [
     "ScoreFunction",
     "SharedRules",
     "Static",
+    "VectorEnv",
     "__version__",
     "check",
     "comparison",

@@ -164,11 +164,9 @@ class CarRacingEnvironment(environment.Environment):
 
     def action_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Steering, gas and brake."""
-        return spaces.Box(
-            jnp.array([-1.0, 0.0, 0.0]), jnp.array([1.0, 1.0, 1.0]), (3,), jnp.float32
-        )
+        low, high = map(jnp.asarray, self.task.action_bounds)
+        return spaces.Box(low, high, (3,), jnp.float32)
 
     def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Pixels from 0 to 1, or numbers without bounds."""
-        low, high = (0.0, 1.0) if self.task.view == "pixels" else (-jnp.inf, jnp.inf)
-        return spaces.Box(low, high, self.obs_shape, jnp.float32)
+        return spaces.Box(*self.task.observation_bounds, self.obs_shape, jnp.float32)

@@ -7,6 +7,7 @@ Source: OpenAI Gym's CarRacing-v0 by Oleg Klimov, MIT licence.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Literal, final
 
@@ -159,6 +160,18 @@ class CarRacing:
     def action_size(self) -> int:
         """Numbers for steering, gas and brake."""
         return 3
+
+    @property
+    def action_bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The least and the most of each component of an action."""
+        if self.is_squashed:
+            return (-math.inf,) * 3, (math.inf,) * 3
+        return (-1.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+    @property
+    def observation_bounds(self) -> tuple[float, float]:
+        """The least and the most of an observation's numbers; numbers of senses have none."""
+        return (0.0, 1.0) if self.view == "pixels" else (-math.inf, math.inf)
 
     @property
     def max_steps(self) -> int:
