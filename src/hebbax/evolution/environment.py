@@ -35,7 +35,7 @@ def describe_environment() -> dict[str, Any]:
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in packages},
+        "packages": {name: version_of(name) for name in packages},
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in jax.local_devices()],
         "cores": len(os.sched_getaffinity(0)),
@@ -56,7 +56,8 @@ def _git_commit() -> str | None:
         return None
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

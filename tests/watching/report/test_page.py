@@ -104,26 +104,43 @@ def test_faults_are_found(broken: str, fault: str):
     assert fault in faults_of(broken)
 
 
+def test_page_begins_with_what_was_found(html: str):
+    """Films, scores and learning curves, then what weakens them; machine and settings come last.
+
+    The contents have the same order. Mutation: the machine before the scores.
+    """
+    page = Page(html)
+    anchors = [element.attributes["id"] for element in page.all("section")]
+    assert anchors == [
+        *("films", "scores", "curves", "labels", "matrix", "pictures", "rules"),
+        *("what", "runs", "where", "settings"),
+    ]
+    links = [element.attributes["href"] for element in page.all("a")]
+    assert [link for link in links if link != "#content"] == [f"#{anchor}" for anchor in anchors]
+    [curves] = [one for one in page.all("section") if one.attributes["id"] == "curves"]
+    assert "Learning curves: the mean fitness of the population" in curves.words
+
+
 def test_every_table_is_on_the_page(html: str):
     """Those of the text, and under each picture its numbers."""
     captions = [caption.words for caption in Page(html).all("caption")]
     assert captions == [
-        "Where 11 runs ran, 1 start",
         "Returns of the genome's mode by method",
         "Returns of individuals drawn from the genome by method",
         "Probability of improvement over individual",
-        "Generalisation: mean returns of each method in each variation",
         "Mean fitness of the population at some generations",
+        "Generalisation: mean returns of each method in each variation",
         "Interquartile mean returns over the synapses per rule",
         "Generalisation: mean returns of each method in each variation",
         *["Coefficients of 9 rules, individual: medium, seed-0"] * 2,
         "All 12 runs",
+        "Where 11 runs ran, 1 start",
         "Settings that differ between the methods",
     ]
 
 
 def test_every_picture_and_film_is_on_the_page(folder: Path, html: str):
-    """As many as in the folders, the films after the pictures; nothing plays by itself."""
+    """As many as in the folders; nothing plays by itself."""
     page = Page(html)
     pictures = [
         element
@@ -227,11 +244,11 @@ def test_run_by_itself_has_a_page(folder: Path, tmp_path: Path):
     page = Page(html)
     assert faults_of(html) == []
     assert [caption.words for caption in page.all("caption")] == [
-        "Where 1 run ran, 1 start",
         "Returns of the genome's mode, 20 episodes in each variation",
         "Returns of individuals drawn from the genome, 20 episodes in each variation",
         "Mean fitness of the population at some generations",
         *["Coefficients of 9 rules, alone: medium, seed-0"] * 2,
+        "Where 1 run ran, 1 start",
     ]
     assert sum(row.words.startswith("medium held out") for row in page.all("tr")) == 2
     assert "A single run" in html

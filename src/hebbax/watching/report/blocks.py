@@ -55,6 +55,7 @@ class Section(NamedTuple):
     anchor: its name in links.
     title: its heading.
     words: paragraphs.
+    labels: what must be known before the rest of the page is believed.
     tables, figures, long_tables: what it holds; long tables are folded.
     films: captions, and addresses that hold the films.
     listings: captions, and texts that are folded away until they are asked for.
@@ -63,6 +64,7 @@ class Section(NamedTuple):
     anchor: str
     title: str
     words: Sequence[str] = ()
+    labels: Sequence[str] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     films: Sequence[tuple[str, str]] = ()

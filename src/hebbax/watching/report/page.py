@@ -41,6 +41,7 @@ from hebbax.watching.report.scores import (
 from hebbax.watching.visualization.style import in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
+CURVES = "learning-curves"  # The picture's name.
 OF_RULES = ("rule-use-", "weight-changes-")  # How the names of pictures of rules begin.
 
 
@@ -87,7 +88,11 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
     write(folder, results)
 
     figures = draw_figures(results, folder / "figures", is_sweep=is_sweep)
-    sections = _list_sections(results, records, figures, is_sweep)
+    # First what was found, then how, on what machine and with which settings.
+    sections = [
+        *_list_findings(results, records, figures, is_sweep),
+        *_list_circumstances(results, records, is_sweep),
+    ]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -101,7 +106,6 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
         environment.get_template("report.html").render(
             name=folder.resolve().name,
             kind="sweep" if is_sweep else "run",
-            labels=list_labels(results, records),
             sections=[section for section in sections if section.is_filled],
             style=Markup((TEMPLATES / "report.css").read_text()),
         ),
@@ -109,28 +113,27 @@ def write_report(folder: str | Path, films: int = 0, trust: Sequence[str] = ()) 
     return page
 
 
-def _list_sections(
+def _list_findings(
     results: Results, records: Sequence[Record], figures: Mapping[str, Figure], is_sweep: bool
 ) -> list[Section]:
-    """All sections, in the order of the page; those that hold nothing are not shown."""
+    """What was found, in the order of the page; sections that hold nothing are not shown."""
+    curves = [figure for name, figure in figures.items() if name == CURVES]
     rules = [figure for name, figure in figures.items() if name.startswith(OF_RULES)]
-    pictures = [figure for name, figure in figures.items() if not name.startswith(OF_RULES)]
+    pictures = [
+        figure for name, figure in figures.items() if not name.startswith((CURVES, *OF_RULES))
+    ]
     films, left_out = find_films(results)
-    differences = difference_table(records)
     of_which_run = "Of each plastic method the rules of one run, the first that has a checkpoint."
     return [
-        Section(
-            "what",
-            "What was run",
-            _what_sweep(results, records) if is_sweep else _what_run(results, records),
-        ),
-        Section("where", "On what", tables=[environment_table(records)] if records else []),
+        Section("films", "Films", left_out, films=films),
         Section(
             "scores",
             "Scores",
             [] if is_sweep else _unscored(results),
             tables=_compare(results) if is_sweep else _scores(results),
         ),
+        Section("curves", "Learning curves", figures=curves),
+        Section("labels", "What weakens these numbers", labels=list_labels(results, records)),
         Section(
             "matrix",
             "Generalisation",
@@ -138,8 +141,22 @@ def _list_sections(
         ),
         Section("pictures", "Pictures", figures=pictures),
         Section("rules", "Rules", [of_which_run] if is_sweep and rules else [], figures=rules),
-        Section("films", "Films", left_out, films=films),
+    ]
+
+
+def _list_circumstances(
+    results: Results, records: Sequence[Record], is_sweep: bool
+) -> list[Section]:
+    """How it was found, in the order of the page; sections that hold nothing are not shown."""
+    differences = difference_table(records)
+    return [
+        Section(
+            "what",
+            "What was run",
+            _what_sweep(results, records) if is_sweep else _what_run(results, records),
+        ),
         Section("runs", "Runs", long_tables=[run_table(results, records)] if is_sweep else []),
+        Section("where", "On what", tables=[environment_table(records)] if records else []),
         Section(
             "settings",
             "Settings",
