@@ -76,6 +76,7 @@ def test_chosen_functions_are_those_of_the_variation():
     assert inside._get_reward.__self__ is inside
 
 
+@pytest.mark.slow
 def test_evolution_lives_in_all_variations_at_once():
     result = hebbax.train(small_config(task=TASK, generations=1, held_out="weak"))
     assert list(result.history[0]["returns"]) == ["default", "heavy"]

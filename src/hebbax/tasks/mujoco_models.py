@@ -6,6 +6,9 @@ joint or a contact feels. Who changes what was compiled instead leaves these as 
 contacts are wrong without a word.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# It does not see what `mujoco` takes from its compiled modules.
+
 import contextlib
 import copy
 import dataclasses

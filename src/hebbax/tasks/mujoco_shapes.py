@@ -1,5 +1,8 @@
 """A model of MuJoCo as capsules, to be drawn without OpenGL."""
 
+# pyright: reportAttributeAccessIssue=false
+# It does not see what `mujoco` takes from its compiled modules.
+
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +38,7 @@ def shapes_of(
     is_plane = np.isin(model.geom_type, [kinds.mjGEOM_PLANE, kinds.mjGEOM_HFIELD])
     colours = _colours_of(model)
     [seen] = np.nonzero(~is_plane & (model.geom_group < FIRST_HIDDEN_GROUP) & (colours[:, 3] > 0))
-    capsules = [_capsule_of(model, geom) for geom in seen]
+    capsules = [_capsule_of(model, geom) for geom in seen.tolist()]
     ends = np.asarray([ends for ends, _ in capsules], np.float32).reshape(-1, 2, 3)
     bodies = model.geom_bodyid[seen]
     planes = model.geom_pos[is_plane & (model.geom_bodyid == 0), 2]

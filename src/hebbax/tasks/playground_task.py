@@ -77,7 +77,7 @@ def _build(name: str, changes: Changes) -> "World":
     with quiet_loading():
         try:
             from mujoco import mjx
-            from mujoco_playground import dm_control_suite
+            from mujoco_playground import dm_control_suite  # pyright: ignore[reportMissingImports]
 
             from hebbax.tasks.mujoco_models import build_world
         except ModuleNotFoundError as error:

@@ -43,7 +43,7 @@ class ShapesScene:
         """Draws the capsules on squares about as wide as what moves, and writes the return."""
         moves = self._moves()
         moving = footage.kept[:, moves]
-        square = _round_length(np.ptp(moving[0].reshape(-1, 3), axis=0).max())
+        square = _round_length(float(np.ptp(moving[0].reshape(-1, 3), axis=0).max()))
         floor = self.shapes.floor
         if floor is None:
             floor = float(np.min(moving[..., 2] - self.shapes.radii[moves][:, None]))
@@ -74,9 +74,9 @@ class ShapesScene:
     def _build(self, ends: Float[np.ndarray, "capsules 2 3"], square: float) -> list[Capsule]:
         """The capsules at a step, in squares."""
         return [
-            Capsule(start, end, float(radius / square), tuple(map(int, colour)))
-            for (start, end), radius, colour in zip(
-                ends, self.shapes.radii, self.shapes.colours, strict=True
+            Capsule(start, end, radius / square, (red, green, blue))
+            for (start, end), radius, (red, green, blue) in zip(
+                ends, self.shapes.radii.tolist(), self.shapes.colours.tolist(), strict=True
             )
         ]
 
