@@ -60,7 +60,7 @@ def signal_to_noise(config: Config, state: TrainingState) -> dict[str, float]:
     # A step of plain gradient ascent of length one is the gradient.
     ascent = dataclasses.replace(config.strategy, optimizer=Sgd(Schedule(1.0)))
     config = dataclasses.replace(config, strategy=ascent)
-    start = initial_state(config, state.search.genome)
+    start = initial_state(config, state.search.genome).replace(wiring=state.wiring)
     before = flat(start)
     gradients = np.stack([flat(after) - before for after in populations(config, start)])
     others = (np.sum(gradients, axis=0) - gradients) / (POPULATIONS - 1)

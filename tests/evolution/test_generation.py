@@ -353,6 +353,7 @@ PLASTIC = hebbax.Hebbian((3,), has_evolved_weights=True)
             "policy": PLASTIC,
         },
         {"policy": LSTM((3,))},
+        {"policy": hebbax.Hebbian((3,), is_recurrent=True), "normalize_observations": True},
         *(
             {"strategy": Evosax(algorithm, population_size=4)}
             for algorithm in ("CMA_ES", "Sep_CMA_ES", "SNES", "xNES", "PGPE", "Open_ES")

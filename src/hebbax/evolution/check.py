@@ -55,8 +55,9 @@ def check(config: Config, num_runs: int = 1) -> None:
             stacklevel=3,
         )
     if getattr(task, "is_squashed", False) and not getattr(config.policy, "is_output_linear", True):
+        field = "policy.head" if hasattr(config.policy, "head") else "policy"
         warnings.warn(
-            f"task is {task}, which squashes what a network puts out, but policy.is_output_linear "
+            f"task is {task}, which squashes what a network puts out, but {field}.is_output_linear "
             "is False, so that it has been squashed before; set it to True",
             stacklevel=3,
         )

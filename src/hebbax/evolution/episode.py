@@ -31,8 +31,8 @@ class Setup:
     encoding: how a genotype is read into what the network lives with.
     chunk_size: how many individuals of a population run at a time on a device, which bounds the
         memory; all at once if None.
-    normalize_observations: whether networks see observations with mean 0 and deviation 1. A wiring
-        is then one of `Senses`.
+    normalize_observations: whether networks see observations with mean 0 and deviation 1. What the
+        functions here call a wiring is then `Senses`.
     """
 
     task: Task
@@ -165,7 +165,7 @@ def act(
         kept, _ = jax.lax.optimization_barrier((kept, memory))
     phenotype, observation = setup.read(wiring, kept), state.observation
     if setup.normalize_observations:
-        observation = observations.cut(observations.normalise(wiring.statistics, observation))
+        observation = observations.look(wiring.statistics, observation)
     action, new_memory = setup.policy.act(phenotype, memory, observation, state.reward)
     is_over = state.is_over
     return action, jax.tree.map(lambda old, new: jnp.where(is_over, old, new), memory, new_memory)

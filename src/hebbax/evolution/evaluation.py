@@ -223,9 +223,10 @@ def _compile(config: Config, mesh: Mesh, data: tuple, *, is_shared: bool) -> Cal
         def rollout_share(
             wiring: Wiring, variations: Variation, genotypes: Genotype, keys: Key[Array, " share"]
         ) -> Outcome:
-            return rollout_population(
+            outcome = rollout_population(
                 chunk_setup, wiring, keys, genotypes, variations, is_shared=is_shared
             )
+            return outcome.replace(seen=())  # An evaluation teaches nothing.
 
         def rollout(
             keys: Key[Array, " episodes"],

@@ -23,6 +23,8 @@ def export(
 ) -> tuple[Path, Path]:
     """Writes the network of a genome's mode, and what it needs to act in NumPy alone.
 
+    What a task makes of an action, such as the racer's tanh and sigmoids, is the task's.
+
     Args:
         run: a result of `train`, or the folder of a run, of which the newest checkpoint is taken.
         folder: where to; made if it is not there.

@@ -313,7 +313,10 @@ def generation(
     )
     wiring = state.wiring
     if isinstance(wiring, Senses) and isinstance(outcome.seen, Seen):
-        wiring = wiring.after(jnp.sum(outcome.num_steps, axis=1), outcome.seen, is_best)
+        # Whoever's physics failed has seen numbers that need not be infinite to spoil the others.
+        is_finite = jnp.all(jnp.isfinite(outcome.returns), axis=1)
+        num_steps = jnp.where(is_finite, jnp.sum(outcome.num_steps, axis=1), 0)
+        wiring = wiring.after(num_steps, outcome.seen, is_best)
     after = TrainingState(
         search,
         wiring=wiring,

@@ -1,6 +1,7 @@
 """What a search takes of a device's memory, and how many individuals run at a time."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -76,14 +77,18 @@ def _suitable_chunk(num_bytes: int) -> int | None:
 # A comparison has many runs that differ in what this does not depend on.
 @functools.lru_cache(maxsize=16)
 def individual_bytes(setup: Setup, num_variations: int) -> int:
-    """Bytes of what is kept of one individual, and of its memories in all its episodes."""
+    """Bytes of what is kept of one individual, and of its memories in all its episodes.
+
+    What normalisation adds up of each episode is memory, too.
+    """
     key = jax.random.key(0)
     wiring = jax.eval_shape(lambda: setup.wire(key))
     kept = jax.eval_shape(setup.express, wiring, shapes_of(setup.genotype_shape))
     memory = jax.eval_shape(
         lambda wiring, kept: setup.policy.reset(key, setup.read(wiring, kept)), wiring, kept
     )
-    return num_bytes(kept) + num_variations * num_bytes(memory)
+    seen = 2 * 4 * math.prod(setup.task.observation_shape) if setup.normalize_observations else 0
+    return num_bytes(kept) + num_variations * (num_bytes(memory) + seen)
 
 
 def search_bytes(setup: Setup, genome: GenomeSpec, strategy: Strategy) -> tuple[int, int]:

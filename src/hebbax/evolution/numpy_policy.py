@@ -8,7 +8,8 @@ This file stands beside the `policy.npz` that `hebbax export` has written, and n
     memory = policy.reset(seed=0)
     action, memory = policy.act(memory, observation, reward)
 
-`reward` is that of the step before, 0 in the first; most networks do not look at it.
+`reward` is that of the step before, 0 in the first; most networks do not look at it. What a task
+makes of an action, such as the racer's tanh and sigmoids, is not in here.
 """
 
 import itertools
@@ -47,7 +48,8 @@ class Policy:
 
         Args:
             seed: of first weights that are drawn anew in every episode.
-            weights: first weights, layer by layer, in place of drawn ones.
+            weights: first weights in place of drawn ones: of each layer, then recurrent ones, then
+                biases.
         """
         return self.network.reset(np.random.default_rng(seed), weights)
 
@@ -196,8 +198,8 @@ class Hebbian:
         posts = outputs[1:]
         pairs = [
             *itertools.pairwise(outputs),
-            *zip(before, posts, strict=False),
-            *((np.ones(1, np.float32), post) for post, _ in zip(posts, biases, strict=False)),
+            *zip(before, posts[: len(before)], strict=True),
+            *((np.ones(1, np.float32), post) for post in posts[: len(biases)]),
         ]
         action, modulation = outputs[-1], np.float32(1)
         if self.specification["has_modulator"]:

@@ -1,7 +1,8 @@
 """Observations as a network sees them: with mean 0 and deviation 1 over all that was seen so far.
 
 Statistics are a run's, beside its genome: each generation normalises with those of the generations
-before it, and adds what it has seen.
+before it, and adds what it has seen; the first one normalises nothing. Sums are float32: of numbers
+whose mean is more than a thousand deviations the first variance is not known well.
 """
 
 from typing import Any, Self, final
@@ -32,7 +33,7 @@ class Statistics(Struct):
 
 @final
 class Senses(Struct):
-    """What goes for a wiring where observations are normalised.
+    """A wiring, and the statistics that observations are normalised with.
 
     wiring: what the encoding drew.
     statistics: with which they are.
@@ -46,7 +47,9 @@ class Senses(Struct):
     @classmethod
     def first(cls, wiring: Wiring, shape: tuple[int, ...]) -> Self:
         """Before the first generation, for observations of a shape, which stay as they are."""
-        nothing = Statistics(jnp.float32(0), mean=jnp.zeros(shape), variance=jnp.ones(shape))
+        nothing = Statistics(
+            jnp.float32(0), jnp.zeros(shape, jnp.float32), jnp.ones(shape, jnp.float32)
+        )
         return cls(wiring, nothing, nothing)
 
     def after(
@@ -77,9 +80,10 @@ def normalise(statistics: Statistics, observation: Float[Array, "..."]) -> Float
     return (observation - statistics.mean) / deviation(statistics)
 
 
-def cut(normalised: Float[Array, "..."]) -> Float[Array, "..."]:
-    """A normalised observation within bounds."""
-    return jnp.clip(normalised, -LARGEST, LARGEST)
+def look(statistics: Statistics, observation: Float[Array, "..."]) -> Float[Array, "..."]:
+    """An observation as the network sees it: normalised within bounds, once there are statistics."""
+    normalised = jnp.clip(normalise(statistics, observation), -LARGEST, LARGEST)
+    return jnp.where(statistics.count > 0, normalised, observation)
 
 
 def merge(statistics: Statistics, num_steps: Int[Array, " population"], seen: Seen) -> Statistics:
@@ -89,7 +93,7 @@ def merge(statistics: Statistics, num_steps: Int[Array, " population"], seen: Se
 
     Args:
         statistics: of before, with which the population's observations were normalised.
-        num_steps: `[population]` observations of each individual.
+        num_steps: `[population]` observations of each individual; 0 leaves one out.
         seen: `[population, *observation]` sums over them.
 
     Source: Chan et al. 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample
@@ -97,9 +101,10 @@ def merge(statistics: Statistics, num_steps: Int[Array, " population"], seen: Se
     """
     axes = tuple(range(1, seen.total.ndim))
     is_finite = jnp.all(jnp.isfinite(seen.total) & jnp.isfinite(seen.squares), axis=axes)
+    is_kept = is_finite & (num_steps > 0)
 
     def total(each: Any) -> Array:
-        mask = is_finite.reshape(-1, *(1,) * (each.ndim - 1))
+        mask = is_kept.reshape(-1, *(1,) * (each.ndim - 1))
         return jnp.sum(jnp.where(mask, each, 0), axis=0)
 
     count = total(num_steps.astype(jnp.float32))

@@ -178,9 +178,10 @@ def rollout_chunk_on_cpu(
         ) -> tuple[tuple[EpisodeState, list[Memory]], None]:
             states, memories = carry
             # Nobody sees the task's own state.
-            seen = split(states.replace(state=(), seen=()))
+            visible = split(states.replace(state=(), seen=()))
             acted = [
-                act_all(*of_slice) for of_slice in zip(kept_of_slices, memories, seen, strict=True)
+                act_all(*of_slice)
+                for of_slice in zip(kept_of_slices, memories, visible, strict=True)
             ]
             actions = jnp.concatenate([actions for actions, _ in acted])
             states = step_all(states, actions, variations)

@@ -61,6 +61,12 @@ class FixedWeights:
         """None: weights do not change."""
         return ()
 
+    def _forward(self, weights: Layers, inputs: Float[Array, "..."]) -> Float[Array, " action"]:
+        """What dense layers make of their inputs."""
+        return activations(
+            weights, inputs, activation=self.activation, is_output_linear=self.is_output_linear
+        )[-1]
+
 
 def layers(
     task: TaskShape, hidden_sizes: Sequence[int], num_extra: int = 0

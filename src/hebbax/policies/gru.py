@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.policies import recurrent
+from hebbax.policies import feedforward, recurrent
 from hebbax.policies.base import TaskShape
 from hebbax.policies.recurrent import RecurrentPhenotype
 from hebbax.types import PRNGKey
@@ -15,8 +15,8 @@ from hebbax.types import PRNGKey
 
 @final
 @dataclasses.dataclass(frozen=True)
-class GRU(recurrent.FirstRecurrent):
-    """A network whose first hidden layer is a GRU.
+class GRU(feedforward.FixedWeights):
+    """A network whose first hidden layer is a GRU; others are dense.
 
     Its weights are inherited and fixed, its memory, `[hidden]` the last output, is zero at birth.
     Its gates stand in the order reset, update, new.
@@ -31,13 +31,18 @@ class GRU(recurrent.FirstRecurrent):
         (2, 24)
     """
 
+    def __post_init__(self) -> None:
+        """Refuses layers without neurons, and no layer at all."""
+        super().__post_init__()
+        recurrent.check_sizes(self)
+
     def parameters(self, task: TaskShape) -> PyTree:
         """The weights and biases of the GRU, and the weights of the layers behind it."""
         return recurrent.parameters(task, self.hidden_sizes, num_gates=3)
 
     def reset(self, key: PRNGKey, phenotype: RecurrentPhenotype) -> Float[Array, " hidden"]:
         """Nothing is remembered at birth. The key is consumed."""
-        return recurrent.nothing(phenotype)
+        return recurrent.zero_output(phenotype)
 
     def act(
         self,
@@ -48,7 +53,7 @@ class GRU(recurrent.FirstRecurrent):
     ) -> tuple[Float[Array, " action"], Float[Array, " hidden"]]:
         """One step of the GRU, then one pass through the layers behind it."""
         new_memory = remember(phenotype, memory, jnp.ravel(observation))
-        return self.dense(phenotype.layers, new_memory), new_memory
+        return self._forward(phenotype.layers, new_memory), new_memory
 
 
 def remember(

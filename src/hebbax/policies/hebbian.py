@@ -74,8 +74,8 @@ class Hebbian:
     bound: Literal["none", "largest", "clip", "row_norm"] = "none"
     """What keeps weights bounded.
 
-    Nothing; division of each layer by its largest magnitude; -1 and 1; or division of what leads to
-    each neuron by its Euclidean length.
+    Nothing; division by the largest magnitude of all that leads to a layer, recurrent weights and
+    biases included; -1 and 1; or division of what leads to each neuron by its Euclidean length.
     """
     is_output_linear: bool = False
     """Whether the last layer has no tanh."""
@@ -104,6 +104,11 @@ class Hebbian:
             activation=feedforward.activation,
             is_recurrent=checks.flag,
         )
+        if self.is_recurrent and not self.hidden_sizes:
+            raise ValueError(
+                "policy.is_recurrent is True, but policy.hidden_sizes is (), so that there is no "
+                "hidden layer; give one or more sizes"
+            )
         if getattr(self.rule, "needs_modulator", False) and not self.has_modulator:
             raise ValueError(
                 f"policy.rule is {self.rule}, which a neuron modulates, but policy.has_modulator "
@@ -177,11 +182,12 @@ class Hebbian:
             activation=self.activation,
             is_output_linear=self.is_output_linear,
         )
-        posts = activations[1:]
+        posts, num_recurrent = activations[1:], len(recurrent)
+        # In the order of the weights; recurrent synapses have the step before in front of them.
         pairs = [
             *itertools.pairwise(activations),
-            *zip(memory.activations, posts, strict=False),
-            *((jnp.ones(1, jnp.float32), post) for post, _ in zip(posts, biases, strict=False)),
+            *zip(memory.activations, posts[:num_recurrent], strict=True),
+            *((jnp.ones(1, jnp.float32), post) for post in posts[: len(biases)]),
         ]
         action, modulation = activations[-1], jnp.float32(1)
         if self.has_modulator:
@@ -197,7 +203,7 @@ class Hebbian:
         new_memory = HebbianMemory(
             weights=self._bounded([weights for weights, _ in updates]),
             traces=tuple(trace for _, trace in updates),
-            activations=tuple(posts[: len(memory.activations)]),
+            activations=tuple(posts[:num_recurrent]),
         )
         return action, new_memory
 

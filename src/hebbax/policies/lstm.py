@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from hebbax.policies import recurrent
+from hebbax.policies import feedforward, recurrent
 from hebbax.policies.base import TaskShape
 from hebbax.policies.recurrent import RecurrentPhenotype
 from hebbax.types import PRNGKey
@@ -26,8 +26,8 @@ class LSTMMemory(NamedTuple):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class LSTM(recurrent.FirstRecurrent):
-    """A network whose first hidden layer is an LSTM.
+class LSTM(feedforward.FixedWeights):
+    """A network whose first hidden layer is an LSTM; others are dense.
 
     Its weights are inherited and fixed, its memory is empty at birth. Its gates stand in the order
     input, forget, cell, output.
@@ -36,13 +36,18 @@ class LSTM(recurrent.FirstRecurrent):
     the LSTM.
     """
 
+    def __post_init__(self) -> None:
+        """Refuses layers without neurons, and no layer at all."""
+        super().__post_init__()
+        recurrent.check_sizes(self)
+
     def parameters(self, task: TaskShape) -> PyTree:
         """The weights and biases of the LSTM, and the weights of the layers behind it."""
         return recurrent.parameters(task, self.hidden_sizes, num_gates=4)
 
     def reset(self, key: PRNGKey, phenotype: RecurrentPhenotype) -> LSTMMemory:
         """Nothing is remembered at birth. The key is consumed."""
-        empty = recurrent.nothing(phenotype)
+        empty = recurrent.zero_output(phenotype)
         return LSTMMemory(hidden=empty, cell=empty)
 
     def act(
@@ -54,7 +59,7 @@ class LSTM(recurrent.FirstRecurrent):
     ) -> tuple[Float[Array, " action"], LSTMMemory]:
         """One step of the LSTM, then one pass through the layers behind it."""
         new_memory = remember(phenotype, memory, jnp.ravel(observation))
-        return self.dense(phenotype.layers, new_memory.hidden), new_memory
+        return self._forward(phenotype.layers, new_memory.hidden), new_memory
 
 
 def remember(

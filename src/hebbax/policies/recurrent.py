@@ -1,6 +1,5 @@
 """Networks whose first hidden layer has gates: what LSTM and GRU share."""
 
-import dataclasses
 from typing import Any, final
 
 import jax.numpy as jnp
@@ -30,29 +29,13 @@ class RecurrentPhenotype(Struct):
     layers: feedforward.Layers
 
 
-@dataclasses.dataclass(frozen=True)
-class FirstRecurrent(feedforward.FixedWeights):
-    """What networks have in common whose first hidden layer has gates."""
-
-    hidden_sizes: tuple[int, ...] = (128, 64)
-    """Neurons in each hidden layer; the first is the recurrent one."""
-
-    def __post_init__(self) -> None:
-        """Refuses layers without neurons, and no layer at all."""
-        super().__post_init__()
-        if not self.hidden_sizes:
-            raise ValueError(
-                "policy.hidden_sizes is (), but must have one size or more: the first is the "
-                f"{type(self).__name__}'s"
-            )
-
-    def dense(
-        self, layers: feedforward.Layers, hidden: Float[Array, " hidden"]
-    ) -> Float[Array, " action"]:
-        """What the layers behind make of the first one's output."""
-        return feedforward.activations(
-            layers, hidden, activation=self.activation, is_output_linear=self.is_output_linear
-        )[-1]
+def check_sizes(policy: feedforward.FixedWeights) -> None:
+    """Refuses a network without a hidden layer, of which the first is the recurrent one."""
+    if not policy.hidden_sizes:
+        raise ValueError(
+            "policy.hidden_sizes is (), but must have one size or more: the first is the "
+            f"{type(policy).__name__}'s"
+        )
 
 
 def parameters(task: TaskShape, hidden_sizes: tuple[int, ...], num_gates: int) -> PyTree:
@@ -70,6 +53,6 @@ def parameters(task: TaskShape, hidden_sizes: tuple[int, ...], num_gates: int) -
     )
 
 
-def nothing(phenotype: RecurrentPhenotype) -> Float[Array, " hidden"]:
+def zero_output(phenotype: RecurrentPhenotype) -> Float[Array, " hidden"]:
     """The output before the first step."""
     return jnp.zeros(phenotype.from_hidden.shape[0], jnp.float32)

@@ -34,10 +34,4 @@ class Static(feedforward.FixedWeights):
         reward: Float[Array, ""],
     ) -> tuple[Float[Array, " action"], tuple[()]]:
         """One forward pass."""
-        outputs = feedforward.activations(
-            phenotype,
-            observation,
-            activation=self.activation,
-            is_output_linear=self.is_output_linear,
-        )
-        return outputs[-1], memory
+        return self._forward(phenotype, observation), memory

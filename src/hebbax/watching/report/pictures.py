@@ -98,7 +98,7 @@ def _describe_rules(rules: Mapping[str, tuple[str, Rules]]) -> dict[str, Figure]
         )
         described[f"weight-changes-{method}"] = Figure(
             caption=f"What the rules do, {title}: the change of a weight over the activations "
-            "before and behind its synapse.",
+            "before and behind its synapse, from -1 to 1.",
             alt="Maps of the change of a weight by the activations before and behind it, for "
             f"{amount} of {title}"
             + (", each by itself." if len(found.use) <= FEW else ": quantiles over the synapses."),

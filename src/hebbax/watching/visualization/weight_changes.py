@@ -14,7 +14,7 @@ from hebbax.watching.visualization.style import DIVERGING, panels, styled
 
 FEW = 12  # Rules that have a panel each; of more there are quantiles.
 QUANTILES = (0.1, 0.5, 0.9)
-ACTIVATIONS = np.linspace(-1.0, 1.0, 21)  # What tanh gives.
+ACTIVATIONS = np.linspace(-1.0, 1.0, 21)  # What tanh gives, and what others mostly do.
 
 
 @styled
