@@ -96,7 +96,7 @@ def compare(
         seen = observation
         if config.normalize_observations:
             raw = jnp.asarray(observation)
-            seen = observations.cut(observations.normalise(result.wiring.statistics, raw))
+            seen = observations.look(result.wiring.statistics, raw)
         action, memory = act(phenotype, memory, seen, reward)
         their_action, copied = theirs.act(copied, observation, reward)
         np.testing.assert_allclose(their_action, action, rtol=0, atol=1e-5)

@@ -52,6 +52,14 @@ def test_what_is_not_finite_is_left_out():
     batch[2, 7, 1] = np.nan
     statistics = see(Senses.first((), (2,)).statistics, batch)
     jax.tree.map(np.testing.assert_array_equal, statistics, expected)
+    # So is one whose steps do not count, whatever it has seen.
+    batch[2] = 1e10
+    normalise = jax.vmap(jax.vmap(observations.normalise, (None, 0)), (None, 0))
+    first = Senses.first((), (2,)).statistics
+    normalised = normalise(first, jnp.asarray(batch))
+    seen = Seen(jnp.sum(normalised, axis=1), jnp.sum(normalised**2, axis=1))
+    statistics = observations.merge(first, jnp.asarray([20, 20, 0]), seen)
+    jax.tree.map(np.testing.assert_array_equal, statistics, expected)
     # Nobody is left: they stay.
     statistics = see(expected, np.full((3, 4, 2), np.nan, np.float32))
     jax.tree.map(np.testing.assert_array_equal, statistics, expected)

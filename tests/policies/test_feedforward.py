@@ -261,6 +261,14 @@ def test_layers_without_neurons_are_refused(policy):
         policy(hidden_sizes=(8, 0))
 
 
+def test_recurrence_needs_a_hidden_layer():
+    """Mutation: nothing is recurrent, and nobody says so."""
+    with pytest.raises(
+        ValueError, match=r"policy\.hidden_sizes is \(\), so that there is no hidden"
+    ):
+        Hebbian(hidden_sizes=(), is_recurrent=True)
+
+
 def test_a_negative_range_is_refused():
     """The error names the field, what was given and what is allowed."""
     with pytest.raises(ValueError, match=r"policy\.initial_range is -0\.1, but must be 0 or more"):

@@ -81,7 +81,7 @@ def normalise(statistics: Statistics, observation: Float[Array, "..."]) -> Float
 
 
 def look(statistics: Statistics, observation: Float[Array, "..."]) -> Float[Array, "..."]:
-    """An observation as the network sees it: normalised within bounds, once there are statistics."""
+    """An observation as a network sees it: normalised within bounds, once there are statistics."""
     normalised = jnp.clip(normalise(statistics, observation), -LARGEST, LARGEST)
     return jnp.where(statistics.count > 0, normalised, observation)
 

@@ -20,8 +20,10 @@ class Lesion:
     """
 
     layer: int
-    """Which of the policy's `plastic_weights`, counted from 0: its layers, then their recurrent weights, then
-    their biases."""
+    """Which of the policy's `plastic_weights`, counted from 0.
+
+    Its layers come first, then their recurrent weights, then their biases.
+    """
     step: int
     """The policy step, counted from 0, that is the first with the damage."""
 
