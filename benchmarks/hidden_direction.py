@@ -75,7 +75,7 @@ class HiddenDirection:
 
 def main() -> None:
     options = harness.arguments(
-        __doc__, generations=(60, 2), population=(128, 4), seeds=(2, 1), steps=(150, 5)
+        __doc__, generations=(40, 2), population=(64, 4), seeds=(2, 1), steps=(150, 5)
     ).parse_args()
     harness.take_cores(harness.cores_here(2))
     rows = []
