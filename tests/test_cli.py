@@ -537,7 +537,7 @@ def test_cores_are_settled_before_jax_starts():
     assert out.splitlines()[-1] == "3 default"
 
 
-def test_environments_of_other_libraries_are_read():
+def test_environments_of_other_libraries_are_read(monkeypatch: pytest.MonkeyPatch):
     """Fields of one thing alone, of options, and several of them, are told apart by their marks.
 
     Mutation: a name that ends at the last colon.
@@ -549,6 +549,7 @@ def test_environments_of_other_libraries_are_read():
         "static",
         "--rest",
     )
+    monkeypatch.delitem(sys.modules, "hebbax.presets")
     changes = {"heavy": {"body_mass:torso": 2.0, "opt.gravity": 0.5}}
     for library, task in (
         ("brax", hebbax.tasks.BraxTask("hopper", changes)),
