@@ -550,6 +550,7 @@ def test_environments_of_other_libraries_are_read(monkeypatch: pytest.MonkeyPatc
         "static",
         "--rest",
     )
+    monkeypatch.delitem(sys.modules, "hebbax.presets")
     changes = {"heavy": {"body_mass:torso": 2.0, "opt.gravity": 0.5}}
     for library, task in (
         ("brax", hebbax.tasks.BraxTask("hopper", changes)),

@@ -96,10 +96,10 @@ def test_own_task_is_small(files: dict[str, str]):
     assert list(files) == ["cart.py", "train_cart.py"]
     blocks = PAGE.read_text().split("```")[1::2]
     about = [
-        [word for word in ("gymnax", "brax:", "BraxTask", "Shapes") if word in block]
+        [word for word in ("Gymnax", "gymnax:", "BraxTask", "brax:", "Shapes") if word in block]
         for block in blocks
     ]
-    assert about == [[], [], ["gymnax"], ["gymnax"], ["BraxTask"], ["brax:"], ["Shapes"]]
+    assert about == [[], [], ["Gymnax"], ["gymnax:"], ["BraxTask"], ["brax:"], ["Shapes"]]
     assert sum(len(code.splitlines()) for code in files.values()) < 60
 
 
