@@ -38,9 +38,12 @@ HOMES = {
     "matplotlib": ("watching.visualization",),
     "mujoco": ("tasks.quadruped",),
     "orbax": ("evolution.checkpoint",),
+    "packaging": ("evolution.doctor",),
     "rich": ("evolution.progress", "cli"),
     "submitit": ("comparison.cluster",),
+    "tensorboardX": ("evolution.loggers",),
     "tyro": ("cli",),
+    "wandb": ("evolution.loggers",),
 }
 
 MOST_ROOMS, MOST_ARROWS = 20, 80
