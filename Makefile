@@ -68,7 +68,7 @@ test-versions: $(VERSIONS:%=test-version-%)
 test-version-%:
 	uv venv --quiet --clear --python $(firstword $(subst -, ,$*)) .cache/versions/$*
 	uv pip install --quiet --python .cache/versions/$* --resolution $(if $(findstring oldest,$*),lowest-direct,highest) \
-		-e '.[benchmarks,dev,slurm,viz$(if $(findstring without,$*),,$(comma)gymnax)]'
+		-e '.[benchmarks,dev,slurm,tensorboard,viz$(if $(findstring without,$*),,$(comma)gymnax)]'
 	export JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/versions/jax-$*; \
 	.cache/versions/$*/bin/python -m pytest -q -n auto --dist loadfile \
 	&& .cache/versions/$*/bin/hebbax train quadruped-demo --generations 2 --strategy.population-size 8 --run-dir "$$(mktemp -d)/run"
@@ -99,7 +99,7 @@ benchmarks: $(READY)
 
 # One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra benchmarks --extra dev --extra docs --extra gymnasium --extra gymnax --extra slurm --extra viz \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --extra benchmarks --extra dev --extra docs --extra gymnasium --extra gymnax --extra slurm --extra tensorboard --extra viz \
 		--upgrade --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 
 clean:

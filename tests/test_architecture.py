@@ -45,9 +45,12 @@ HOMES = {
     ),
     "mujoco_playground": ("tasks.playground_task",),
     "orbax": ("evolution.checkpoint",),
+    "packaging": ("evolution.doctor",),
     "rich": ("evolution.progress", "cli"),
     "submitit": ("comparison.cluster",),
+    "tensorboardX": ("evolution.loggers",),
     "tyro": ("cli",),
+    "wandb": ("evolution.loggers",),
 }
 
 MOST_ROOMS, MOST_ARROWS = 20, 80

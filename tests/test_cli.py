@@ -15,7 +15,8 @@ import submitit  # noqa: F401
 
 import hebbax
 from hebbax import cli, devices
-from hebbax.watching.films import film
+from hebbax.evolution import doctor
+from hebbax.watching.films import encode, film
 from hebbax.watching.lesion import Lesion
 from small_run import contents, newest_checkpoint, small_config, start_python
 
@@ -245,6 +246,57 @@ def test_time_limits_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """What is here, films included, and exit code 1 with a line for each fault.
+
+    Mutations: exit code 0; the extra in brackets read as a style and left out.
+    """
+    faults: list[str] = []
+    monkeypatch.setattr(doctor, "examine", lambda: doctor.Diagnosis({"jax": "0.0.1"}, faults))
+    cli.main(["doctor"])
+    out = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "jax 0.0.1" in out
+    assert "films mp4 and gif" in out
+    assert out.endswith("Nothing is wrong.")
+
+    faults.append("six is missing: pip install 'hebbax[gymnax]'")
+    monkeypatch.setattr(encode, "write_film", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["doctor"])
+    assert end.value.code == 1
+    out = capsys.readouterr().out
+    assert out.endswith(
+        "- six is missing: pip install 'hebbax[gymnax]'\n"
+        "- films in the format mp4 cannot be written: no space\n"
+        "- films in the format gif cannot be written: no space\n"
+    )
+
+
+def test_doctor_without_films(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """They are an extra: without it nothing is wrong."""
+    monkeypatch.setattr(doctor, "examine", lambda: doctor.Diagnosis({}, []))
+    monkeypatch.delitem(sys.modules, "hebbax.watching.films.encode", raising=False)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    cli.main(["doctor"])
+    out = capsys.readouterr().out
+    assert "none, imageio_ffmpeg is not installed: pip install 'hebbax[viz]'" in out
+
+
+def test_metrics_go_to_tensorboard_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """In a folder of the run's; a logger whose package is missing is refused before the run."""
+    arguments = ["train", "small", "--generations", "1", "--run-dir"]
+    cli.main([*arguments, str(tmp_path / "run"), "--log", "tensorboard"])
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+    capsys.readouterr()
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert "which is not installed: pip install 'hebbax[wandb]'" in refusal(
+        capsys, *arguments, str(tmp_path / "other"), "--log", "wandb"
+    )
+    assert not (tmp_path / "other").exists()
+
+
 def test_presets_are_listed(capsys: pytest.CaptureFixture[str]):
     """Each with what it is."""
     cli.main(["presets"])
@@ -336,7 +388,7 @@ def test_help_is_readable(
         (
             ["fly"],
             "unknown command 'fly'; allowed are train, evaluate, sweep, tune, render, report, "
-            "export, presets",
+            "export, doctor, presets",
         ),
         (["presets", "all"], "Unrecognized options: all"),
         (["train"], "no preset given; allowed are small"),

@@ -185,10 +185,15 @@ def stand_in(patch: pytest.MonkeyPatch, place: str, act: Callable[..., Any]) -> 
     patch.setattr(place, called)
 
 
-def train_little(config: hebbax.Config, run_dir: str, initial: Any = None) -> hebbax.Result:
+def train_little(
+    config: hebbax.Config,
+    run_dir: str,
+    callbacks: Sequence[training.Callback] = (),
+    initial: Any = None,
+) -> hebbax.Result:
     """Two generations of carts instead, once the page's configuration has passed its check."""
     hebbax.check(config)
-    return train(small_config(generations=2), run_dir)
+    return train(small_config(generations=2), run_dir, callbacks)
 
 
 def trace_only(task: hebbax.CarRacing, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -320,6 +325,7 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
         raise ReachedError
 
     for place in (
+        "evolution.doctor.examine",
         "evolution.training.train",
         "evolution.result.load_result",
         "watching.films.film.render",

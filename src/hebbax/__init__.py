@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hebbax.config import Config
     from hebbax.devices import use_cpu_cores
     from hebbax.encodings import Direct
-    from hebbax.evolution import Result, evaluate, train
+    from hebbax.evolution import Result, evaluate, loggers, train
     from hebbax.evolution import load_result as load
     from hebbax.evolution.check import check
     from hebbax.evolution.vector_env import VectorEnv
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hebbax.tasks.gymnax import make_gymnax
 
 # Names are loaded when they are first asked for, so that `import hebbax` stays cheap: physics,
-# checkpoints and plots come with their users. Rooms at the end are namespaces for users:
+# checkpoints and plots come with their users. What is at the end are namespaces for users:
 # `hebbax.policies.LSTM`.
 _HOMES = {
     "ABCD": "rules:ABCD",
@@ -64,6 +64,7 @@ _HOMES = {
     "encodings": "encodings:",
     "evolution": "evolution:",
     "genomes": "genomes:",
+    "loggers": "evolution.loggers:",
     "policies": "policies:",
     "presets": "presets:",
     "rules": "rules:",
@@ -96,6 +97,7 @@ __all__ = [
     "evolution",
     "genomes",
     "load",
+    "loggers",
     "make_gymnax",
     "policies",
     "presets",

@@ -1,7 +1,7 @@
 """The command line.
 
-`hebbax train | evaluate | sweep | tune | render | report | export | presets`, and that of an
-experiment's script.
+`hebbax train | evaluate | sweep | tune | render | report | export | doctor | presets`, and that of
+an experiment's script.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hebbax import devices
@@ -54,6 +55,7 @@ commands:
                                    search for noise, rates and other numbers that learn well
   hebbax report FOLDER [OPTIONS]   write a page about a run or a sweep
   hebbax export RUN [OPTIONS]      write a run's network for programs with NumPy alone
+  hebbax doctor                    say what is here, and what does not go together
   hebbax presets                   list the presets
 
 `hebbax train PRESET --help` lists every setting of a preset.
@@ -63,8 +65,8 @@ commands:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits.
 
-    0 if all went well, 2 after an error in what was asked for, 124 out of time, 130 after an
-    interrupt.
+    0 if all went well, 1 if the doctor finds something wrong, 2 after an error in what was asked
+    for, 124 out of time, 130 after an interrupt.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[..., None]] = {
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "render": functools.partial(tyro.cli, _render, prog="hebbax render"),
         "report": functools.partial(tyro.cli, _report, prog="hebbax report"),
         "export": functools.partial(tyro.cli, _export, prog="hebbax export"),
+        "doctor": functools.partial(tyro.cli, _doctor, prog="hebbax doctor"),
         "presets": functools.partial(tyro.cli, _presets, prog="hebbax presets"),
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -176,6 +179,7 @@ def _variation(text: str) -> tuple[str, dict[str, float]]:
 def _train_config(
     config: Annotated[Config, tyro.conf.arg(name="")],
     run_dir: Path,
+    log: Literal["tensorboard", "wandb"] | None = None,
     time_limit: float | None = None,
     cores: int | None = None,
 ) -> None:
@@ -188,6 +192,8 @@ def _train_config(
     Args:
         config: What is evolved, and how.
         run_dir: Folder for metrics and checkpoints.
+        log: Where else metrics go: to a folder of this name in the run's. Nothing is sent; `wandb
+            sync` sends the latter later.
         time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
         cores: CPU cores to use; all of them if None.
     """
@@ -196,8 +202,9 @@ def _train_config(
     from hebbax.evolution.progress import ProgressBar
     from hebbax.evolution.training import train
 
+    loggers = [] if log is None else [_make_logger(log, run_dir)]
     with interrupts.time_limit(time_limit), ProgressBar(config.generations) as progress:
-        result = train(config, run_dir, callbacks=[progress])
+        result = train(config, run_dir, callbacks=[progress, *loggers])
         is_time_over = interrupts.is_time_over()
     num_generations = len(result.history)
     if num_generations < config.generations:
@@ -211,6 +218,17 @@ def _train_config(
         fitness = result.history[result.best_generation]["fitness_mean"]
         best = f"best mean fitness {fitness:.2f} in generation {result.best_generation + 1}"
     Console().print(f"{num_generations} generations in {run_dir}; {best}")
+
+
+def _make_logger(kind: Literal["tensorboard", "wandb"], run_dir: Path) -> Any:
+    from hebbax.evolution import loggers
+
+    try:
+        if kind == "tensorboard":
+            return loggers.TensorBoard(run_dir / "tensorboard")
+        return loggers.WeightsAndBiases()
+    except ModuleNotFoundError as error:
+        _refuse(str(error))
 
 
 def _evaluate(
@@ -543,6 +561,37 @@ def _export(run: tyro.conf.Positional[Path], folder: Path | None = None, trust: 
 
     numbers, code = export(run, folder or run / "exported", trust)
     Console(soft_wrap=True).print(f"numbers in {numbers}, read by {code}")
+
+
+def _doctor() -> None:
+    """Says what hebbax finds here, and what of it is wrong or does not go together.
+
+    Versions, devices, memory, the cache of compiled programs, films. Exit code 1 if something is
+    wrong.
+    """
+    _use_cores(None)
+
+    from hebbax.evolution.doctor import examine
+
+    facts, faults = examine()
+    try:
+        from hebbax.watching.films.encode import FORMATS, find_faults
+    except ModuleNotFoundError as error:
+        facts["films"] = f"none, {error.name} is not installed: pip install 'hebbax[viz]'"
+    else:
+        in_films = find_faults()
+        facts["films"] = "not all can be written" if in_films else " and ".join(FORMATS)
+        faults = [*faults, *in_films]
+    table = Table("what", "here")
+    for name, fact in facts.items():
+        table.add_row(name, escape(fact))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for fault in faults:
+        console.print(f"- {fault}", style="red", markup=False, highlight=False)
+    if faults:
+        sys.exit(1)
+    console.print("Nothing is wrong.")
 
 
 def _presets() -> None:

@@ -44,8 +44,8 @@ class Diagnosis(NamedTuple):
 
 def examine() -> Diagnosis:
     """Looks at versions, devices, memory, the cache of compiled programs and the environment."""
-    is_cached = jax.config.jax_enable_compilation_cache
-    place = jax.config.jax_compilation_cache_dir if is_cached else None
+    is_cached = jax.config.values["jax_enable_compilation_cache"]
+    place = jax.config.values["jax_compilation_cache_dir"] if is_cached else None
     hardware, cache = _examine_devices(), _examine_cache(place)
     versions = {name: version_of(name) or "not installed" for name in PACKAGES}
     faults = [*_version_faults(), *_cuda_faults(), *_setting_faults()]
@@ -62,7 +62,8 @@ def _version_faults() -> Iterator[str]:
     for name in PACKAGES:
         if (version := version_of(name)) is None:
             continue
-        pythons = SpecifierSet(importlib.metadata.metadata(name).get("Requires-Python") or "")
+        metadata = importlib.metadata.metadata(name)
+        pythons = SpecifierSet(",".join(metadata.get_all("Requires-Python", [])))
         if not pythons.contains(python, prereleases=True):
             yield (
                 f"Python is {python}, but {name} {version} needs {pythons}: pip install "
@@ -105,7 +106,7 @@ def _cuda_faults() -> Iterator[str]:
 
 
 def _setting_faults() -> Iterator[str]:
-    if jax.config.jax_enable_x64:
+    if jax.config.values["jax_enable_x64"]:
         yield (
             "jax_enable_x64 is True, but must be False: numbers of 64 bits take twice the memory, "
             "and no others can resume such runs; unset JAX_ENABLE_X64"

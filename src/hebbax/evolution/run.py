@@ -41,6 +41,7 @@ class Run:
     ) -> None:
         """Begins a run, or takes it up after its newest checkpoint."""
         self.config = config
+        self.folder: Path | None = None
         self.history: list[Metrics] = []
         self.divergence = ""
         self.is_stopped = False
@@ -53,7 +54,7 @@ class Run:
         self.state = devices.put_everywhere(state, mesh)
         if run_dir is None:
             return
-        folder = local_path(run_dir, "run_dir")
+        folder = self.folder = local_path(run_dir, "run_dir")
         for reason in unreadable_parts(config):
             warnings.warn(
                 f"run_dir is {folder}, but no other process can read it back by itself: {reason}",
@@ -182,6 +183,16 @@ class Handle:
         """Of a run, with a function that makes its state after the generation."""
         self._run = run
         self._state = state
+
+    @property
+    def config(self) -> Config:
+        """The run's configuration."""
+        return self._run.config
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder; None if it has none."""
+        return self._run.folder
 
     def result(self) -> Result:
         """What the run would leave behind if it ended now."""

@@ -52,7 +52,8 @@ def train(
     Args:
         config: what to evolve, and how.
         run_dir: the folder for metrics and checkpoints; nothing is written if None.
-        callbacks: called with the metrics of each generation and a `Handle` on the run.
+        callbacks: called with the metrics of each generation and a `Handle` on the run. One that
+            has a function `close`, as loggers do, is closed at the end, also by an error.
         initial: the genome to begin with, such as another result's, or a `Result` of the same
             configuration with fewer generations, after which training continues as in one run.
             Drawn from the seed if None. What the folder holds comes before either.
@@ -123,6 +124,10 @@ def train_together(
             files.enter_context(closing(Run(config, run_dir, mesh, initial)))
             for config, run_dir in runs
         ]
+        # Closed before the folders are given up.
+        for callback in callbacks:
+            if close := getattr(callback, "close", None):
+                files.callback(close)
         is_interrupted = False
         while not is_interrupted and (unfinished := [run for run in opened if run.goes_on]):
             is_interrupted = _evolve(unfinished, mesh, callbacks)

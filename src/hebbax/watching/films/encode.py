@@ -5,16 +5,19 @@ MP4 that every browser plays, by the ffmpeg that imageio brings along, or GIF by
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import imageio.v2 as imageio
 import imageio_ffmpeg
+import numpy as np
 
 from hebbax.files import replacing
 from hebbax.watching.films.scene import Picture
 
+FORMATS = ("mp4", "gif")
 QUALITY = 6  # Of imageio's scale from 0 to 10.
 
 
@@ -42,6 +45,18 @@ def write_film(path: Path, pictures: Iterable[Picture], pictures_per_second: flo
     with replacing(path) as half, contextlib.closing(imageio.get_writer(half, **options)) as writer:
         for picture in pictures:
             writer.append_data(picture)
+
+
+def find_faults() -> list[str]:
+    """Writes a small film in each format, and says of those that cannot be written why."""
+    faults, pictures = [], [np.zeros((16, 16, 3), np.uint8)] * 2
+    with tempfile.TemporaryDirectory() as folder:
+        for name in FORMATS:
+            try:
+                write_film(Path(folder) / f"film.{name}", pictures, 9.0)
+            except (ValueError, OSError) as error:
+                faults.append(f"films in the format {name} cannot be written: {error}")
+    return faults
 
 
 def _mp4_options(pictures_per_second: float) -> dict[str, Any]:
