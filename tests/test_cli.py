@@ -594,7 +594,6 @@ def test_environments_of_other_libraries_are_read(monkeypatch: pytest.MonkeyPatc
 
     Mutation: a name that ends at the last colon.
     """
-    monkeypatch.delitem(sys.modules, "hebbax.presets")
     arguments = (
         "--vary",
         "heavy:body_mass:torso=2,opt.gravity=0.5",
