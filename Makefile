@@ -95,6 +95,11 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/demo.py quadruped-demo
 	$(BIN)/python benchmarks/demo.py car-demo
 	$(BIN)/python benchmarks/bullet_agreement.py
+	$(BIN)/python benchmarks/rules_and_encodings.py
+	$(BIN)/python benchmarks/modulated_rules.py
+	$(BIN)/python benchmarks/hidden_direction.py
+	$(BIN)/python benchmarks/classic_control.py
+	$(BIN)/python benchmarks/idle_lanes.py
 	$(BIN)/python benchmarks/tables.py
 
 # One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.
