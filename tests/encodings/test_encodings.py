@@ -8,12 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen
 
 import hebbax
 from hebbax import testing
 from hebbax.encodings import Direct, LowRank, Parts, PerNeuron, Tied
 from hebbax.encodings.per_neuron import Neurons, Sides
 from hebbax.policies.convolutional import Convolutional
+from hebbax.policies.flax import Flax
+from hebbax.policies.gru import GRU
 from hebbax.policies.lstm import LSTM
 from hebbax.policies.static import Static
 from small_task import Cart
@@ -51,12 +54,16 @@ PARAMETERS = {
     ),
     "static": Static(hidden_sizes=(3,)).parameters(Cart()),
     "lstm": LSTM(hidden_sizes=(3,)).parameters(Cart()),
+    "gru": GRU(hidden_sizes=(3,)).parameters(Cart()),
+    "recurrent": hebbax.Hebbian((3,), is_recurrent=True, has_biases=True).parameters(Cart()),
+    "flax": Flax(linen.Dense(1)).parameters(Cart()),
     "vision": Convolutional(hebbax.Hebbian(hidden_sizes=(3,), is_output_linear=True)).parameters(
         Picture()
     ),
 }
-NETWORKS = ["rules and weights", "lstm"] + [
-    pytest.param(name, marks=pytest.mark.slow) for name in ("rules", "static", "vision")
+NETWORKS = ["rules and weights", "lstm", "recurrent"] + [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("rules", "static", "vision", "gru", "flax")
 ]
 PAPER = hebbax.Hebbian().parameters(hebbax.Quadruped())  # 28-128-64-8.
 
@@ -82,7 +89,7 @@ def test_encodings_keep_to_their_interface(encoding, network):
 
 
 def test_neuron_centric_rules_keep_to_their_interface():
-    for network in ("rules", "rules and weights", "vision"):
+    for network in ("rules", "rules and weights", "vision", "recurrent"):
         testing.check_encoding(PerNeuron("nchl"), PARAMETERS[network])
 
 
