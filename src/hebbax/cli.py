@@ -112,6 +112,9 @@ def _run(command: Callable[[], None]) -> None:
     devices.use_compilation_cache()
     try:
         command()
+    except BrokenPipeError:  # Whoever read has seen enough, as `head` has.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.exit(1)
     except (ValueError, OSError) as error:
         _refuse(str(error))
     except KeyboardInterrupt:
@@ -129,7 +132,10 @@ def _train(args: list[str]) -> None:
 
     if args and args[0] in ("-h", "--help"):
         sys.stdout.write(
-            f"usage: hebbax train PRESET [OPTIONS]\n\npresets: {', '.join(PRESETS)}\n\n`hebbax "
+            "usage: hebbax train PRESET [OPTIONS]\n"
+            "       hebbax train --task LIBRARY:NAME [--policy hebbian|static|lstm] "
+            "[--vary NAME:FIELD=NUMBER...] [OPTIONS]\n\n"
+            f"presets: {', '.join(PRESETS)}\n\nlibraries: gymnax, brax, playground\n\n`hebbax "
             "train PRESET --help` lists its settings.\n"
         )
         return
@@ -142,7 +148,7 @@ def _train(args: list[str]) -> None:
         return
     if not args or args[0] not in PRESETS:
         given = f"unknown preset {args[0]!r}" if args else "no preset given"
-        _refuse(f"{given}; allowed are {', '.join(PRESETS)}")
+        _refuse(f"{given}; allowed are {', '.join(PRESETS)}, or --task LIBRARY:NAME")
     name, *options = args
     train_preset = functools.partial(
         _train_config, config=PRESETS[name](), run_dir=Path("runs") / name

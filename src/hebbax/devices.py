@@ -32,6 +32,9 @@ def use_cpu_cores(count: int | None = None) -> None:
         count: the number of devices; as many as the process may use cores if None, which a
             container's quota may limit.
 
+    Raises:
+        RuntimeError: if JAX has been used, and has other devices.
+
     Examples:
         >>> import hebbax
         >>> import jax
@@ -44,7 +47,14 @@ def use_cpu_cores(count: int | None = None) -> None:
     # threads as programs nobody is left to run the tasks and all sleep for ever, so the pool is
     # made larger; XLA reads its size from NPROC.
     os.environ.setdefault("NPROC", str(2 * cores))
-    jax.config.update("jax_num_cpu_devices", cores)
+    try:
+        jax.config.update("jax_num_cpu_devices", cores)
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"use_cpu_cores({cores}) comes too late: JAX has been used and has "
+            f"{jax.local_device_count()} devices; call it before the first array is made, or set "
+            f"JAX_NUM_CPU_DEVICES={cores} and NPROC={2 * cores} from outside"
+        ) from error
 
 
 def use_compilation_cache() -> None:

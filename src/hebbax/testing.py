@@ -30,8 +30,8 @@ SEED = 0
 def check_task(task: Task) -> None:
     """Checks a task.
 
-    Variations that stack, shapes, data types, jit, vmap, determinism, and that the state keeps its
-    structure.
+    Variations that stack, shapes, data types, jit, vmap, determinism, finite numbers in a first
+    step, and that the state keeps its structure.
 
     Args:
         task: the specification to check.
@@ -46,8 +46,18 @@ def check_task(task: Task) -> None:
     interfaces.fit_task(task)
     first = next(iter(task.variations.values()))
     action = jnp.zeros(task.action_size)
-    state, _ = _check_function(task.reset, (jax.random.key(SEED), first), "task.reset")
-    _check_function(task.step, (state, action, first), "task.step")
+    state, observation = _check_function(task.reset, (jax.random.key(SEED), first), "task.reset")
+    after = _check_function(task.step, (state, action, first), "task.step")
+    for name, numbers in (
+        ("the observation that task.reset returns", observation),
+        ("the observation that task.step returns", after[1]),
+        ("the reward that task.step returns", after[2]),
+    ):
+        interfaces.require(
+            bool(jnp.all(jnp.isfinite(numbers))),
+            f"{name} is not finite: {numbers}; with an action of zeros, after a first step, it "
+            "must be",
+        )
 
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *task.variations.values())
     # Shapes are all that is asked for, and they are there without compiling anything.

@@ -190,7 +190,7 @@ def test_class_of_a_script_is_told_when_the_run_starts(tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert (
-        "__main__:Mine belongs to the program that is running; read the run back with --trust "
+        "__main__:Mine belongs to the program that is running; read it back with --trust "
         f"{script}" in done.stderr
     )
 

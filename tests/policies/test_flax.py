@@ -142,3 +142,37 @@ def test_it_evolves_and_is_read_back(module: linen.Module, tmp_path: Any):
 def test_mistakes_are_named(make: Any, words: str):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+class InSetup(linen.Module):
+    """A cell that is made where linen's own modules make theirs."""
+
+    def setup(self) -> None:
+        self.cell = linen.GRUCell(4)
+        self.last = linen.Dense(1)
+
+    def initialize_carry(self, key: Array, shape: tuple[int, ...]) -> Array:
+        return self.cell.initialize_carry(key, shape)
+
+    def __call__(self, carry: Array, observation: Array) -> tuple[Array, Array]:
+        carry, hidden = self.cell(carry, observation)
+        return carry, self.last(hidden)
+
+
+class Loose(linen.Module):
+    """A cell that is made where linen does not allow it."""
+
+    def initialize_carry(self, key: Array, shape: tuple[int, ...]) -> Array:
+        return linen.GRUCell(4).initialize_carry(key, shape)
+
+    @linen.compact
+    def __call__(self, carry: Array, observation: Array) -> tuple[Array, Array]:
+        carry, hidden = linen.GRUCell(4)(carry, observation)
+        return carry, linen.Dense(1)(hidden)
+
+
+def test_cells_may_be_made_in_setup():
+    """Mutation: the module itself is asked, which has no cell before it is applied."""
+    testing.check_policy(Flax(InSetup()), Cart())
+    with pytest.raises(ValueError, match="initialize_carry cannot be run.*or with parent=None"):
+        testing.check_policy(Flax(Loose()), Cart())

@@ -13,7 +13,7 @@ from hebbax.types import Genotype, Phenotype, PRNGKey, Wiring, checks
 @final
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """An encoding for each field of what a network lives with.
+    """An encoding for each field of what a network lives with, a dataclass or a dictionary.
 
     Pairs of a field's name and its encoding. The genotype has the same fields.
 
@@ -55,7 +55,7 @@ class Parts:
         keys = jax.random.split(key, len(self.parts))
         return type(parameters)(
             **{
-                name: encoding.wire(part_key, getattr(parameters, name))
+                name: encoding.wire(part_key, _field(parameters, name))
                 for (name, encoding), part_key in zip(self.parts, keys, strict=True)
             }
         )
@@ -77,18 +77,23 @@ class Parts:
         """What a function of each encoding makes of its field of some trees, in the same fields."""
         return type(trees[0])(
             **{
-                name: getattr(encoding, function)(*(getattr(tree, name) for tree in trees))
+                name: getattr(encoding, function)(*(_field(tree, name) for tree in trees))
                 for name, encoding in self.parts
             }
         )
 
     def _check(self, parameters: PyTree) -> None:
         """Refuses a network whose fields are others than those that are named."""
-        fields = dataclasses.fields(parameters) if dataclasses.is_dataclass(parameters) else ()
-        names = [field.name for field in fields]
+        names = [] if not isinstance(parameters, dict) else list(parameters)
+        if dataclasses.is_dataclass(parameters):
+            names = [field.name for field in dataclasses.fields(parameters)]
         given = [name for name, _ in self.parts]
         if sorted(given) != sorted(names):
             raise ValueError(
                 f"encoding.parts names {given}, but must name each of the network's parts once: "
                 f"{', '.join(names) or 'it has none, so choose one encoding for all of it'}"
             )
+
+
+def _field(tree: Any, name: str) -> Any:
+    return tree[name] if isinstance(tree, dict) else getattr(tree, name)

@@ -23,8 +23,8 @@ from hebbax.evolution.environment import version_of
 
 # Whose versions are shown, and whose requirements must be met.
 PACKAGES = (
-    *("hebbax", "jax", "jaxlib", "flax", "optax", "evosax", "brax", "mujoco", "mujoco-mjx"),
-    "gymnax",
+    *("hebbax", "jax", "jaxlib", "numpy", "flax", "optax", "evosax", "brax", "mujoco"),
+    *("mujoco-mjx", "gymnax", "gymnasium", "matplotlib", "tensorboardX", "wandb"),
 )
 # hebbax's extras for those who run it; what they name need not be there.
 EXTRAS = ("cuda", "gymnax", "slurm", "tensorboard", "viz", "wandb")

@@ -5,8 +5,10 @@ It is found by tracing alone: nothing is computed.
 Each check raises `ValueError` that names what does not fit, what it was and what it should be.
 """
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -24,8 +26,10 @@ from hebbax.genomes.base import (
 )
 from hebbax.policies.base import Policy, TaskShape
 from hebbax.tasks.base import Task
-from hebbax.types import Parameter, checks, shapes_of
+from hebbax.types import Kind, Parameter, checks, shapes_of
 from hebbax.types.arguments import put_numbers, take_numbers
+
+KINDS = get_args(Kind)
 
 
 def fit_task(task: Task) -> None:
@@ -45,9 +49,8 @@ def check_reset(task: Task, results: Any) -> tuple[Any, Any]:
     Rollouts do so while they are traced, which costs nothing.
     """
     state, observation = _results(results, 2, "task.reset", "state, observation")
-    check_array(
-        observation, task.observation_shape, jnp.floating, "the observation that task.reset returns"
-    )
+    what = "the observation that task.reset returns"
+    check_array(observation, task.observation_shape, jnp.floating, what, "task.observation_shape")
     return state, observation
 
 
@@ -66,11 +69,10 @@ def check_step(task: Task, state: Any, results: Any) -> tuple[Any, Any, Any, Any
         "the one that task.reset returns",
         "so that steps can be repeated",
     )
-    check_array(
-        observation, task.observation_shape, jnp.floating, "the observation that task.step returns"
-    )
-    check_array(reward, (), jnp.floating, "the reward")
-    check_array(is_end, (), jnp.bool_, "the end of the episode")
+    what = "the observation that task.step returns"
+    check_array(observation, task.observation_shape, jnp.floating, what, "task.observation_shape")
+    check_array(reward, (), jnp.floating, "the reward that task.step returns")
+    check_array(is_end, (), jnp.bool_, "the end of the episode that task.step returns")
     return next_state, observation, reward, is_end
 
 
@@ -105,7 +107,7 @@ def fit_variations(task: Task) -> None:
 def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
     """Checks a policy on the observations and actions of a task; returns its parameters."""
     _check_specification(policy, "policy")
-    parameters = policy.parameters(task)
+    parameters = _called("policy.parameters", lambda: policy.parameters(task))
     _check_parameters(parameters, "what policy.parameters returns")
     phenotype = shapes_of(parameters)
     memory = shapes_returned("policy.reset", policy.reset, jax.random.key(0), phenotype)
@@ -113,7 +115,8 @@ def fit_policy(policy: Policy, task: TaskShape) -> PyTree:
     reward = jax.ShapeDtypeStruct((), jnp.float32)
     results = shapes_returned("policy.act", policy.act, phenotype, memory, observation, reward)
     action, next_memory = _results(results, 2, "policy.act", "action, memory")
-    check_array(action, (task.action_size,), jnp.floating, "the action that policy.act returns")
+    what = "the action that policy.act returns"
+    check_array(action, (task.action_size,), jnp.floating, what, "task.action_size")
     check_same_shapes(
         next_memory,
         memory,
@@ -182,6 +185,15 @@ def _check_parameters(tree: PyTree, name: str) -> None:
         require(
             isinstance(leaf, Parameter),
             f"{name} has {leaf!r}, but must have hebbax.types.Parameter alone",
+        )
+        require(
+            isinstance(leaf.shape, tuple) and isinstance(leaf.axes, tuple),
+            f"{name} has a part of shape {leaf.shape!r} with the axes {leaf.axes!r}, but both must "
+            "be tuples",
+        )
+        require(
+            leaf.kind in KINDS,
+            f"{name} has a part of kind {leaf.kind!r}, but allowed are {', '.join(KINDS)}",
         )
         require(
             0 not in leaf.shape,
@@ -306,13 +318,36 @@ def _several(count: int, genotype: PyTree) -> PyTree:
 
 def shapes_returned(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """The shapes of what a function returns; a refusal names the function and what it met."""
+    return _called(
+        name, lambda: jax.eval_shape(lambda *arguments: function(*arguments), *arguments)
+    )
+
+
+def _called(name: str, call: Callable[[], Any]) -> Any:
+    """What a call gives; a refusal names the function and what it met."""
     try:
-        return jax.eval_shape(lambda *arguments: function(*arguments), *arguments)
+        return call()
     except Exception as error:  # Whatever it is, no run can be made of it.
         # A refusal says what is wrong; JAX's own errors do not say where.
         if type(error) is ValueError and not str(error).startswith(("Incompatible", "vmap")):
             raise
-        raise ValueError(f"{name} cannot be run: {type(error).__name__}: {error}") from error
+        hint = (
+            "; while it is traced no `if` can ask for an array's value, jnp.where and jax.lax.cond "
+            "can"
+            if isinstance(error, jax.errors.TracerBoolConversionError)
+            else ""
+        )
+        raise ValueError(
+            f"{name} cannot be run{_place_of(error)}: {type(error).__name__}: {error}{hint}"
+        ) from error
+
+
+def _place_of(error: Exception) -> str:
+    """Where the caller's own code raised an error, which neither we nor JAX are."""
+    ours = tuple(str(Path(file).parent) for file in (__file__, jax.__file__))
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(ours)]
+    return f", at {own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 def require(is_fine: bool, problem: str) -> None:
@@ -336,11 +371,20 @@ def check_members(thing: Any, name: str, members: Iterable[str]) -> None:
         )
 
 
-def check_array(value: Any, shape: Iterable[int], kind: Any, name: str) -> None:
-    """Refuses an array, or the shape of one, of another shape or data type."""
+def check_array(value: Any, shape: Iterable[int], kind: Any, name: str, said_by: str = "") -> None:
+    """Refuses an array, or the shape of one, of another shape or data type.
+
+    Args:
+        value: the array.
+        shape: that it must have.
+        kind: of its numbers.
+        name: of the array.
+        said_by: what says the shape, if something does.
+    """
+    says = f", as {said_by} says" if said_by else ""
     require(
         jnp.shape(value) == tuple(shape),
-        f"{name} has shape {jnp.shape(value)}, but must have {tuple(shape)}",
+        f"{name} has shape {jnp.shape(value)}, but must have {tuple(shape)}{says}",
     )
     dtype, allowed = jnp.result_type(value), getattr(kind, "__name__", kind)
     require(jnp.issubdtype(dtype, kind), f"{name} has dtype {dtype}, but must be {allowed}")

@@ -57,7 +57,7 @@ class Run:
         folder = self.folder = local_path(run_dir, "run_dir")
         for reason in unreadable_parts(config):
             warnings.warn(
-                f"run_dir is {folder}, but no other process can read it back by itself: {reason}",
+                f"no other process can read this run back by itself: {reason}",
                 stacklevel=4,
             )
         check_run_dir(folder, config)  # Before a lock is written into it.

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from hebbax import devices
+from hebbax.config import MEMBERS
 from hebbax.tasks.base import Task
 from hebbax.types import PRNGKey, checks
 
@@ -65,7 +66,8 @@ class VectorEnv(vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         variation: str | tuple[str, ...] = "default",
         seed: int | None = None,
     ) -> None:
-        self.task = task
+        self.task = checks.having(*MEMBERS["task"], example="CarRacing()")("task", task)
+        seed = checks.optional(checks.integer())("seed", seed)
         self.num_envs = checks.integer(at_least=1)("num_envs", num_envs)
         names = _settle_names(task, variation, self.num_envs)
         turns = np.arange(self.num_envs) % len(names)
@@ -125,7 +127,7 @@ class VectorEnv(vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 f"options is {options!r}, but must be None: all environments are reset, in their "
                 "variations"
             )
-        super().reset(seed=seed)
+        super().reset(seed=checks.optional(checks.integer())("seed", seed))
         self._key = jax.random.key(int(self.np_random.integers(2**31)))
         self._num_episodes = np.zeros(self.num_envs, np.int32)
         self._num_steps = np.zeros(self.num_envs, np.int32)
@@ -187,7 +189,8 @@ def _settle_names(task: Task, variation: Any, num_envs: int) -> tuple[str, ...]:
     """The names of variations that environments have in turn."""
     names = tuple(variation) if isinstance(variation, list | tuple) else (variation,)
     known = ", ".join(task.variations)
-    if not 1 <= len(names) <= num_envs or not {*names} <= {*task.variations}:
+    are_texts = all(isinstance(name, str) for name in names)
+    if not are_texts or not 1 <= len(names) <= num_envs or not {*names} <= {*task.variations}:
         raise ValueError(
             f"variation is {variation!r}, but must be one of {known}, or a tuple of at most "
             f"{num_envs} of these, as many as there are environments"

@@ -38,9 +38,11 @@ def trust(names: Iterable[str]) -> None:
             try:
                 importlib.import_module(name)
             except ModuleNotFoundError as error:
+                file = Path(f"{name}.py")
+                hint = f": {file} is here, give that" if file.exists() else ""
                 raise ValueError(
                     f"trust names {name}, but {error}; give a module on Python's path, or a file "
-                    "that ends in .py"
+                    f"that ends in .py{hint}"
                 ) from error
 
 
@@ -128,7 +130,12 @@ def unreadable_parts(value: Any) -> list[str]:
         ]
     elif name.startswith("__main__:"):
         script = getattr(sys.modules["__main__"], "__file__", None)
-        how = f"read the run back with --trust {script}, or " if script else ""
+        how = (
+            f"read it back with --trust {script}, which runs what is not below `if __name__ == "
+            '"__main__":`, or '
+            if script
+            else ""
+        )
         own = [
             f"{name} belongs to the program that is running; {how}move it to a module that can be "
             "imported"

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import jax
 import jax.numpy as jnp
-from flax import linen
+from flax import errors, linen
 from jaxtyping import Array, Float, PyTree
 
 from hebbax.policies.base import TaskShape
@@ -18,8 +18,8 @@ class Flax:
     """A network of Flax's linen, whose parameters are inherited and fixed.
 
     The module is called with an observation and returns an action. A module with
-    `initialize_carry`, as linen's cells have it, is called with its carry and the observation and
-    returns both; the carry is what it remembers.
+    `initialize_carry(key, shape)`, as linen's cells have it, is called with its carry and the
+    observation and returns both; the carry is what it remembers. The shape says nothing.
 
         class Network(linen.Module):
             @linen.compact
@@ -43,8 +43,10 @@ class Flax:
     def __post_init__(self) -> None:
         """Refuses what is no module of linen."""
         if not isinstance(self.module, linen.Module):
+            kind = type(self.module)
+            given = f"a {kind.__name__}" if kind.__module__.startswith("flax.") else self.module
             raise ValueError(
-                f"policy.module is {self.module!r}, but must be a module of flax.linen, an "
+                f"policy.module is {given!r}, but must be a module of flax.linen, an "
                 "instance of a class derived from linen.Module; classes of nnx go to NNX"
             )
 
@@ -97,9 +99,17 @@ class Flax:
         return hasattr(self.module, "initialize_carry")
 
     def _carry(self, key: PRNGKey) -> Memory:
+        if not self._is_recurrent:
+            return ()
         # Cells ask for the shape of a batch, of which there is none, and of an input, whose size
-        # does not matter to them.
-        return self.module.initialize_carry(key, (1,)) if self._is_recurrent else ()
+        # does not matter to them. Applied, the module has the cells that it makes in `setup`.
+        try:
+            return self.module.apply({}, key, (1,), method="initialize_carry")
+        except (errors.FlaxError, AssertionError, AttributeError) as error:
+            raise ValueError(
+                f"policy.module.initialize_carry cannot be run: {type(error).__name__} {error}; "
+                "make the cell in setup, or with parent=None, or return zeros"
+            ) from error
 
     def _inputs(self, memory: Memory, observation: Float[Array, "..."]) -> tuple:
         return (memory, observation) if self._is_recurrent else (observation,)

@@ -49,11 +49,17 @@ class NNX:
     def __post_init__(self) -> None:
         """Refuses what is no class of nnx."""
         if not (isinstance(self.network, type) and issubclass(self.network, nnx.Module)):
-            raise ValueError(
-                f"policy.network is {self.network!r}, but must be a class derived from "
-                "flax.nnx.Module; modules of flax.linen go to Flax"
+            given = (
+                f"a {type(self.network).__name__}, made already"
+                if isinstance(self.network, nnx.Module)
+                else repr(self.network)
             )
-        pairs = checks.named(lambda _, value: value, 'such as (("num_hidden", 32),)')
+            raise ValueError(
+                f"policy.network is {given}, but must be a class derived from flax.nnx.Module; "
+                "what it is made with goes into policy.arguments, and modules of flax.linen into "
+                "Flax"
+            )
+        pairs = checks.named(lambda _, value: value, '(("num_hidden", 32),)')
         checks.settle(self, "policy.", arguments=pairs)
 
     def parameters(self, task: TaskShape) -> PyTree:

@@ -196,9 +196,14 @@ class CarRacing:
         """
         # The race of an episode that is over runs on unseen: a car without a place would have no
         # contacts and no picture.
-        controls = jnp.concatenate([jnp.tanh(action[:1]), jax.nn.sigmoid(action[1:])])
-        controls = jnp.where(jnp.isfinite(action), controls if self.is_squashed else action, 0.0)
-        race = _advance(state, controls, variation)
+        controls = action = jnp.asarray(action, jnp.float32)
+        if action.shape != (self.action_size,):
+            raise ValueError(
+                f"action has shape {action.shape}, but must have (3,): steering, gas and brake"
+            )
+        if self.is_squashed:
+            controls = jnp.concatenate([jnp.tanh(action[:1]), jax.nn.sigmoid(action[1:])])
+        race = _advance(state, jnp.where(jnp.isfinite(action), controls, 0.0), variation)
         num_visited = jnp.sum(race.is_visited, dtype=jnp.int32)
         share = TRACK_REWARD / race.track.length.astype(jnp.float32)
         is_off_field = jnp.any(jnp.abs(hull_position(race.car)) > PLAYFIELD)

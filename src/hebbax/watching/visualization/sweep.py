@@ -21,7 +21,7 @@ from hebbax.watching.visualization.curves import draw_learning_curves
 from hebbax.watching.visualization.matrix import draw_generalisation_matrix
 from hebbax.watching.visualization.rho import draw_fitness_over_rho
 from hebbax.watching.visualization.rule_use import draw_rule_use
-from hebbax.watching.visualization.rules import Rules, rules_of
+from hebbax.watching.visualization.rules import Rules, rule_of, rules_of
 from hebbax.watching.visualization.style import save
 from hebbax.watching.visualization.weight_changes import draw_weight_changes
 
@@ -103,7 +103,9 @@ def find_rules(results: Results) -> dict[str, tuple[str, Rules]]:
         run = next(filter(newest_checkpoint, runs), None)
         if method.sharing != "none" and run is not None:
             result = load_result(run.path)
-            if count_non_finite(result.genome) == 0:
+            # A network of one's own may change by other means than a rule that could be drawn.
+            has_rule = rule_of(result.config.policy) is not None
+            if has_rule and count_non_finite(result.genome) == 0:
                 title = f"{method.name}: {run.fold}, seed-{run.seed}"
                 found[method.name] = title, rules_of(result)
     return found
