@@ -174,5 +174,5 @@ class Loose(linen.Module):
 def test_cells_may_be_made_in_setup():
     """Mutation: the module itself is asked, which has no cell before it is applied."""
     testing.check_policy(Flax(InSetup()), Cart())
-    with pytest.raises(ValueError, match="initialize_carry cannot be run.*or with parent=None"):
+    with pytest.raises(ValueError, match=r"initialize_carry cannot be run.*or with parent=None"):
         testing.check_policy(Flax(Loose()), Cart())
