@@ -157,11 +157,11 @@ def untidy_jit():
         ),
         (
             changed_step(2, lambda reward: reward[None]),
-            r"the reward has shape \(1,\), but must have \(\)",
+            r"the reward that task.step returns has shape \(1,\), but must have \(\)",
         ),
         (
             changed_step(3, lambda is_end: is_end.astype(jnp.float32)),
-            "the end of the episode has dtype float32, but must be bool",
+            "the end of the episode that task.step returns has dtype float32, but must be bool",
         ),
         (
             Changed(
@@ -171,7 +171,11 @@ def untidy_jit():
         ),
         (
             Changed(Cart(), step=lambda state, action, variation: state.speed or state),
-            r"task\.step cannot be run: TracerBoolConversionError",
+            r"task\.step cannot be run, at .*test_testing.py:\d+: TracerBoolConversionError",
+        ),
+        (
+            changed_step(2, lambda reward: reward + jnp.nan),
+            r"the reward that task\.step returns is not finite: nan",
         ),
         (counting_reset(), r"task\.reset returns another value when it is called again"),
         (untidy_jit(), r"task\.reset returns another value under jax\.jit"),

@@ -334,3 +334,16 @@ def test_parts_have_encodings_of_their_own():
 def test_what_does_not_fit_is_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_parts_of_a_dictionary():
+    """A network of one's own may have a dictionary. Mutation: fields of dataclasses alone."""
+    whole = PARAMETERS["recurrent"]
+    parameters = {"rules": whole.rules, "filters": whole.rules[0]}
+    encoding = Parts((("rules", Tied(num_rules=2)), ("filters", Direct())))
+    testing.check_encoding(encoding, parameters)
+    assert encoding.genotype_shape(parameters)["rules"]["rule"].shape == (5, 2)
+    with pytest.raises(
+        ValueError, match=r"names \['rules'\], but must name each .*: rules, filters"
+    ):
+        Parts((("rules", Direct()),)).wire(jax.random.key(0), parameters)

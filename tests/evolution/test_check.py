@@ -84,7 +84,7 @@ class LateCart(Cart):
         ({"encoding": Half()}, r"the phenotype that encoding\.read returns has"),
         ({"policy": Nameless(hidden_sizes=())}, r"must have hebbax\.types\.Parameter alone"),
         ({"policy": Copying(hidden_sizes=())}, r"no leaf of the memory"),
-        ({"task": LateCart()}, r"the end of the episode has dtype float32"),
+        ({"task": LateCart()}, r"the end of the episode that task.step returns has dtype float32"),
         ({"genome": hebbax.SharedRules(num_rules=100)}, r"genome\.num_rules is 100"),
     ],
 )
@@ -165,5 +165,8 @@ def test_numbers_are_traced_as_in_a_program():
     Mutation: `tell` traced with Python's numbers.
     """
     strategy = hebbax.ScoreFunction(population_size=4, optimizer=Stairs(hebbax.Schedule(0.1)))
-    with pytest.raises(ValueError, match=r"strategy\.tell cannot be run: TracerBoolConversion"):
+    with pytest.raises(
+        ValueError,
+        match=r"strategy\.tell cannot be run, at .*test_check.py:\d+: TracerBoolConversion",
+    ):
         hebbax.check(small_config(strategy=strategy))

@@ -199,8 +199,12 @@ def test_what_does_not_fit_is_refused(envs: VectorEnv):
         envs.step(np.zeros(3))
     with pytest.raises(ValueError, match=r"options is {'reset_mask': True}, but must be None"):
         envs.reset(options={"reset_mask": True})
-    with pytest.raises(gymnasium.error.Error, match="Seed must be greater or equal to zero"):
-        envs.reset(seed=-1)
+    for seed, words in ((-1, "seed is -1, but must be 0 or more"), (True, "seed is True")):
+        with pytest.raises(ValueError, match=words):
+            envs.reset(seed=seed)
+    envs.reset(seed=np.int64(3))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="task is the class CarRacing, but must be an object"):
+        VectorEnv(CarRacing, 2)  # pyright: ignore[reportArgumentType]
 
 
 def test_unused_donations_say_nothing(recwarn: pytest.WarningsRecorder):

@@ -49,6 +49,11 @@ def test_pictures_of_a_sweep_are_drawn(tmp_path: Path, monkeypatch: pytest.Monke
     )
     assert "individual: medium, seed-0" in drawn["rule-use-individual"][0].read_text()
 
+    with monkeypatch.context() as patch:
+        # A network of one's own may change by other means than a rule.
+        patch.setattr(sweep, "rule_of", lambda policy: None)
+        assert find_rules(collect(folder)) == {}
+
     def load_broken(run_dir: Path) -> Result:
         result = load_result(run_dir)
         return dataclasses.replace(
