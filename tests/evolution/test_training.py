@@ -357,7 +357,7 @@ def test_task_that_does_not_fit_leaves_no_folder(tmp_path: Path):
     Mutation: the refusal by the rollout alone.
     """
     with pytest.raises(
-        ValueError, match="the end of the episode that task.step returns has dtype float32"
+        ValueError, match=r"the end of the episode that task\.step returns has dtype float32"
     ):
         hebbax.train(dataclasses.replace(small_config(), task=Misfit()), tmp_path / "run")
     assert not (tmp_path / "run").exists()

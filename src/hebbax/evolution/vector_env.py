@@ -64,10 +64,10 @@ class VectorEnv(vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         task: Task,
         num_envs: int,
         variation: str | tuple[str, ...] = "default",
-        seed: int | None = None,
+        seed: int | np.integer | None = None,
     ) -> None:
         self.task = checks.having(*MEMBERS["task"], example="CarRacing()")("task", task)
-        seed = checks.optional(checks.integer())("seed", seed)
+        first_seed: int | None = checks.optional(checks.integer())("seed", seed)
         self.num_envs = checks.integer(at_least=1)("num_envs", num_envs)
         names = _settle_names(task, variation, self.num_envs)
         turns = np.arange(self.num_envs) % len(names)
@@ -88,7 +88,7 @@ class VectorEnv(vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         )
         self._is_over = None
         self._compile()
-        super().reset(seed=seed)
+        super().reset(seed=first_seed)
 
     def _compile(self) -> None:
         """Makes the programs, which JAX compiles when they are first called."""
@@ -111,7 +111,7 @@ class VectorEnv(vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         )
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | np.integer | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins an episode in every environment.
 
