@@ -328,6 +328,7 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
         "evolution.doctor.examine",
         "evolution.training.train",
         "evolution.result.load_result",
+        "evolution.exporting.export",
         "watching.films.film.render",
         "comparison.sweeps.sweep",
         "comparison.tuning.tune",

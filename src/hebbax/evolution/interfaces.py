@@ -343,10 +343,14 @@ def _called(name: str, call: Callable[[], Any]) -> Any:
 
 
 def _place_of(error: Exception) -> str:
-    """Where the caller's own code raised an error, which neither we nor JAX are."""
-    ours = tuple(str(Path(file).parent) for file in (__file__, jax.__file__))
+    """Where the caller's own code raised an error: neither hebbax nor an installed package."""
+    ours, installed = str(Path(__file__).parents[1]), "site-packages"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(ours)]
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith(ours) and installed not in frame.filename
+    ]
     return f", at {own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
