@@ -97,6 +97,7 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/bullet_agreement.py
 	$(BIN)/python benchmarks/rules_and_encodings.py
 	$(BIN)/python benchmarks/modulated_rules.py
+	$(BIN)/python benchmarks/hidden_direction.py
 	$(BIN)/python benchmarks/classic_control.py
 	$(BIN)/python benchmarks/idle_lanes.py
 	$(BIN)/python benchmarks/tables.py

@@ -329,6 +329,21 @@ def modulated(results: dict[str, Any]) -> list[str]:
     return [f"At commit {commit(results)}.", "", *table_of(rows, columns)]
 
 
+def hidden_direction(results: dict[str, Any]) -> list[str]:
+    """What a quadruped gains whose rules use the reward."""
+    rows = (
+        {**row, "seeds": ", ".join(f"{score:.1f}" for score in row["scores"])}
+        for row in results["rows"]
+    )
+    columns = {
+        "rule": "`{name}`",
+        "score of each seed": "{seeds}",
+        "mean fitness of the first five generations": "{first:.1f}",
+        "of the last five": "{last:.1f}",
+    }
+    return [f"At commit {commit(results)}.", "", *table_of(rows, columns)]
+
+
 def classic_control(results: dict[str, Any]) -> list[str]:
     """What plastic and static networks score in classic control."""
     rows = (
@@ -584,6 +599,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "launches": ("device-nvidia-h200.jsonl", launches),
     "lanes": ("idle-lanes.json", lanes),
     "modulated": ("modulated-rules.json", modulated),
+    "hidden-direction": ("hidden-direction.json", hidden_direction),
     "classic-control": ("classic-control.json", classic_control),
     "thrown": ("thrown-bodies.json", thrown),
     "rules": ("rules-and-encodings.json", functools.partial(learning, "rules")),

@@ -24,6 +24,7 @@ SCRIPTS = {
     "device": "accelerator.py",
     "encoding-costs": "encoding_costs.py",
     "genomes": "genomes.py",
+    "hidden-direction": "hidden_direction.py",
     "idle-lanes": "idle_lanes.py",
     "in-turn": "in_turn.py",
     "interval-coverage": "interval_coverage.py",
