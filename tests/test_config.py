@@ -475,7 +475,7 @@ class Halting:
     [
         (
             hebbax.ScoreFunction(population_size=8, optimizer=Halting()),
-            r"strategy\.tell cannot be run: KeyError: 'learning_rate'",
+            r"strategy\.tell cannot be run, at .*test_config.py:\d+: KeyError: 'learning_rate'",
         ),
         (
             Evosax("Open_ES", population_size=8, optimizer=Natural()),
