@@ -84,7 +84,7 @@ class Parts:
 
     def _check(self, parameters: PyTree) -> None:
         """Refuses a network whose fields are others than those that are named."""
-        names = [] if not isinstance(parameters, dict) else list(parameters)
+        names = list(parameters) if isinstance(parameters, dict) else []
         if dataclasses.is_dataclass(parameters):
             names = [field.name for field in dataclasses.fields(parameters)]
         given = [name for name, _ in self.parts]
