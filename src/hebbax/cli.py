@@ -5,12 +5,13 @@ an experiment's script.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -22,6 +23,8 @@ from rich.table import Table
 from hebbax import devices
 from hebbax.config import Config
 from hebbax.evolution import interrupts
+from hebbax.evolution.endings import end_process
+from hebbax.evolution.processes import is_first, is_joined, join_processes
 from hebbax.types import checks
 
 # `--sample` alone; there is no `--no-sample`.
@@ -188,6 +191,10 @@ def _train_config(
     log: Literal["tensorboard", "wandb"] | None = None,
     time_limit: float | None = None,
     cores: int | None = None,
+    distributed: Flag = False,
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
 ) -> None:
     """Evolves a genome; the same command resumes an interrupted run.
 
@@ -202,16 +209,23 @@ def _train_config(
             sync` sends the latter later.
         time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
         cores: CPU cores to use; all of them if None.
+        distributed: Train together with other processes, which get the same command. A cluster
+            says who they are (SLURM, Open MPI, Cloud TPU, Kubernetes), or the next three do.
+        coordinator: HOST:PORT of process 0, as all others reach it.
+        processes: How many processes there are.
+        process: Which one this is, counted from 0.
     """
     _use_cores(cores)
+    distributed = _join(distributed, coordinator, processes, process)
 
-    from hebbax.evolution.progress import ProgressBar
     from hebbax.evolution.training import train
 
-    loggers = [] if log is None else [_make_logger(log, run_dir)]
-    with interrupts.time_limit(time_limit), ProgressBar(config.generations) as progress:
-        result = train(config, run_dir, callbacks=[progress, *loggers])
+    with interrupts.time_limit(time_limit), _progress_bar(config.generations) as shown:
+        loggers = [] if log is None or not shown else [_make_logger(log, run_dir)]
+        result = train(config, run_dir, callbacks=[*shown, *loggers], distributed=distributed)
         is_time_over = interrupts.is_time_over()
+    if not is_first():
+        return
     num_generations = len(result.history)
     if num_generations < config.generations:
         why = "the time is over" if is_time_over else "interrupted"
@@ -245,6 +259,10 @@ def _evaluate(
     bits: Flag = False,
     trust: Trust = (),
     cores: int | None = None,
+    distributed: Flag = False,
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
 ) -> None:
     """Scores a run's genome in every variation of its task.
 
@@ -258,10 +276,17 @@ def _evaluate(
         bits: Round the mode's numbers to a few bits each instead, and say how few will do.
         trust: Whose classes the run may be of.
         cores: CPU cores to use; all of them if None.
+        distributed: Share the episodes with other processes, as `hebbax train` has it.
+        coordinator: HOST:PORT of process 0, as all others reach it.
+        processes: How many processes there are.
+        process: Which one this is, counted from 0.
     """
     if bits and (sample or best):
         raise ValueError("--bits rounds the mode of the last genome; leave out --sample and --best")
     _use_cores(cores)
+    distributed = _join(distributed, coordinator, processes, process)
+    if bits and distributed:
+        raise ValueError("--bits works in one process; leave out --distributed")
 
     from hebbax.evolution.evaluation import evaluate, save_scores
     from hebbax.evolution.progress import bits_table, score_table
@@ -274,7 +299,9 @@ def _evaluate(
         Console().print(bits_table(found))
         save_bits(run, found)
         return
-    scores = evaluate(result, episodes, is_sampled=sample, is_best=best)
+    scores = evaluate(result, episodes, is_sampled=sample, is_best=best, distributed=distributed)
+    if not is_first():
+        return
     # Before they are written, which may fail.
     Console().print(score_table(scores))
     save_scores(run, result, scores, is_sampled=sample, is_best=best)
@@ -614,6 +641,35 @@ def _use_cores(count: int | None) -> None:
     devices.use_cpu_cores(checks.optional(checks.integer(at_least=1))("cores", count))
 
 
+def _join(
+    distributed: bool, coordinator: str | None, processes: int | None, process: int | None
+) -> bool:
+    """Joins other processes if the command line says so, and says whether it does."""
+    is_asked = distributed or (coordinator, processes, process) != (None, None, None)
+    if is_asked:
+        join_processes(coordinator, processes, process)
+    return is_asked
+
+
+@contextlib.contextmanager
+def _progress_bar(generations: int) -> Iterator[list[Any]]:
+    """The callbacks that show a run: none where another process does."""
+    from hebbax.evolution.progress import ProgressBar
+
+    if not is_first():
+        yield []
+        return
+    with ProgressBar(generations) as progress:
+        yield [progress]
+
+
 def _refuse(reason: str) -> NoReturn:
     sys.stderr.write(f"hebbax: error: {reason}\n")
-    sys.exit(2)
+    _exit(2)
+
+
+def _exit(code: int) -> NoReturn:
+    """Ends the process; one of many does not wait for the others, who are told."""
+    if is_joined():
+        end_process(code)
+    sys.exit(code)

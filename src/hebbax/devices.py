@@ -1,9 +1,13 @@
-"""Where a population lives: the only place that knows of devices, meshes and shardings."""
+"""Where a population lives: the only place that knows of devices, meshes and shardings.
+
+The devices are this process's own, unless it works with others: then the mesh has those of all.
+"""
 
 import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +125,30 @@ def _old_quotas() -> Iterator[list[str]]:
     yield from ([*quota, *period] for quota, period in pairs)
 
 
+_is_spread: ContextVar[bool] = ContextVar("is_spread", default=False)
+
+
+@contextlib.contextmanager
+def spread(is_spread: bool = True) -> Iterator[None]:
+    """Within it meshes are made of the devices of all processes, or of this one's again."""
+    token = _is_spread.set(is_spread)
+    try:
+        yield
+    finally:
+        _is_spread.reset(token)
+
+
+def are_spread() -> bool:
+    """Whether meshes are made of the devices of all processes."""
+    return _is_spread.get()
+
+
 def population_mesh(population_size: int) -> Mesh:
-    """A mesh of all local devices, or of as many as there are individuals."""
-    devices = jax.local_devices()[:population_size]
+    """A mesh of all devices here, or of as many as there are individuals.
+
+    Where processes work together it has the devices of all, for each must take part.
+    """
+    devices = jax.devices() if are_spread() else jax.local_devices()[:population_size]
     return Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
@@ -210,5 +235,32 @@ def everywhere(mesh: Mesh) -> NamedSharding:
 
 
 def put_everywhere(tree: PyTree, mesh: Mesh) -> PyTree:
-    """Copies every array of a tree to all devices of a mesh."""
-    return jax.device_put(tree, everywhere(mesh))
+    """Copies every array of a tree to all devices of a mesh.
+
+    Where the mesh has devices of other processes, these call it with equal arrays.
+    """
+    if not mesh.is_multi_process:
+        return jax.device_put(tree, everywhere(mesh))
+
+    def put(leaf: Any) -> jax.Array:
+        if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+            return leaf  # It is everywhere.
+        copies = [jax.device_put(leaf, device) for device in mesh.local_devices]
+        return jax.make_array_from_single_device_arrays(np.shape(leaf), everywhere(mesh), copies)
+
+    return jax.tree.map(put, tree)
+
+
+def here(tree: PyTree) -> PyTree:
+    """This process's own copy of arrays that `put_everywhere` or a program put everywhere.
+
+    The others need not take part in what is done with it.
+    """
+    return jax.tree.map(
+        lambda leaf: leaf if leaf.is_fully_addressable else leaf.addressable_data(0), tree
+    )
+
+
+def put_here(tree: PyTree) -> PyTree:
+    """Puts every array of a tree on this process's first device."""
+    return jax.device_put(here(tree), jax.local_devices()[0])

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hebbax.evolution.exporting import export
     from hebbax.evolution.interrupts import TimeLimitError, time_limit
     from hebbax.evolution.keys import random_keys
+    from hebbax.evolution.processes import join_processes
     from hebbax.evolution.result import Metrics, Result, load_result
     from hebbax.evolution.rollout import Outcome, rollout_population, stack
     from hebbax.evolution.run import Handle
@@ -32,6 +33,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "join_processes",
     "load_result",
     "measure_bits",
     "random_keys",
@@ -60,6 +62,7 @@ __getattr__ = lazily(
         "check": "check",
         "evaluate": "evaluation",
         "export": "exporting",
+        "join_processes": "processes",
         "load_result": "result",
         "measure_bits": "sizes",
         "random_keys": "keys",

@@ -75,7 +75,7 @@ def _check_memory(config: Config, setup: Setup, state: int, population: int, num
     # A generation's state stays until the next one's is there.
     parts = (2 * state, population, at_a_time * individual)
     # Devices of a CPU share the memory.
-    copies = num_runs * (mesh.size if platforms.is_cpu() else 1)
+    copies = num_runs * (len(mesh.local_devices) if platforms.is_cpu() else 1)
     memory = devices.memory_bytes()
     available = memory / copies
     if sum(parts) <= available:

@@ -59,10 +59,17 @@ class Checkpoints:
         return link
 
     def _open(self) -> ocp.CheckpointManager:
+        # Of many processes each may read and write by itself: all have the whole state.
+        me = jax.process_index()
         return ocp.CheckpointManager(
             self._path,
             options=ocp.CheckpointManagerOptions(
-                enable_async_checkpointing=False, create=False, read_only=self._is_read_only
+                enable_async_checkpointing=False,
+                create=False,
+                read_only=self._is_read_only,
+                multiprocessing_options=ocp.options.MultiprocessingOptions(
+                    primary_host=me, active_processes={me}
+                ),
             ),
         )
 

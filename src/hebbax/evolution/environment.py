@@ -38,6 +38,7 @@ def describe_environment() -> dict[str, Any]:
         "packages": {name: version_of(name) for name in packages},
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in jax.local_devices()],
+        "processes": jax.process_count(),
         "cores": len(os.sched_getaffinity(0)),
         "machine": platform.platform(),
         "git_commit": _git_commit(),

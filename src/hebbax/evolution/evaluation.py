@@ -12,7 +12,7 @@ from jaxtyping import Array, Key
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution import interrupts, limits, programs
+from hebbax.evolution import interrupts, limits, processes, programs
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import TrainingState
 from hebbax.evolution.keys import random_keys
@@ -20,6 +20,7 @@ from hebbax.evolution.observations import Senses
 from hebbax.evolution.result import Result, load_result
 from hebbax.evolution.rollout import Outcome, rollout_population, stack
 from hebbax.files import local_path, write_json
+from hebbax.files.plain import by_path
 from hebbax.statistics import bootstrap_interval
 from hebbax.types import Genotype, Variation, Wiring, checks
 
@@ -61,6 +62,7 @@ def evaluate(
     is_sampled: bool = False,
     is_best: bool = False,
     trust: Sequence[str] = (),
+    distributed: bool = False,
 ) -> list[Score]:
     """Lives episodes in every variation of the task.
 
@@ -72,6 +74,8 @@ def evaluate(
         is_best: whether to take the genome of the best generation instead of the last.
         trust: modules, or files that end in `.py`, whose classes the run may be of; see
             `Config.from_dict`.
+        distributed: whether many processes make the same call and share the episodes, as `train`
+            has it.
 
     Returns:
         A score for each variation, in the task's order. The same call gives the same scores.
@@ -89,9 +93,20 @@ def evaluate(
         >>> [(score.variation, len(score.returns)) for score in scores]
         [('default', 4), ('weak', 4), ('strong', 4), ('mirrored', 4)]
     """
+    with processes.together(checks.flag("distributed", distributed)):
+        return _evaluate(run, episodes, is_sampled, is_best, trust)
+
+
+def _evaluate(
+    run: Result | str | Path, episodes: int, is_sampled: bool, is_best: bool, trust: Sequence[str]
+) -> list[Score]:
+    """`evaluate` in each process."""
     episodes = checks.integer(at_least=2)("episodes", episodes)
     is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
-    result = run if isinstance(run, Result) else load_result(run, trust)
+    with processes.all_or_none():
+        result = run if isinstance(run, Result) else load_result(run, trust)
+    facts = {"episodes": episodes, "generations": len(result.history)}
+    processes.agree(facts | by_path(result.config.to_dict()["config"]))
     if is_best and result.best_generation is None:
         raise ValueError(
             "is_best is True, but the run has no best generation: in none was the fitness of more "
@@ -101,10 +116,8 @@ def evaluate(
     config = result.config
     sample_key, _ = jax.random.split(random_keys(config.seed).evaluation)
     sample_keys, keys = jax.random.split(sample_key, episodes), episode_keys(config, episodes)
-    # The genome comes from the devices of its training, which may be others.
-    genome = devices.put_everywhere(
-        result.best_genome if is_best else result.genome, devices.population_mesh(episodes)
-    )
+    # It comes from the devices of its training, which may be others.
+    genome = devices.put_here(result.best_genome if is_best else result.genome)
     sample = jax.jit(jax.vmap(lambda key, genome: genome.sample(key), in_axes=(0, None)))
     wiring = result.wiring
     if is_best and isinstance(wiring, Senses):
@@ -238,7 +251,10 @@ def _compile(config: Config, mesh: Mesh, data: tuple, *, is_shared: bool) -> Cal
             share = devices.over_population(rollout_share, mesh, num_whole=num_whole)
             return share(wiring, variations, genotypes, keys)
 
-        function = jax.jit(programs.with_precision(config.precision, rollout))
+        function = jax.jit(
+            programs.with_precision(config.precision, rollout),
+            out_shardings=devices.everywhere(mesh),
+        )
         return interrupts.compiled(function, *data)
 
     return limits.compile_to_fit(

@@ -5,25 +5,22 @@ have it for what they start in the background, stays ignored, and a handler of t
 force.
 """
 
-import contextlib
 import math
-import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NoReturn, TypeVar, final
+from typing import Any, TypeVar, final
 
 import jax
 
+from hebbax.evolution import processes
+from hebbax.evolution.endings import TERMINATED, say
 from hebbax.types import checks
 
-# The exit code by which shells know a process that SIGTERM ended.
-TERMINATED = 128 + signal.SIGTERM
 STEP = 0.02  # s, for which a signal may go unheard.
 
 Answer = TypeVar("Answer")
@@ -177,7 +174,12 @@ def in_thread(function: Callable[..., Answer], *arguments: Any) -> Answer:
     # In steps: a signal that comes just before the main thread falls asleep does not wake it.
     while not future.done():
         wait([future], timeout=STEP)
-    return future.result()
+        processes.raise_if_lost()
+    try:
+        return future.result()
+    except Exception:
+        processes.await_news()  # Collectives fail before it has come why.
+        raise
 
 
 def compiled(function: Any, *arguments: Any) -> Callable[..., Any]:
@@ -191,23 +193,3 @@ def compiled(function: Any, *arguments: Any) -> Callable[..., Any]:
 def call(function: Any, *arguments: Any) -> Any:
     """Compiles a function of `jax.jit` and calls it, so that signals are heard."""
     return in_thread(compiled(function, *arguments), *arguments)
-
-
-def say(sentence: str) -> None:
-    """Says something on stderr, above a progress bar if there is one.
-
-    A sentence that cannot be said ends nothing.
-    """
-    # Closed, or interrupted in the middle of another sentence.
-    with contextlib.suppress(OSError, RuntimeError, ValueError):
-        print(sentence, file=sys.stderr, flush=True)
-
-
-def end_process() -> NoReturn:
-    """Ends the process as SIGTERM does by default.
-
-    Python's own way out waits for what the devices are computing.
-    """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGTERM)
-    os._exit(TERMINATED)  # By default no signal ends the first process of a container.

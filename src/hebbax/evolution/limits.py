@@ -9,7 +9,7 @@ import jax
 from jaxtyping import PyTree
 
 from hebbax import devices, platforms
-from hebbax.evolution import interfaces
+from hebbax.evolution import interfaces, processes
 from hebbax.evolution.episode import Setup
 from hebbax.genomes.base import GenomeSpec
 from hebbax.strategies.base import Strategy
@@ -48,7 +48,9 @@ def compile_to_fit(
     """
     if platforms.is_cpu():
         return compile_chunk(size)
-    free, at_a_time = devices.free_bytes(), min(share, size or share)
+    # The least of all processes', whose programs must be the same.
+    free = min(processes.gather(devices.free_bytes()))
+    at_a_time = min(share, size or share)
     if at_a_time * num_bytes > free:
         at_a_time = max(1, free // num_bytes)
     while True:

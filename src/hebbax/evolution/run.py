@@ -1,16 +1,16 @@
 """A run in the making: how far it is, and what of it is on disk."""
 
+import contextlib
 import dataclasses
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import final
 
-from jax.sharding import Mesh
-
-from hebbax import devices
 from hebbax.config import Config
+from hebbax.evolution import processes
 from hebbax.evolution.checkpoint import Checkpoints
 from hebbax.evolution.generation import TrainingState, initial_state
 from hebbax.evolution.result import Metrics, Result
@@ -27,6 +27,10 @@ from hebbax.files.ownership import owned
 from hebbax.files.plain import unreadable_parts
 from hebbax.genomes.base import Genome
 
+# Seconds for which a shared file system may hide what another host has written, or a lock outlive
+# its owner; and between two looks.
+VISIBLE_WITHIN, FREE_WITHIN, PAUSE = 10.0, 20.0, 0.2
+
 
 @final
 class Run:
@@ -36,10 +40,13 @@ class Run:
         self,
         config: Config,
         run_dir: str | Path | None,
-        mesh: Mesh,
         initial: Genome | Result | None,
     ) -> None:
-        """Begins a run, or takes it up after its newest checkpoint."""
+        """Begins a run, or takes it up after its newest checkpoint.
+
+        Of processes that work together the first one owns the folder, and the others read in it,
+        once it is open.
+        """
         self.config = config
         self.folder: Path | None = None
         self.history: list[Metrics] = []
@@ -48,10 +55,9 @@ class Run:
         self._files = ExitStack()
         self._checkpoints = self._metrics_file = None
         if isinstance(initial, Result):
-            state, self.history = _shorter_run(initial, config)
+            self.state, self.history = _shorter_run(initial, config)
         else:
-            state = initial_state(config, initial)
-        self.state = devices.put_everywhere(state, mesh)
+            self.state = initial_state(config, initial)
         if run_dir is None:
             return
         folder = self.folder = local_path(run_dir, "run_dir")
@@ -60,6 +66,9 @@ class Run:
                 f"no other process can read this run back by itself: {reason}",
                 stacklevel=4,
             )
+        if not processes.is_first():
+            self._follow(folder)
+            return
         check_run_dir(folder, config)  # Before a lock is written into it.
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as files:  # Closed if what follows fails.
@@ -80,6 +89,47 @@ class Run:
             for metrics in self.history:
                 self._metrics_file.write(metrics)
             self.save(self.state)
+
+    def _follow(self, folder: Path) -> None:
+        """Reads what the first process has opened."""
+        deadline = time.monotonic() + VISIBLE_WITHIN
+        while not (folder / "environment.json").exists():
+            if time.monotonic() > deadline:
+                raise ValueError(
+                    f"run_dir is {folder}, in which this process does not find the run that "
+                    "process 0 has opened; put it where all hosts see it"
+                )
+            time.sleep(PAUSE)
+        with closing(Checkpoints(folder / "checkpoints", is_read_only=True)) as checkpoints:
+            found = checkpoints.restore_newest(self.state)
+        if found:
+            num_generations, self.state = found
+            self.history = read_metrics(folder, num_generations)
+
+    def rescue(self, state: TrainingState) -> None:
+        """Keeps a state after another process was lost, perhaps the one that owned the folder."""
+        if self.folder is None or self._metrics_file is not None:
+            self.save(state)
+            self.close()
+            return
+        deadline = time.monotonic() + FREE_WITHIN
+        while time.monotonic() < deadline:
+            # Whoever has it keeps the same, if it is not lost.
+            with contextlib.suppress(ValueError), owned(self.folder):
+                self._take_over(self.folder, state)
+                return
+            time.sleep(PAUSE)
+
+    def _take_over(self, folder: Path, state: TrainingState) -> None:
+        """Writes what is not in the folder yet."""
+        with closing(Checkpoints(folder / "checkpoints")) as self._checkpoints:
+            num_kept = self._checkpoints.latest() or 0
+            if num_kept >= len(self.history):
+                return
+            with closing(MetricsFile(folder, num_kept)) as self._metrics_file:
+                for metrics in self.history[num_kept:]:
+                    self._metrics_file.write(metrics)
+                self.save(state)
 
     def close(self) -> None:
         """Closes the files."""

@@ -15,8 +15,9 @@ from jaxtyping import PyTree
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution import interrupts, programs
+from hebbax.evolution import interrupts, processes, programs
 from hebbax.evolution.check import check
+from hebbax.evolution.endings import end_as_terminated, say
 from hebbax.evolution.evaluation import score_mode
 from hebbax.evolution.generation import (
     RunData,
@@ -26,7 +27,10 @@ from hebbax.evolution.generation import (
 )
 from hebbax.evolution.result import Metrics, Result
 from hebbax.evolution.run import Handle, Run
+from hebbax.evolution.run_dir import read_starts
+from hebbax.files.plain import by_path
 from hebbax.genomes.base import Genome
+from hebbax.types import checks
 
 Callback = Callable[[Metrics, Handle], None]
 
@@ -40,6 +44,8 @@ def train(
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     initial: Genome | Result | None = None,
+    *,
+    distributed: bool = False,
 ) -> Result:
     """Evolves a genome; the same call goes on where an interrupted one was.
 
@@ -57,13 +63,17 @@ def train(
         initial: the genome to begin with, such as another result's, or a `Result` of the same
             configuration with fewer generations, after which training continues as in one run.
             Drawn from the seed if None. What the folder holds comes before either.
+        distributed: whether many processes make the same call and train together, each with its
+            share of the population; see `join_processes` for how they find one another. The first
+            one alone writes and calls the callbacks. All must see the folder. If one is lost, what
+            was done is kept, and the others end with the exit code 75.
 
     Returns:
         The genome, the best so far, and the history from the first generation on.
 
     Raises:
-        ValueError: if the folder holds something else than this run, a checkpoint is damaged, or
-            the initial genome or result does not fit the configuration.
+        ValueError: if the folder holds something else than this run, a checkpoint is damaged,
+            the initial genome or result does not fit the configuration, or processes do not agree.
         DivergedError: if the genome is not finite after a generation; what the folder keeps is the
             state before it.
 
@@ -76,13 +86,15 @@ def train(
         >>> len(result.history), list(result.history[-1]["returns"])
         (2, ['default', 'weak', 'strong', 'mirrored'])
     """
-    return train_together([(config, run_dir)], callbacks, initial)[0]
+    return train_together([(config, run_dir)], callbacks, initial, distributed=distributed)[0]
 
 
 def train_together(
     runs: Sequence[tuple[Config, str | Path | None]],
     callbacks: Sequence[Callback] = (),
     initial: Genome | Result | None = None,
+    *,
+    distributed: bool = False,
 ) -> list[Result]:
     """Evolves genomes side by side in one program, which fills an accelerator better.
 
@@ -96,6 +108,7 @@ def train_together(
             `hebbax.types.arguments.ARGUMENT`, such as schedules and initial scales.
         callbacks: called with the metrics of each generation of each run and a `Handle` on it.
         initial: what all begin with, as `train` has it.
+        distributed: whether many processes share each run, as `train` has it.
 
     Returns:
         A result for each run, as `train` returns it.
@@ -114,25 +127,31 @@ def train_together(
         >>> [len(result.history) for result in hebbax.evolution.train_together(runs)]
         [2, 2]
     """
-    configs = [config for config, _ in runs]
     _check_arguments(runs, callbacks)
-    _check_together(configs)
-    check(configs[0], len(configs))
-    mesh = devices.population_mesh(configs[0].strategy.population_size)
-    with programs.shared(), ExitStack() as files:
-        opened = [
-            files.enter_context(closing(Run(config, run_dir, mesh, initial)))
-            for config, run_dir in runs
-        ]
-        # Closed before the folders are given up.
-        for callback in callbacks:
-            if close := getattr(callback, "close", None):
-                files.callback(close)
-        is_interrupted = False
-        while not is_interrupted and (unfinished := [run for run in opened if run.goes_on]):
-            is_interrupted = _evolve(unfinished, mesh, callbacks)
-        if divergences := [run.divergence for run in opened if run.divergence]:
-            raise DivergedError("; ".join(divergences))
+    configs = [config for config, _ in runs]
+    with processes.together(checks.flag("distributed", distributed)), programs.shared():
+        with processes.all_or_none():
+            _check_together(configs)
+            check(configs[0], len(configs))
+        _agree(runs)
+        mesh = devices.population_mesh(configs[0].strategy.population_size)
+        with ExitStack() as files:
+            with processes.first_before_others():
+                opened = [
+                    files.enter_context(closing(Run(config, run_dir, initial)))
+                    for config, run_dir in runs
+                ]
+            _check_same_folders(opened)
+            # The first process's alone, and closed before the folders are given up.
+            callbacks = callbacks if processes.is_first() else ()
+            for callback in callbacks:
+                if close := getattr(callback, "close", None):
+                    files.callback(close)
+            is_interrupted = False
+            while not is_interrupted and (unfinished := [run for run in opened if run.goes_on]):
+                is_interrupted = _evolve(unfinished, mesh, callbacks)
+            if divergences := [run.divergence for run in opened if run.divergence]:
+                raise DivergedError("; ".join(divergences))
     return [Result.of(run.config, run.state, run.history) for run in opened]
 
 
@@ -143,9 +162,11 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
         Whether it was interrupted before.
     """
     # So far everything is on disk, and signals do what they do by default.
-    make_generations = _compile(runs, mesh)
+    with processes.all_or_none():
+        make_generations = _compile(runs, mesh)
     data = _stack([RunData.of(run.config) for run in runs], mesh)
-    states = _stack([run.state for run in runs], mesh)
+    kept = _gathered([run.state for run in runs])
+    states = devices.put_everywhere(kept, mesh)
     with interrupts.listen() as heard:
         try:
             while True:
@@ -161,6 +182,7 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                     )
                     seconds = (time.perf_counter() - started) / count
                     metrics = jax.device_get(metrics)
+                    here_before, here_after = devices.here((before, after))
                     logged = [
                         _to_log(run, _pick(metrics, i, len(runs)), count, seconds)
                         for i, run in enumerate(runs)
@@ -168,7 +190,7 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                     for i, run in enumerate(runs):
                         if run.is_due(run.config.evaluate_every, count):
                             logged[i][-1]["scores"] = score_mode(
-                                run.config, _pick(after, i, len(runs))
+                                run.config, _pick(here_after, i, len(runs))
                             )
                 # From here on nothing is heard until all runs have taken the generations down.
                 is_last = (
@@ -178,34 +200,46 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                 )
                 for i, run in enumerate(runs):
                     if logged[i][-1]["non_finite_genome"]:
-                        run.diverge(_pick(before, i, len(runs)), logged[i])
+                        run.diverge(_pick(here_before, i, len(runs)), logged[i])
                         continue
                     is_checkpoint_due = is_last or run.is_due(run.config.checkpoint_every, count)
                     run.note(logged[i])
                     if is_checkpoint_due:
-                        run.save(_pick(after, i, len(runs)))
-                states = after
+                        run.save(_pick(here_after, i, len(runs)))
+                states, kept = after, here_after
                 with heard.at_once():
-                    for i, run in enumerate(runs):
-                        # A run that has diverged leaves the state before it did.
-                        state = before if run.divergence else after
-                        handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
-                        for made in logged[i]:
-                            for callback in callbacks:
-                                callback(made, handle)
-                if heard.is_interrupted or not all(run.goes_on for run in runs):
+                    with devices.spread(is_spread=False):
+                        for i, run in enumerate(runs):
+                            # A run that has diverged leaves the state before it did.
+                            state = here_before if run.divergence else kept
+                            handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
+                            for made in logged[i]:
+                                for callback in callbacks:
+                                    callback(made, handle)
+                    said = processes.gather(
+                        [heard.is_interrupted, *(run.is_stopped for run in runs)]
+                    )
+                is_interrupted = any(is_interrupted for is_interrupted, *_ in said)
+                for run, is_stopped in zip(runs, said[0][1:], strict=True):
+                    run.is_stopped = is_stopped
+                if is_interrupted or not all(run.goes_on for run in runs):
                     break
-            _save(runs, states)
+            _save(runs, kept)
         except interrupts.Terminated:
             # From the host: the devices may be busy with the next generation for long.
-            _save(runs, jax.device_get(states))
+            _save(runs, jax.device_get(kept))
             for run in runs:
                 run.close()
-            interrupts.say(
-                f"terminated after generation {', '.join(str(len(run.history)) for run in runs)}"
-            )
-            interrupts.end_process()
-    return heard.is_interrupted
+            say(f"terminated after generation {_lengths(runs)}")
+            end_as_terminated()
+        except processes.LostProcessError as error:
+            kept = jax.device_get(kept)
+            for i, run in enumerate(runs):
+                run.rescue(_pick(kept, i, len(runs)))
+            raise processes.LostProcessError(
+                f"{error} after generation {_lengths(runs)}"
+            ) from error
+    return is_interrupted
 
 
 def _compile(runs: Sequence[Run], mesh: Mesh) -> Callable[..., tuple[PyTree, PyTree, PyTree]]:
@@ -237,19 +271,28 @@ def _save(runs: Sequence[Run], states: PyTree) -> None:
 
 
 def _stack(trees: Sequence[PyTree], mesh: Mesh) -> PyTree:
+    """Puts runs along a leading axis, on every device."""
+    return devices.put_everywhere(_gathered(trees), mesh)
+
+
+def _gathered(trees: Sequence[PyTree]) -> PyTree:
     """Puts runs along a leading axis, a single one as it is.
 
     Alone it keeps its program and its numbers bit for bit.
     """
-    stacked = (
-        trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-    )
-    return devices.put_everywhere(stacked, mesh)
+    if len(trees) == 1:
+        return trees[0]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def _pick(tree: PyTree, i: int, num_runs: int) -> PyTree:
-    """What `_stack` put at an index."""
+    """What `_gathered` put at an index."""
     return tree if num_runs == 1 else jax.tree.map(lambda leaf: leaf[i, ...], tree)
+
+
+def _lengths(runs: Sequence[Run]) -> str:
+    """How many generations runs have, in words."""
+    return ", ".join(str(len(run.history)) for run in runs)
 
 
 def _check_arguments(runs: Any, callbacks: Any) -> None:
@@ -263,6 +306,28 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
         raise ValueError(
             f"callbacks is {callbacks!r}, but must be a list of functions of a generation's metrics"
         )
+
+
+def _agree(runs: Sequence[tuple[Config, str | Path | None]]) -> None:
+    """Refuses processes that would make other runs than the first one."""
+    processes.agree({"the number of runs": len(runs)})
+    for config, run_dir in runs:
+        has_folder = {"whether there is a run_dir": run_dir is not None}
+        processes.agree(has_folder | by_path(config.to_dict()["config"]))
+
+
+def _check_same_folders(runs: Sequence[Run]) -> None:
+    """Refuses processes that do not see the same folder as the first one."""
+    for run in runs:
+        if run.folder is not None:
+            started = read_starts(run.folder)[-1]
+            with processes.all_or_none():
+                if processes.share(started) != started:
+                    raise ValueError(
+                        f"run_dir is {run.folder}, in which this process does not find the run "
+                        "that process 0 has opened; put it where all hosts see it"
+                    )
+            processes.agree({"generations in the newest checkpoint": len(run.history)})
 
 
 def _check_together(configs: Sequence[Config]) -> None:
