@@ -4,21 +4,27 @@ A checkpoint appears under its final name only when it is complete; what a kille
 half-written has another name and is ignored.
 """
 
+import contextlib
 import functools
 import logging
 import re
 import sys
 import tempfile
 import textwrap
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
+from orbax.checkpoint._src.futures import signaling_client
+from orbax.checkpoint._src.multihost import multihost
 
 KEPT = 2  # Checkpoints on disk: the newest, and the one before it.
 PLAIN = re.compile(r"[\w /.+=@~-]*")  # Paths without signs that mean something to anybody.
@@ -59,19 +65,18 @@ class Checkpoints:
         return link
 
     def _open(self) -> ocp.CheckpointManager:
-        # Of many processes each may read and write by itself: all have the whole state.
-        me = jax.process_index()
-        return ocp.CheckpointManager(
-            self._path,
-            options=ocp.CheckpointManagerOptions(
-                enable_async_checkpointing=False,
-                create=False,
-                read_only=self._is_read_only,
-                multiprocessing_options=ocp.options.MultiprocessingOptions(
-                    primary_host=me, active_processes={me}
+        with _by_itself():
+            return ocp.CheckpointManager(
+                self._path,
+                options=ocp.CheckpointManagerOptions(
+                    enable_async_checkpointing=False,
+                    create=False,
+                    read_only=self._is_read_only,
+                    multiprocessing_options=ocp.options.MultiprocessingOptions(
+                        primary_host=0, active_processes={0}
+                    ),
                 ),
-            ),
-        )
+            )
 
     def save(self, generation: int, state: PyTree) -> None:
         """Begins to write a checkpoint, which goes on beside what comes next.
@@ -96,6 +101,10 @@ class Checkpoints:
             writing.result()
 
     def _write(self, generation: int, state: PyTree) -> None:
+        with _by_itself():
+            self._save_and_check(generation, state)
+
+    def _save_and_check(self, generation: int, state: PyTree) -> None:
         self._manager.save(generation, args=ocp.args.StandardSave(state), force=True)
         try:
             read = self._manager.restore(generation, args=ocp.args.StandardRestore(state))
@@ -115,7 +124,8 @@ class Checkpoints:
     def latest(self) -> int | None:
         """The generations behind the newest complete checkpoint; None where there is none."""
         self.wait()
-        return self._manager.latest_step()
+        with _by_itself():
+            return self._manager.latest_step()
 
     def restore_newest(self, like: PyTree) -> tuple[int, PyTree] | None:
         """Reads the newest checkpoint.
@@ -131,6 +141,10 @@ class Checkpoints:
             ValueError: if the checkpoint cannot be read.
         """
         _silence_late_reads()
+        with _by_itself():
+            return self._restore_newest(like)
+
+    def _restore_newest(self, like: PyTree) -> tuple[int, PyTree] | None:
         while (generation := self.latest()) is not None:
             try:
                 shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
@@ -158,6 +172,36 @@ class Checkpoints:
         """
         with self._alias, closing(self._manager), self._writer:
             self.wait()
+
+
+_alone = threading.RLock()
+
+
+@contextlib.contextmanager
+def _by_itself() -> Iterator[None]:
+    """Has orbax work in this process as if it had no others.
+
+    All have the whole state, so that there is nothing to write together; and where the first one is
+    lost, orbax would wait for it for ever when another writes the last checkpoint.
+    """
+    if jax.process_count() == 1:
+        yield
+        return
+    with (
+        _alone,
+        mock.patch.multiple(
+            multihost,
+            process_index=lambda: 0,
+            process_count=lambda: 1,
+            is_jax_distributed_client_initialized=lambda: False,
+        ),
+        mock.patch.object(
+            signaling_client,
+            "get_signaling_client",
+            functools.cache(signaling_client.ThreadSafeKeyValueSignalingClient),
+        ),
+    ):
+        yield
 
 
 def _is_equal(one: Any, other: Any) -> bool:
