@@ -5,13 +5,12 @@ an experiment's script.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -108,7 +107,13 @@ def run_experiment(
     sweep_some = functools.partial(
         _sweep_some, methods, methods=tuple(methods), folder=Path(folder), **defaults
     )
-    _run(lambda: _report(tyro.cli(sweep_some)))
+
+    def work() -> None:
+        made = tyro.cli(sweep_some)
+        if is_first():
+            _report(made)
+
+    _run(work)
 
 
 def _run(command: Callable[[], None]) -> None:
@@ -218,21 +223,23 @@ def _train_config(
     _use_cores(cores)
     distributed = _join(distributed, coordinator, processes, process)
 
+    from hebbax.evolution.progress import progress_bar
     from hebbax.evolution.training import train
 
-    with interrupts.time_limit(time_limit), _progress_bar(config.generations) as shown:
+    with interrupts.time_limit(time_limit), progress_bar(config.generations) as shown:
         loggers = [] if log is None or not shown else [_make_logger(log, run_dir)]
         result = train(config, run_dir, callbacks=[*shown, *loggers], distributed=distributed)
         is_time_over = interrupts.is_time_over()
-    if not is_first():
-        return
     num_generations = len(result.history)
     if num_generations < config.generations:
         why = "the time is over" if is_time_over else "interrupted"
-        sys.stderr.write(
-            f"{why} after generation {num_generations}; the same command resumes {run_dir}\n"
-        )
+        if is_first():
+            sys.stderr.write(
+                f"{why} after generation {num_generations}; the same command resumes {run_dir}\n"
+            )
         sys.exit(OUT_OF_TIME if is_time_over else INTERRUPTED)
+    if not is_first():
+        return
     best = "in none was the fitness of more than half of the individuals finite"
     if result.best_generation is not None:
         fitness = result.history[result.best_generation]["fitness_mean"]
@@ -384,8 +391,13 @@ def _sweep_some(
     slurm: str | None = None,
     slurm_hours: int = 24,
     slurm_gpus: int = 1,
+    nodes: int = 1,
     time_limit: float | None = None,
     cores: int | None = None,
+    distributed: Flag = False,
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
 ) -> Path:
     """Trains and scores every method with each variation held out and several seeds.
 
@@ -407,9 +419,14 @@ def _sweep_some(
         together: Run all that can share a program side by side in it, which fills an accelerator.
         slurm: Partition of a SLURM cluster whose jobs do the work; this process does if None.
         slurm_hours: Hours that a job may take.
-        slurm_gpus: Accelerators of each job.
+        slurm_gpus: Accelerators of each job on each of its nodes.
+        nodes: Machines of each job, whose processes train together.
         time_limit: Minutes after which it ends as after Ctrl-C, with exit code 124; none if None.
         cores: CPU cores to use; all of them if None.
+        distributed: Share each run with other processes, as `hebbax train` has it.
+        coordinator: HOST:PORT of process 0, as all others reach it.
+        processes: How many processes there are.
+        process: Which one this is, counted from 0.
 
     Returns:
         The folder.
@@ -419,7 +436,10 @@ def _sweep_some(
     for name in methods:
         if name not in table:
             raise ValueError(f"unknown method {name!r}; allowed are {', '.join(table)}")
+    if nodes != 1 and slurm is None:
+        raise ValueError(f"nodes is {nodes}, but says how many a job of --slurm has; give it, too")
     _use_cores(cores)
+    distributed = _join(distributed, coordinator, processes, process)
 
     from hebbax.comparison.cluster import slurm_executor
     from hebbax.comparison.sweeps import sweep
@@ -431,7 +451,9 @@ def _sweep_some(
             "--slurm-hours instead"
         )
     if slurm is not None:
-        executor = slurm_executor(folder / "jobs", slurm, hours=slurm_hours, gpus=slurm_gpus)
+        executor = slurm_executor(
+            folder / "jobs", slurm, hours=slurm_hours, gpus=slurm_gpus, nodes=nodes
+        )
     with interrupts.time_limit(time_limit):
         sweep(
             {name: _resize(table[name](), generations, population_size) for name in methods},
@@ -442,6 +464,7 @@ def _sweep_some(
             archive=archive,
             together=together,
             executor=executor,
+            distributed=distributed,
         )
     return folder
 
@@ -649,18 +672,6 @@ def _join(
     if is_asked:
         join_processes(coordinator, processes, process)
     return is_asked
-
-
-@contextlib.contextmanager
-def _progress_bar(generations: int) -> Iterator[list[Any]]:
-    """The callbacks that show a run: none where another process does."""
-    from hebbax.evolution.progress import ProgressBar
-
-    if not is_first():
-        yield []
-        return
-    with ProgressBar(generations) as progress:
-        yield [progress]
 
 
 def _refuse(reason: str) -> NoReturn:

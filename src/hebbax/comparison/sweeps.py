@@ -10,8 +10,6 @@ folders hold: a run that was evaluated is done, any other is taken up at its new
 
 import contextlib
 import dataclasses
-import os
-import signal
 import sys
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +20,14 @@ import numpy as np
 from hebbax import devices
 from hebbax.comparison.archive import add_line, find_line, restore_run
 from hebbax.comparison.archive import read as read_archive
+from hebbax.comparison.cluster import again, has_many_processes, keep_before_requeue
 from hebbax.comparison.results.rows import FORMAT, NOTHING, Run, newest_checkpoint, read_sweep
 from hebbax.config import Config
-from hebbax.evolution import interrupts, programs
+from hebbax.evolution import interrupts, processes, programs
 from hebbax.evolution.check import check
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
 from hebbax.evolution.generation import program_key
-from hebbax.evolution.progress import ProgressBar
+from hebbax.evolution.progress import progress_bar
 from hebbax.evolution.run_dir import check_same_run
 from hebbax.evolution.training import DivergedError, train_together
 from hebbax.files import local_path, read_json, write_json
@@ -109,6 +108,7 @@ def sweep(
     archive: str | Path | None = None,
     together: bool = False,
     executor: Executor | None = None,
+    distributed: bool = False,
 ) -> list[Run]:
     """Trains and scores every method in every fold with every seed that is not done yet.
 
@@ -132,6 +132,8 @@ def sweep(
             accelerator: all folds and seeds of a method, and methods that differ in numbers alone.
         executor: who runs each run, or with `together` each such group, as a job of its own; this
             process does if None.
+        distributed: whether many processes make the same call and share the individuals of each
+            run, as `hebbax.train` has it.
 
     Returns:
         The runs that were asked for.
@@ -153,28 +155,41 @@ def sweep(
         ['sweep/runs/hebbian/mirrored/seed-0']
     """
     folder = local_path(folder, "folder")
-    together, episodes = (
+    together, distributed, episodes = (
         checks.flag("together", together),
+        checks.flag("distributed", distributed),
         checks.integer(at_least=2)("episodes", episodes),
     )
     if not isinstance(methods, Mapping):
         raise ValueError(
             f"methods is {methods!r}, but must be a mapping from names to configurations"
         )
+    if distributed and executor is not None:
+        raise ValueError(
+            "distributed is True, but the work is the executor's; give its jobs more nodes instead"
+        )
     file = None if archive is None else local_path(archive, "archive")
     wanted = _list_runs(methods, folder, folds, seeds, episodes, file)
-    _open_sweep(folder, methods, [one.run for one in wanted], episodes)
-    if file is not None:
-        _sync_archive(wanted, file)
-    missing = [one for one in wanted if not one.is_done]
-    _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
-    groups = _groups(missing, together=together)
-    if executor is None:
-        with programs.shared():
+    with processes.together(distributed), programs.shared():
+        with processes.first_before_others():
+            if processes.is_first():
+                _open_sweep(folder, methods, [one.run for one in wanted], episodes)
+                if file is not None:
+                    _sync_archive(wanted, file)
+        processes.agree({"runs": [str(one) for one in wanted], "together": together})
+        missing = [wanted[i] for i in processes.share(_missing(wanted))]
+        _say(f"{len(wanted)} runs in {folder}, {len(wanted) - len(missing)} of them done")
+        groups = _groups(missing, together=together)
+        if executor is None:
             _work_here(groups)
-    else:
-        _submit(executor, groups)
+        else:
+            _submit(executor, groups)
     return [one.run for one in wanted]
+
+
+def _missing(wanted: Sequence[_Wanted]) -> list[int]:
+    """Where in the list those are that are not done."""
+    return [i for i, one in enumerate(wanted) if not one.is_done]
 
 
 def _sync_archive(wanted: Sequence[_Wanted], file: Path) -> None:
@@ -323,7 +338,7 @@ def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
     """
     divergences = []
     for i, group in enumerate(groups, 1):
-        if interrupts.is_time_over():
+        if any(processes.gather(interrupts.is_time_over())):
             left = len(groups) - i + 1
             raise interrupts.TimeLimitError(
                 f"the time is over, and {left} of {len(groups)} trainings have not begun"
@@ -340,11 +355,12 @@ def _work_here(groups: Sequence[Sequence[_Wanted]]) -> None:
 
 def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
     """Has jobs do the work, and waits for them."""
-    jobs = [(group, executor.submit(_work_elsewhere, group)) for group in groups]
+    jobs = [(group, executor.submit(_Job(), group)) for group in groups]
     failures = []
     for i, (group, job) in enumerate(jobs, 1):
         try:
-            job.result()
+            # A job of many processes has as many results.
+            getattr(job, "results", job.result)()
             _say(f"[{i}/{len(jobs)}] {_describe(group)}: done")
         except Exception as error:  # Whatever ended a job, the others go on.
             failures.append(f"{_describe(group)}: {error}")
@@ -356,16 +372,23 @@ def _submit(executor: Executor, groups: Sequence[Sequence[_Wanted]]) -> None:
         )
 
 
-def _work_elsewhere(group: Sequence[_Wanted]) -> None:
-    """Does the work in a job's process."""
-    # Where the executor is this very process, JAX has been started.
-    with contextlib.suppress(RuntimeError):
-        devices.use_cpu_cores()
-    devices.use_compilation_cache()
-    # Its jobs pass over SIGTERM, which SLURM sends half a minute before it kills.
-    if "SUBMITIT_EXECUTOR" in os.environ:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _work(group)
+@final
+class _Job:
+    """The work of a job's process, which may be one of many."""
+
+    def __call__(self, group: Sequence[_Wanted]) -> None:
+        """Does the work."""
+        # Where the executor is this very process, JAX has been started.
+        with contextlib.suppress(RuntimeError):
+            devices.use_cpu_cores()
+        devices.use_compilation_cache()
+        keep_before_requeue()
+        with processes.together(has_many_processes()):
+            _work(group)
+
+    def checkpoint(self, group: Sequence[_Wanted]) -> Any:
+        """What submitit asks for before it has the job requeued: the same call, which goes on."""
+        return again(self, group)
 
 
 def _work(group: Sequence[_Wanted]) -> None:
@@ -382,10 +405,8 @@ def _work(group: Sequence[_Wanted]) -> None:
 
 
 def _train_and_score(group: Sequence[_Wanted]) -> None:
-    with ProgressBar(group[0].config.generations) as progress:
-        results = train_together(
-            [(one.config, one.run.path) for one in group], callbacks=[progress]
-        )
+    with progress_bar(group[0].config.generations) as shown:
+        results = train_together([(one.config, one.run.path) for one in group], callbacks=shown)
     if any(
         len(result.history) < one.config.generations
         for one, result in zip(group, results, strict=True)
@@ -397,6 +418,8 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         scores = [
             evaluate(result, one.episodes, is_sampled=is_sampled) for is_sampled in (False, True)
         ]
+        if not processes.is_first():
+            continue
         _say(f"{one}: {_summary(scores[0])}")
         for each, is_sampled in zip(scores, (False, True), strict=True):
             save_scores(one.run.path, result, each, is_sampled=is_sampled)
@@ -418,4 +441,5 @@ def _describe(group: Sequence[_Wanted]) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if processes.is_first():
+        print(line, file=sys.stderr, flush=True)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar, final
+from typing import Any, NoReturn, TypeVar, final
 
 import jax
 
 from hebbax.evolution import processes
-from hebbax.evolution.endings import TERMINATED, say
+from hebbax.evolution.endings import TERMINATED, end_as_terminated, end_process, say
 from hebbax.types import checks
 
 STEP = 0.02  # s, for which a signal may go unheard.
@@ -123,6 +123,38 @@ class Interrupts:
             self.raise_if_terminated()
 
 
+_listening: list[Interrupts] = []
+_last_act: list[Callable[[], Any]] = []
+
+
+def handle_with(kind: int, handler: Callable[..., Any]) -> None:
+    """Has a handler that ends the process called when a training has kept its state.
+
+    Args:
+        kind: the signal.
+        handler: of this signal; called at once where no training is at work.
+    """
+
+    def on_signal(signum: int, frame: Any) -> None:
+        if not _listening:
+            handler(signum, frame)
+            return
+        _last_act.append(lambda: handler(signum, frame))
+        _listening[-1].note_termination()
+
+    signal.signal(kind, on_signal)
+
+
+def end_as_heard() -> NoReturn:
+    """Ends the process as the signal would have that has terminated the training."""
+    for act in _last_act:
+        try:
+            act()
+        finally:
+            end_process(TERMINATED)
+    end_as_terminated()
+
+
 @contextmanager
 def listen() -> Iterator[Interrupts]:
     """Hears SIGINT and SIGTERM in place of what they do by default."""
@@ -151,8 +183,10 @@ def listen() -> Iterator[Interrupts]:
     try:
         for kind in ours:
             signal.signal(kind, handlers[kind])
+        _listening.append(heard)
         yield heard
     finally:
+        _listening.remove(heard)
         for kind in ours:
             signal.signal(kind, before[kind])
     heard.raise_if_terminated()

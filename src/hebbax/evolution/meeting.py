@@ -141,8 +141,8 @@ def _let_in(
         except TimeoutError:
             missing = sorted(set(range(1, place.num_processes)) - set(come))
             return come, problem or (
-                f"processes is {place.num_processes}, but {_named(missing)} did not come to {place} "
-                f"within {PATIENCE:.0f} s; start all of them within this time"
+                f"processes is {place.num_processes}, but {_named(missing)} did not come to "
+                f"{place} within {PATIENCE:.0f} s; start all of them within this time"
             )
         try:
             said = guest.receive()

@@ -244,7 +244,7 @@ def together(is_distributed: bool) -> Iterator[None]:
     Joins them where `join_processes` has not been called. Where one is lost the process ends, with
     a sentence and the exit code `LOST`: JAX in it could do nothing more.
     """
-    if not is_distributed:
+    if not is_distributed or devices.are_spread():
         yield
         return
     join_processes()

@@ -3,7 +3,9 @@
 A logger is a callback: it is called with the metrics of each generation and a handle on the run.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +20,7 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
+from hebbax.evolution import processes
 from hebbax.evolution.evaluation import Score
 from hebbax.evolution.sizes import GenomeBits
 from hebbax.evolution.training import Metrics
@@ -76,6 +79,16 @@ class ProgressBar:
                 soft_wrap=True,
                 highlight=False,
             )
+
+
+@contextlib.contextmanager
+def progress_bar(generations: int) -> Iterator[list[ProgressBar]]:
+    """The callbacks that show a run here: none where another process does."""
+    if not processes.is_first():
+        yield []
+        return
+    with ProgressBar(generations) as progress:
+        yield [progress]
 
 
 def describe(metrics: Metrics) -> str:

@@ -17,7 +17,6 @@ from hebbax import devices
 from hebbax.config import Config
 from hebbax.evolution import interrupts, processes, programs
 from hebbax.evolution.check import check
-from hebbax.evolution.endings import end_as_terminated, say
 from hebbax.evolution.evaluation import score_mode
 from hebbax.evolution.generation import (
     RunData,
@@ -230,8 +229,8 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
             _save(runs, jax.device_get(kept))
             for run in runs:
                 run.close()
-            say(f"terminated after generation {_lengths(runs)}")
-            end_as_terminated()
+            interrupts.say(f"terminated after generation {_lengths(runs)}")
+            interrupts.end_as_heard()
         except processes.LostProcessError as error:
             kept = jax.device_get(kept)
             for i, run in enumerate(runs):

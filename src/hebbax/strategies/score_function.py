@@ -177,7 +177,8 @@ def score_gradient(
         )(learned_of(genome))
 
     mesh = jax.sharding.get_abstract_mesh()
-    # A density that is mapped costs little; one that a genome computes for a population much.
+    # A density that is mapped costs little; one that a genome computes for a population much, in
+    # time or in what devices tell one another.
     is_costly = hasattr(genome, "log_probs")
     if not is_costly or mesh.empty:
         return gradient(genome, genotypes, weights)
