@@ -309,12 +309,12 @@ def test_run_at_work_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 sweep()
             errors.append(error)
 
-        return contextlib.nullcontext(callback)
+        return contextlib.nullcontext([callback])
 
     def sweep() -> None:
         hebbax.sweep({"plastic": methods()["plastic"]}, tmp_path, ["light"], 1, 2)
 
-    monkeypatch.setattr(sweeps, "ProgressBar", sweep_again)
+    monkeypatch.setattr(sweeps, "progress_bar", sweep_again)
     sweep()
     assert len(errors) == 2
     assert newest_checkpoint(tmp_path / "runs/plastic/light/seed-0") == 2
@@ -478,7 +478,7 @@ def test_jobs_of_a_cluster_hear_termination(monkeypatch: pytest.MonkeyPatch):
         sweeps, "_work", lambda group: handlers.append(signal.getsignal(signal.SIGTERM))
     )
     before = signal.signal(signal.SIGTERM, lambda number, frame: None)
-    sweeps._work_elsewhere([])
+    sweeps._Job()([])
     signal.signal(signal.SIGTERM, before)
     assert handlers == [signal.SIG_DFL]
 

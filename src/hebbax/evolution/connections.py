@@ -96,4 +96,5 @@ class Connection:
         """Ends the connection, also for a thread that waits for a value."""
         with contextlib.suppress(OSError):  # The other was faster.
             self._stream.shutdown(socket.SHUT_RDWR)
+        self._lines.close()
         self._stream.close()

@@ -105,8 +105,9 @@ def _evaluate(
     is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
     with processes.all_or_none():
         result = run if isinstance(run, Result) else load_result(run, trust)
-    facts = {"episodes": episodes, "generations": len(result.history)}
-    processes.agree(facts | by_path(result.config.to_dict()["config"]))
+    if devices.are_spread():
+        facts = {"episodes": episodes, "generations": len(result.history)}
+        processes.agree(facts | by_path(result.config.to_dict()["config"]))
     if is_best and result.best_generation is None:
         raise ValueError(
             "is_best is True, but the run has no best generation: in none was the fitness of more "

@@ -132,11 +132,12 @@ def handle_with(kind: int, handler: Callable[..., Any]) -> None:
 
     Args:
         kind: the signal.
-        handler: of this signal; called at once where no training is at work.
+        handler: of this signal; called at once where no training is at work, or another process
+            keeps its state.
     """
 
     def on_signal(signum: int, frame: Any) -> None:
-        if not _listening:
+        if not _listening or not processes.is_first():
             handler(signum, frame)
             return
         _last_act.append(lambda: handler(signum, frame))

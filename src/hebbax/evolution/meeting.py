@@ -97,10 +97,12 @@ def _come(place: Place, facts: Facts) -> Met:
         )
         reply = connection.receive()
     except OSError as error:
+        connection.close()
         raise ValueError(
             f"coordinator is {place}, which does not answer as a process 0 of hebbax does ({error})"
         ) from error
     if "refused" in reply:
+        connection.close()
         raise ValueError(reply["refused"])
     return Met({0: connection}, reply["port"])
 
@@ -121,6 +123,8 @@ def _receive_others(place: Place, facts: Facts) -> Met:
     for connection in come.values():
         _tell(connection, reply)
     if problem:
+        for connection in come.values():
+            connection.close()
         door.close()
         raise ValueError(problem)
     threading.Thread(target=_turn_away, args=(door, place), daemon=True).start()
@@ -152,6 +156,7 @@ def _let_in(
             continue
         if index in come:
             _tell(guest, {"refused": _TWICE.format(index, place)})
+            guest.close()
             continue
         come[index] = guest
         if not problem and (problem := _refusal(place, facts, index, count, theirs)):

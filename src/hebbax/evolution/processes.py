@@ -319,12 +319,10 @@ def _leave_at_exit() -> None:
     """Says goodbye; where somebody was lost, JAX would wait for them for ever."""
     if _group is None:
         return
-    if _group.loss:
-        end_process(LOST)
     is_failed = hasattr(sys, "last_value")  # An error that nobody caught ends the program.
-    _group.say_goodbye("failed" if is_failed else "has ended")
-    if is_failed:
-        end_process(1)
+    _group.say_goodbye(f"process {_group.place.process} has {'failed' if is_failed else 'ended'}")
+    if is_failed or _group.loss:
+        end_process(1 if is_failed else LOST)
 
 
 def _place(

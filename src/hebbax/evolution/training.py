@@ -309,6 +309,8 @@ def _check_arguments(runs: Any, callbacks: Any) -> None:
 
 def _agree(runs: Sequence[tuple[Config, str | Path | None]]) -> None:
     """Refuses processes that would make other runs than the first one."""
+    if not devices.are_spread():
+        return
     processes.agree({"the number of runs": len(runs)})
     for config, run_dir in runs:
         has_folder = {"whether there is a run_dir": run_dir is not None}
@@ -318,7 +320,7 @@ def _agree(runs: Sequence[tuple[Config, str | Path | None]]) -> None:
 def _check_same_folders(runs: Sequence[Run]) -> None:
     """Refuses processes that do not see the same folder as the first one."""
     for run in runs:
-        if run.folder is not None:
+        if run.folder is not None and devices.are_spread():
             started = read_starts(run.folder)[-1]
             with processes.all_or_none():
                 if processes.share(started) != started:
