@@ -26,8 +26,11 @@ def main() -> None:
     hebbax.use_cpu_cores(told.get("devices", 1))
     hebbax.devices.use_compilation_cache()
     is_distributed = "address" in told or "cluster" in told
-    if "address" in told:
-        join_processes(told["address"], told["processes"], told["process"])
+    if is_distributed:
+        # Before the configurations: evosax uses JAX as soon as it is imported.
+        join_processes(
+            *((told["address"], told["processes"], told["process"]) if "address" in told else ())
+        )
     answers = {}
     for name in told["names"]:
         config = changed(configurations()[name], told.get("changes", {}))

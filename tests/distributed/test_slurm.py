@@ -22,7 +22,7 @@ from hebbax.comparison.cluster import slurm_executor
 from hebbax.evolution.run_dir import read_starts
 
 pytestmark = pytest.mark.slow
-LENGTH = 300  # Generations, so that there is time for a signal.
+LENGTH = 60  # Generations, so that there is time for a signal.
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def wait_until(is_true: Callable[[], bool]) -> None:
     """Waits for something."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + 3 * PATIENCE
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.05)

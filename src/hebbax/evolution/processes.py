@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import ctypes
 import faulthandler
+import functools
 import hashlib
 import os
 import platform
@@ -53,29 +54,28 @@ class _Group:
     place: which it is.
     connections: with each other one for the first, with the first for the others.
     loss: who was lost and how, in words; None while all are there.
-    is_at_work: whether all do something together, so that nobody may leave.
+    is_at_work: whether all do something together.
     """
 
     def __init__(self, place: Place, connections: Mapping[int, Connection]) -> None:
         self.place, self.connections = place, connections
         self.loss: str | None = None
         self.is_at_work = False
-        self._gone: set[int] = set()
+        self._gone: dict[int, str] = {}
         for index, connection in connections.items():
             connection.watch(
-                lambda message, index=index: self._note(index, message),
-                lambda index=index: self._note(index, {"gone": f"process {index} was lost"}),
+                functools.partial(self._note, index),
+                functools.partial(self._note, index, {"gone": f"process {index} was lost"}),
             )
 
     def _note(self, index: int, message: Any) -> bool:
-        """Takes down what is no answer, but news of somebody who is gone."""
-        if not isinstance(message, dict):
-            return False
-        if index not in self._gone:
-            self._gone.add(index)
-            if self.is_at_work:
-                self.lose(message["gone"])
-        return True
+        """Takes down what is no answer, but news of somebody who is gone.
+
+        Who is gone when all is done is no loss; the main thread knows.
+        """
+        if isinstance(message, dict):
+            self._gone.setdefault(index, message["gone"])
+        return isinstance(message, dict)
 
     def lose(self, sentence: str) -> None:
         """Takes down a loss, the first one alone, and tells the others."""
@@ -110,17 +110,20 @@ class _Group:
 
     def _answer(self, index: int, *, is_whole: bool = False) -> Any:
         while True:
+            # Asked first: what came before the goodbye is an answer still.
+            is_gone = bool(self._gone)
             try:
                 values = self.connections[index].answer(STEP)
             except queue.Empty:
-                if index in self._gone:
-                    self.lose(f"process {index} has ended")
-                self.raise_if_lost()
+                if is_gone or self.loss:
+                    self.raise_if_lost()
                 continue
             return values if is_whole else values[0]
 
     def raise_if_lost(self) -> None:
-        """Raises `LostProcessError` if somebody was lost."""
+        """Raises `LostProcessError` if somebody is gone, while all are at work."""
+        if self._gone:
+            self.lose(next(iter(self._gone.values())))
         if self.loss:
             raise LostProcessError(self.loss)
 
@@ -293,25 +296,20 @@ def first_before_others() -> Iterator[None]:
             pass
 
 
-def loss() -> str | None:
-    """Who was lost and how, in words; None while all are there."""
-    return None if _group is None else _group.loss
-
-
 def raise_if_lost() -> None:
-    """Raises `LostProcessError` if a process was lost."""
-    if _group is not None:
+    """Within `together`, raises `LostProcessError` if a process is gone."""
+    if _group is not None and devices.are_spread():
         _group.raise_if_lost()
 
 
 def await_news() -> None:
-    """Waits a little for the news that a process was lost, and raises `LostProcessError` if so.
+    """Waits a little for the news that a process is gone, as `raise_if_lost` tells it.
 
     JAX's collectives may fail before.
     """
     deadline = time.monotonic() + NEWS_TIME
-    while _group is not None and time.monotonic() < deadline:
-        _group.raise_if_lost()
+    while devices.are_spread() and time.monotonic() < deadline:
+        raise_if_lost()
         time.sleep(STEP)
 
 
