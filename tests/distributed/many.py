@@ -16,11 +16,14 @@ from typing import Any
 
 import hebbax
 from hebbax import encodings, genomes, policies, strategies
+from hebbax.presets import PRESETS
+from hebbax.strategies.optimizers import Sgd
 from small_run import small_config
 
 HERE = Path(__file__).parent
 PATIENCE = 40.0  # s, in which whatever a test waits for must have come.
 DRAWN = hebbax.ScoreFunction(population_size=8, is_mirrored=False)
+WORLDS = {"quadruped": "quadruped-demo", "racer": "car-demo"}
 PARTS = (("rules", encodings.Tied(num_rules=2)), ("weights", encodings.Direct()))
 
 
@@ -46,7 +49,22 @@ def configurations() -> dict[str, hebbax.Config]:
         "normalised": {"normalize_observations": True},
         "snes": {"strategy": strategies.Evosax("SNES", 8, (("std_init", 0.1),))},
     }
-    return {name: small_config(**change) for name, change in changes.items()}
+    return {name: small_config(**change) for name, change in changes.items()} | {
+        name: few_steps(PRESETS[preset]()) for name, preset in WORLDS.items()
+    }
+
+
+def few_steps(config: hebbax.Config) -> hebbax.Config:
+    """A preset's configuration, made small.
+
+    Plain steps: Adam's first ones are as long where a gradient is rounding alone.
+    """
+    return dataclasses.replace(
+        config,
+        task=dataclasses.replace(config.task, episode_steps=6),
+        strategy=dataclasses.replace(config.strategy, population_size=4, optimizer=Sgd()),
+        generations=1,
+    )
 
 
 def free_port() -> int:

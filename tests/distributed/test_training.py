@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from many import changed, configurations, free_port, many, numbers
+from many import WORLDS, changed, configurations, free_port, many, numbers
 
 import hebbax
 from small_run import newest_checkpoint
 
 ENDLESS = {"generations": 10**6, "checkpoint_every": 10**6}
-NAMES = tuple(configurations())
+NAMES = tuple(name for name in configurations() if name not in WORLDS)
 
 
 def alone(name: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +45,20 @@ def test_two_processes_get_the_numbers_of_one(tmp_path: Path):
     for name in NAMES:
         check_close(answers[0][name], alone(name, told["changes"]))
         assert newest_checkpoint(tmp_path / "runs" / name) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORLDS)
+def test_the_worlds_have_the_numbers_of_one_process(tmp_path: Path, name: str):
+    """Bodies and cars, for a few steps, on four processes of which each has one individual."""
+    told = {
+        "names": [name],
+        "address": f"127.0.0.1:{free_port()}",
+        "answer": str(tmp_path / "answer"),
+    }
+    with many(4, told) as processes:
+        assert processes.wait(500) == [0] * 4, processes.said(0)
+    check_close(json.loads((tmp_path / "answer-0").read_text())[name], alone(name, {}))
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])

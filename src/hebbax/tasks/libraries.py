@@ -1,10 +1,13 @@
 """What physics that is written elsewhere needs around it: silence, and other rules of JAX."""
 
 import contextlib
+import functools
 import io
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 
@@ -43,9 +46,26 @@ def physics_rules() -> Iterator[None]:
 
     With TF32, bodies sink and explode.
     """
+    builder = sys.modules.get("mujoco.mjx._src.io")
+    if builder is not None and jax.process_count() > 1:
+        _build_here(builder)
     with (
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
         jax.default_matmul_precision("highest"),
     ):
         yield
+
+
+@functools.cache
+def _build_here(builder: Any) -> None:
+    """Has MJX put what it builds on a device of this process.
+
+    It takes the first device of all processes, which is out of reach of most of them.
+    """
+    theirs = builder._resolve_impl_and_device
+
+    def resolve(impl: Any, device: Any = None) -> Any:
+        return theirs(impl, device or jax.local_devices()[0])
+
+    builder._resolve_impl_and_device = resolve
