@@ -11,7 +11,7 @@ UV := $(shell command -v uv)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile)
 comma := ,
 
-.PHONY: help setup demo car-demo test test-all test-versions lint format docs benchmarks lock clean
+.PHONY: help setup demo car-demo test test-all test-distributed test-versions lint format docs benchmarks lock clean
 
 help:
 	@echo "make setup       installs everything into $(VENV)"
@@ -19,6 +19,7 @@ help:
 	@echo "make car-demo    evolves a driver that sees the road, and scores it with a grip it has not met"
 	@echo "make test        runs the tests, but for slow ones"
 	@echo "make test-all    runs all tests"
+	@echo "make test-distributed  runs the tests of many processes, also on hosts of their own, which needs root"
 	@echo "make test-versions  runs the tests and a short training with the oldest and the newest allowed versions; needs uv"
 	@echo "make lint        checks style, formatting and types"
 	@echo "make format      formats the code"
@@ -60,6 +61,9 @@ test: $(READY)
 test-all: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m ""
 
+test-distributed: $(READY)
+	$(BIN)/python -m pytest -q -m "" tests/distributed tests/evolution/test_meeting.py
+
 # The oldest and the newest versions that the bounds allow, on each Python of PYTHONS; the newest also without gymnax, which holds JAX back.
 VERSIONS := $(foreach python,$(PYTHONS),$(python)-oldest $(python)-newest $(python)-newest-without-gymnax)
 
@@ -100,6 +104,8 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/hidden_direction.py
 	$(BIN)/python benchmarks/classic_control.py
 	$(BIN)/python benchmarks/idle_lanes.py
+	$(BIN)/python benchmarks/traffic.py
+	$(BIN)/python benchmarks/many_processes.py
 	$(BIN)/python benchmarks/tables.py
 
 # One set of versions for every Python from 3.11 on. Accelerators' packages stay out: the extra `cuda` brings them.

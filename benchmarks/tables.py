@@ -367,6 +367,58 @@ def classic_control(results: dict[str, Any]) -> list[str]:
     return [f"At commit {commit(results)}.", "", *table_of(rows, columns)]
 
 
+def traffic(results: dict[str, Any]) -> list[str]:
+    """What devices tell one another, by genome and encoding."""
+    on_paper = list(next(iter(results["cases"].values()))["sent_bytes"])
+    columns = " | ".join(f"sent by one of {number}" for number in on_paper)
+    rows = (
+        [
+            f"`{name}`" if "(" in name else name,
+            f"{row['gathered_bytes']:,}",
+            f"{row['added_bytes']:,}",
+            f"{row['to_floor']:.2f}",
+            *(f"{sent:,.0f}" for sent in row["sent_bytes"].values()),
+        ]
+        for name, row in results["cases"].items()
+    )
+    return [
+        *table(f"| bytes a generation | gathered | added up | to the floor | {columns} |", rows),
+        "",
+        f"Population {results['population']}, compiled for {results['devices']} devices. The floor "
+        "is the fitness and what the optimiser moves, 4 bytes each.",
+    ]
+
+
+def many_numbers(results: dict[str, Any]) -> list[str]:
+    """How far numbers of other places are from one's."""
+    rows = (
+        [
+            name,
+            *(
+                f"{row[when][what]:.0e}" if row[when][what] else "0"
+                for when in ("first", "last")
+                for what in ("genome", "fitness")
+            ),
+        ]
+        for name, row in results["differences"].items()
+    )
+    return table(
+        "| processes and devices | genome after 1 generation | fitness | genome after 20 | "
+        "fitness |",
+        rows,
+    )
+
+
+def many_overhead(results: dict[str, Any]) -> list[str]:
+    """What a distributed run costs a single process."""
+    ratio = results["overhead"]
+    return [
+        f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) times the time of a "
+        f"generation, the median of {results['turns']} turns and its quartiles, on "
+        f"{machine(results)}"
+    ]
+
+
 def launches(lines: list[dict[str, Any]]) -> list[str]:
     """Kernels of a policy step on a device, and what launching them takes at least."""
     profiles = [line for line in lines if "kernels" in line]
@@ -596,6 +648,9 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "car-parts": ("car-racing-cpu.json", car_parts),
     "device-speed": ("device-nvidia-h200.jsonl", device_speed),
     "device": ("device-nvidia-h200.jsonl", device),
+    "traffic": ("traffic-cpu.json", traffic),
+    "many-numbers": ("many-processes-cpu.json", many_numbers),
+    "many-overhead": ("many-processes-cpu.json", many_overhead),
     "launches": ("device-nvidia-h200.jsonl", launches),
     "lanes": ("idle-lanes.json", lanes),
     "modulated": ("modulated-rules.json", modulated),

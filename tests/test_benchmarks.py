@@ -28,11 +28,13 @@ SCRIPTS = {
     "idle-lanes": "idle_lanes.py",
     "in-turn": "in_turn.py",
     "interval-coverage": "interval_coverage.py",
+    "many-processes": "many_processes.py",
     "modulated-rules": "modulated_rules.py",
     "natural-steps": "natural_steps.py",
     "quadruped": "quadruped.py",
     "rules-and-encodings": "rules_and_encodings.py",
     "thrown-bodies": "thrown_bodies.py",
+    "traffic": "traffic.py",
 }
 FILES = sorted(path.name for path in RESULTS.iterdir())
 

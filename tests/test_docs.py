@@ -190,6 +190,7 @@ def train_little(
     run_dir: str,
     callbacks: Sequence[training.Callback] = (),
     initial: Any = None,
+    distributed: bool = False,
 ) -> hebbax.Result:
     """Two generations of carts instead, once the page's configuration has passed its check."""
     hebbax.check(config)
@@ -336,6 +337,7 @@ def test_commands_are_understood(command: tuple[str, ...], monkeypatch: pytest.M
     ):
         stand_in(monkeypatch, f"hebbax.{place}", reach)
     stand_in(monkeypatch, "hebbax.devices.use_cpu_cores", lambda **_: None)
+    stand_in(monkeypatch, "hebbax.cli.join_processes", lambda **_: None)
     stand_in(monkeypatch, "hebbax.comparison.cluster.slurm_executor", lambda **_: None)
     program, *arguments = command
     match Path(program).name:

@@ -6,6 +6,7 @@ address, processes, process: how the processes meet.
 cluster: whether a cluster says so; alone without both.
 devices: CPU devices of each.
 folder: for the runs; none if null.
+sweep: a folder, in which the configurations are compared instead.
 answer: file for the numbers, which the first writes.
 """
 
@@ -31,6 +32,10 @@ def main() -> None:
         join_processes(
             *((told["address"], told["processes"], told["process"]) if "address" in told else ())
         )
+    if "sweep" in told:
+        methods = {name: configurations()[name] for name in told["names"]}
+        hebbax.sweep(methods, told["sweep"], ["heavy"], 2, 4, together=True, distributed=True)
+        return
     answers = {}
     for name in told["names"]:
         config = changed(configurations()[name], told.get("changes", {}))

@@ -8,6 +8,7 @@ from many import free_port, many
 
 from hebbax.evolution import join_processes, meeting
 from hebbax.evolution.meeting import Place
+from hebbax.evolution.processes import _check_devices
 
 
 def told(tmp_path: Path, **changes: Any) -> dict[str, Any]:
@@ -47,6 +48,26 @@ def test_a_second_run_leaves_the_first_alone(tmp_path: Path):
             assert "another run may have it: choose another port" in second.said(0)
             assert "where 2 processes are at work already" in second.said(1)
         first.wait_for(f"generation {first.said(0).count('.') + 3}.")
+
+
+def test_more_devices_than_individuals_are_refused(tmp_path: Path):
+    """Some would have nobody."""
+    address = f"127.0.0.1:{free_port()}"
+    with many(2, told(tmp_path, address=address, devices=5)) as processes:
+        assert processes.wait(60) == [1, 1]
+        for i in range(2):
+            assert "population_size is 8, but the processes have 10 devices" in processes.said(i)
+
+
+def test_two_processes_of_one_accelerator_are_refused():
+    """CPUs' devices are each process's own; an accelerator must be."""
+    first, second = ["host", "gpu", ["H200"], ["0"]], ["host", "gpu", ["H200"], ["1"]]
+    _check_devices([first, second, ["other", "gpu", ["H200"], ["0"]]])
+    _check_devices([["host", "cpu", ["cpu"], ["0"]]] * 2)
+    with pytest.raises(ValueError, match="processes 0 and 2 have the same device of host"):
+        _check_devices([first, second, first])
+    with pytest.raises(ValueError, match=r"process 1 has devices of cpu \(cpu\), but process 0 of"):
+        _check_devices([first, ["host", "cpu", ["cpu"], ["0"]]])
 
 
 @pytest.fixture

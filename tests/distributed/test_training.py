@@ -147,3 +147,24 @@ def test_a_terminated_process_ends_all_with_the_last_whole_generation(tmp_path: 
     assert "terminated after generation" in said[process]
     lines = (tmp_path / "plastic" / "metrics.jsonl").read_text().splitlines()
     assert newest_checkpoint(tmp_path / "plastic") == len(lines) >= 3
+
+
+@pytest.mark.slow
+def test_a_sweep_shares_each_run(tmp_path: Path):
+    """With two runs of each method together in a program; the first writes scores and archive."""
+    folder = tmp_path / "sweep"
+    told = {"names": ["plastic", "tied"], "sweep": str(folder)}
+    with many(2, told | {"address": f"127.0.0.1:{free_port()}"}) as processes:
+        assert processes.wait(200) == [0, 0], processes.said(0) + processes.said(1)
+        assert "4 runs in" in processes.said(0)
+        assert "runs in" not in processes.said(1)
+    alone = {name: configurations()[name] for name in told["names"]}
+    hebbax.sweep(alone, tmp_path / "alone", ["heavy"], 2, 4, together=True)
+    for name in told["names"]:
+        for seed in range(2):
+            run = f"runs/{name}/heavy/seed-{seed}/evaluation.json"
+            found, expected = (
+                [score["mean"] for score in json.loads((one / run).read_text())["scores"]]
+                for one in (folder, tmp_path / "alone")
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -16,6 +16,7 @@ import platform
 import queue
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -194,12 +195,39 @@ def join_processes(
     )
     # After JAX's own, so that it is called before.
     atexit.register(_leave_at_exit)
-    try:
-        kinds = [device.device_kind for device in jax.local_devices()]
-    except RuntimeError as error:
-        kinds = [f"none ({error})"]
     with devices.spread():
-        agree({"backend": jax.default_backend(), "devices": sorted(set(kinds))})
+        _check_devices(gather(_devices_here()))
+
+
+def _devices_here() -> list[Any]:
+    """This process's machine, backend, and what tells its accelerators from those of others."""
+    visible = [os.environ.get("CUDA_VISIBLE_DEVICES"), jax.config.read("jax_cuda_visible_devices")]
+    found = jax.local_devices()
+    kinds = sorted({device.device_kind for device in found})
+    names = [f"{visible}:{device.local_hardware_id}" for device in found]
+    return [socket.gethostname(), jax.default_backend(), kinds, names]
+
+
+def _check_devices(claims: list[Any]) -> None:
+    """Refuses processes with other kinds of devices, and two with the same accelerator.
+
+    Args:
+        claims: what `_devices_here` says in each.
+    """
+    owners: dict[Any, int] = {}
+    _, backend, kinds, _ = claims[0]
+    for i, (host, its_backend, its_kinds, names) in enumerate(claims):
+        if (its_backend, its_kinds) != (backend, kinds):
+            raise ValueError(
+                f"process {i} has devices of {its_backend} ({', '.join(its_kinds)}), but process 0 "
+                f"of {backend} ({', '.join(kinds)}); all must have the same"
+            )
+        for name in names if backend != "cpu" else ():
+            if (other := owners.setdefault((host, name), i)) != i:
+                raise ValueError(
+                    f"processes {other} and {i} have the same device of {host}; start fewer, or "
+                    "give each its own by CUDA_VISIBLE_DEVICES"
+                )
 
 
 def is_joined() -> bool:

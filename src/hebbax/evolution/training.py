@@ -315,6 +315,12 @@ def _agree(runs: Sequence[tuple[Config, str | Path | None]]) -> None:
     for config, run_dir in runs:
         has_folder = {"whether there is a run_dir": run_dir is not None}
         processes.agree(has_folder | by_path(config.to_dict()["config"]))
+        population_size, num_devices = config.strategy.population_size, jax.device_count()
+        if population_size < num_devices:
+            raise ValueError(
+                f"strategy.population_size is {population_size}, but the processes have "
+                f"{num_devices} devices, of which some would have nobody; start fewer processes"
+            )
 
 
 def _check_same_folders(runs: Sequence[Run]) -> None:
