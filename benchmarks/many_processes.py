@@ -53,7 +53,7 @@ def main() -> None:
     """Measures both, or is one of the processes."""
     if sys.argv[1:2] == ["--child"]:
         return child(json.loads(sys.argv[2]))
-    options = harness.arguments(__doc__, turns=(20, 2)).parse_args()
+    options = harness.arguments(__doc__, turns=(60, 2)).parse_args()
     overhead, seconds = take_turns(options.turns, is_tiny=options.tiny)
     print(overhead)
     differences = compare(GENERATIONS if not options.tiny else 2)
@@ -197,7 +197,7 @@ def quadruped(told: dict[str, Any]) -> Any:
 
     is_tiny = told["is_tiny"]
     return hebbax.Config(
-        task=hebbax.Quadruped(body="brax", episode_steps=5 if is_tiny else 100, burn_in_steps=0),
+        task=hebbax.Quadruped(body="brax", episode_steps=5 if is_tiny else 60, burn_in_steps=0),
         policy=hebbax.Hebbian(),
         genome=hebbax.Normal(init_scale=0.03),
         strategy=hebbax.ScoreFunction(population_size=4 if is_tiny else 32),

@@ -185,6 +185,8 @@ def join_processes(
     _group = _Group(place, met.connections)
     # Signals are heard by the training, which knows what must be kept.
     jax.config.update("jax_enable_preemption_service", False)
+    if place.num_processes == 1:  # gloo would take the way through the network.
+        jax.config.update("jax_cpu_collectives_implementation", None)
     jax.distributed.initialize(
         f"{place.host}:{met.port}",
         place.num_processes,
