@@ -5,8 +5,8 @@ It writes `benchmarks/results/many-processes-DEVICE.json`.
 Overhead
     Two processes train the quadruped, one alone, the other as the only one of a distributed run.
     They take turns: each makes a generation, the loop around it included, while the other waits, in
-    the reverse order every other turn. The ratio is the median of each turn's own, with its
-    quartiles.
+    the reverse order every other turn; other pairs of processes follow. The ratio is the median of
+    each turn's own, with its quartiles.
 
 Numbers
     The paper's plastic network without physics evolves on other numbers of processes and devices,
@@ -30,6 +30,7 @@ import harness
 from harness import fields
 
 GENERATIONS = 20
+PAIRS = 6  # Of processes, as two of the same program may differ for as long as they live.
 ALONE = {"processes": 1, "devices": 1}
 # Processes and devices of each, before half of the generations and after it.
 PLACES = {
@@ -52,7 +53,8 @@ FIELDS = fields(
 def main() -> None:
     """Measures both, or is one of the processes."""
     if sys.argv[1:2] == ["--child"]:
-        return child(json.loads(sys.argv[2]))
+        child(json.loads(sys.argv[2]))
+        return
     options = harness.arguments(__doc__, turns=(60, 2)).parse_args()
     overhead, seconds = take_turns(options.turns, is_tiny=options.tiny)
     print(overhead)
@@ -68,21 +70,31 @@ def take_turns(turns: int, *, is_tiny: bool) -> tuple[dict[str, float], dict[str
     """The ratio of a distributed generation's time to a lonely one's, and both times."""
     from in_turn import quartiles  # Not for the children: it loads physics, which print.
 
+    times: list[list[float]] = [[], []]
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
+        for _ in range(PAIRS):
+            for both, spent in zip(times, pair(turns // PAIRS or 1, is_tiny=is_tiny), strict=True):
+                both.extend(spent)
+    ratios = [together / alone for alone, together in zip(*times, strict=True)]
+    alone, together = map(statistics.median, times)
+    return quartiles(ratios), {"alone": alone, "distributed": together}
+
+
+def pair(turns: int, *, is_tiny: bool) -> tuple[list[float], list[float]]:
+    """The seconds of a lonely process and of a distributed one, in turn."""
     cores = min(2, len(os.sched_getaffinity(0)))
     told = {"kind": "quadruped", "is_tiny": is_tiny, "devices": cores, "generations": turns + 1}
     children = [start(told), start(told | {"port": free_port(), "processes": 1, "process": 0})]
-    times: list[list[float]] = [[], []]
+    times: tuple[list[float], list[float]] = ([], [])
     for turn in range(turns + 1):
         for i in (0, 1) if turn % 2 else (1, 0):
             spent = say(children[i])
             if turn:  # The first compiles.
                 times[i].append(spent)
     for one in children:
-        one.stdin.close()
-        one.wait()
-    ratios = [together / alone for alone, together in zip(*times, strict=True)]
-    alone, together = map(statistics.median, times)
-    return quartiles(ratios), {"alone": alone, "distributed": together}
+        one.communicate()
+    return times
 
 
 def compare(generations: int) -> dict[str, Any]:

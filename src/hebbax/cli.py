@@ -23,7 +23,8 @@ from hebbax import devices
 from hebbax.config import Config
 from hebbax.evolution import interrupts
 from hebbax.evolution.endings import end_process
-from hebbax.evolution.processes import is_first, is_joined, join_processes
+from hebbax.evolution.joining import join_processes
+from hebbax.evolution.processes import is_first, is_joined
 from hebbax.types import checks
 
 # `--sample` alone; there is no `--no-sample`.

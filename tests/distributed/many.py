@@ -59,10 +59,11 @@ def few_steps(config: hebbax.Config) -> hebbax.Config:
 
     Plain steps: Adam's first ones are as long where a gradient is rounding alone.
     """
+    parts: Any = config
     return dataclasses.replace(
         config,
-        task=dataclasses.replace(config.task, episode_steps=6),
-        strategy=dataclasses.replace(config.strategy, population_size=4, optimizer=Sgd()),
+        task=dataclasses.replace(parts.task, episode_steps=6),
+        strategy=dataclasses.replace(parts.strategy, population_size=4, optimizer=Sgd()),
         generations=1,
     )
 

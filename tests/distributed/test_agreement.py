@@ -7,8 +7,8 @@ import pytest
 from many import free_port, many
 
 from hebbax.evolution import join_processes, meeting
+from hebbax.evolution.joining import _check_devices
 from hebbax.evolution.meeting import Place
-from hebbax.evolution.processes import _check_devices
 
 
 def told(tmp_path: Path, **changes: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from hebbax.comparison.archive import read as read_archive
 from hebbax.comparison.cluster import again, has_many_processes, keep_before_requeue
 from hebbax.comparison.results.rows import FORMAT, NOTHING, Run, newest_checkpoint, read_sweep
 from hebbax.config import Config
-from hebbax.evolution import interrupts, processes, programs
+from hebbax.evolution import interrupts, joining, processes, programs
 from hebbax.evolution.check import check
 from hebbax.evolution.evaluation import Score, evaluate, save_scores, scores_file
 from hebbax.evolution.generation import program_key
@@ -170,7 +170,7 @@ def sweep(
         )
     file = None if archive is None else local_path(archive, "archive")
     wanted = _list_runs(methods, folder, folds, seeds, episodes, file)
-    with processes.together(distributed), programs.shared():
+    with joining.together(distributed), programs.shared():
         with processes.first_before_others():
             if processes.is_first():
                 _open_sweep(folder, methods, [one.run for one in wanted], episodes)
@@ -383,7 +383,7 @@ class _Job:
             devices.use_cpu_cores()
         devices.use_compilation_cache()
         keep_before_requeue()
-        with processes.together(has_many_processes()):
+        with joining.together(has_many_processes()):
             _work(group)
 
     def checkpoint(self, group: Sequence[_Wanted]) -> Any:

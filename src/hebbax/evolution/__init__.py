@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from hebbax.evolution.evaluation import Score, evaluate
     from hebbax.evolution.exporting import export
     from hebbax.evolution.interrupts import TimeLimitError, time_limit
+    from hebbax.evolution.joining import join_processes
     from hebbax.evolution.keys import random_keys
-    from hebbax.evolution.processes import join_processes
     from hebbax.evolution.result import Metrics, Result, load_result
     from hebbax.evolution.rollout import Outcome, rollout_population, stack
     from hebbax.evolution.run import Handle
@@ -62,7 +62,7 @@ __getattr__ = lazily(
         "check": "check",
         "evaluate": "evaluation",
         "export": "exporting",
-        "join_processes": "processes",
+        "join_processes": "joining",
         "load_result": "result",
         "measure_bits": "sizes",
         "random_keys": "keys",

@@ -12,7 +12,7 @@ from jaxtyping import Array, Key
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution import interrupts, limits, processes, programs
+from hebbax.evolution import interrupts, joining, limits, processes, programs
 from hebbax.evolution.episode import Setup
 from hebbax.evolution.generation import TrainingState
 from hebbax.evolution.keys import random_keys
@@ -93,7 +93,7 @@ def evaluate(
         >>> [(score.variation, len(score.returns)) for score in scores]
         [('default', 4), ('weak', 4), ('strong', 4), ('mirrored', 4)]
     """
-    with processes.together(checks.flag("distributed", distributed)):
+    with joining.together(checks.flag("distributed", distributed)):
         return _evaluate(run, episodes, is_sampled, is_best, trust)
 
 

@@ -15,7 +15,7 @@ from jaxtyping import PyTree
 
 from hebbax import devices
 from hebbax.config import Config
-from hebbax.evolution import interrupts, processes, programs
+from hebbax.evolution import interrupts, joining, processes, programs
 from hebbax.evolution.check import check
 from hebbax.evolution.evaluation import score_mode
 from hebbax.evolution.generation import (
@@ -128,7 +128,7 @@ def train_together(
     """
     _check_arguments(runs, callbacks)
     configs = [config for config, _ in runs]
-    with processes.together(checks.flag("distributed", distributed)), programs.shared():
+    with joining.together(checks.flag("distributed", distributed)), programs.shared():
         with processes.all_or_none():
             _check_together(configs)
             check(configs[0], len(configs))
