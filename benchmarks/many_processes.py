@@ -6,7 +6,7 @@ Overhead
     Two processes train the quadruped, one alone, the other as the only one of a distributed run.
     They take turns: each makes a generation, the loop around it included, while the other waits, in
     the reverse order every other turn; other pairs of processes follow. The ratio is the median of
-    each turn's own, with its quartiles.
+    each turn's own, with its quartiles; the control is that of two lonely processes.
 
 Numbers
     The paper's plastic network without physics evolves on other numbers of processes and devices,
@@ -46,6 +46,7 @@ DIFFERENCE = fields("genome fitness")
 FIELDS = fields(
     "environment turns seconds",
     overhead=RATIO,
+    control=RATIO,
     differences={"*": {"first": DIFFERENCE, "last": DIFFERENCE}},
 )
 
@@ -56,36 +57,40 @@ def main() -> None:
         child(json.loads(sys.argv[2]))
         return
     options = harness.arguments(__doc__, turns=(60, 2)).parse_args()
-    overhead, seconds = take_turns(options.turns, is_tiny=options.tiny)
-    print(overhead)
+    overhead, control, seconds = take_turns(options.turns, is_tiny=options.tiny)
+    print(overhead, control)
     differences = compare(GENERATIONS if not options.tiny else 2)
     print(json.dumps(differences, indent=2))
-    results = {"turns": options.turns, "overhead": overhead, "seconds": seconds}
-    harness.write(
-        options, "many-processes-{device}", results | {"differences": differences}, FIELDS
-    )
+    results = {"turns": options.turns, "overhead": overhead, "control": control}
+    results |= {"seconds": seconds, "differences": differences}
+    harness.write(options, "many-processes-{device}", results, FIELDS)
 
 
-def take_turns(turns: int, *, is_tiny: bool) -> tuple[dict[str, float], dict[str, float]]:
-    """The ratio of a distributed generation's time to a lonely one's, and both times."""
+def take_turns(turns: int, *, is_tiny: bool) -> tuple[dict[str, float], dict[str, float], float]:
+    """The ratios of a distributed generation's time, and of a lonely one's, to a lonely one's.
+
+    And the median of the latter.
+    """
     from in_turn import quartiles  # Not for the children: it loads physics, which print.
 
-    times: list[list[float]] = [[], []]
+    ratios: dict[bool, list[float]] = {True: [], False: []}
+    seconds = []
     with tempfile.TemporaryDirectory() as cache:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
         for _ in range(PAIRS):
-            for both, spent in zip(times, pair(turns // PAIRS or 1, is_tiny=is_tiny), strict=True):
-                both.extend(spent)
-    ratios = [together / alone for alone, together in zip(*times, strict=True)]
-    alone, together = map(statistics.median, times)
-    return quartiles(ratios), {"alone": alone, "distributed": together}
+            for is_distributed, found in ratios.items():
+                alone, other = pair(turns // PAIRS or 1, is_distributed, is_tiny=is_tiny)
+                found.extend(b / a for a, b in zip(alone, other, strict=True))
+                seconds.extend(alone)
+    return quartiles(ratios[True]), quartiles(ratios[False]), statistics.median(seconds)
 
 
-def pair(turns: int, *, is_tiny: bool) -> tuple[list[float], list[float]]:
-    """The seconds of a lonely process and of a distributed one, in turn."""
+def pair(turns: int, is_distributed: bool, *, is_tiny: bool) -> tuple[list[float], list[float]]:
+    """The seconds of a lonely process and of another one, in turn."""
     cores = min(2, len(os.sched_getaffinity(0)))
     told = {"kind": "quadruped", "is_tiny": is_tiny, "devices": cores, "generations": turns + 1}
-    children = [start(told), start(told | {"port": free_port(), "processes": 1, "process": 0})]
+    joined = {"port": free_port(), "processes": 1, "process": 0} if is_distributed else {}
+    children = [start(told), start(told | joined)]
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(turns + 1):
         for i in (0, 1) if turn % 2 else (1, 0):

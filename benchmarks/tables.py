@@ -411,10 +411,13 @@ def many_numbers(results: dict[str, Any]) -> list[str]:
 
 def many_overhead(results: dict[str, Any]) -> list[str]:
     """What a distributed run costs a single process."""
-    ratio = results["overhead"]
+    overhead, control = (
+        f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})"
+        for ratio in (results["overhead"], results["control"])
+    )
     return [
-        f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) times the time of a "
-        f"generation, the median of {results['turns']} turns and its quartiles, on "
+        f"{overhead} times the time of a generation of {results['seconds']:.2f} s, the median of "
+        f"{results['turns']} turns and its quartiles; of two processes alone it is {control}. On "
         f"{machine(results)}"
     ]
 
