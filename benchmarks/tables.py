@@ -417,7 +417,7 @@ def many_overhead(results: dict[str, Any]) -> list[str]:
     )
     return [
         f"{overhead} times the time of a generation of {results['seconds']:.2f} s, the median of "
-        f"{results['turns']} turns and its quartiles; of two processes alone it is {control}. On "
+        f"{results['turns']} turns and its quartiles; of two processes alone it is {control}. "
         f"{machine(results)}"
     ]
 

@@ -27,6 +27,7 @@ def test_other_configurations_are_refused(tmp_path: Path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_only_one_host_sees_is_refused(tmp_path: Path):
     """Each process is given a folder of its own."""
     address = f"127.0.0.1:{free_port()}"
@@ -37,6 +38,7 @@ def test_a_folder_that_only_one_host_sees_is_refused(tmp_path: Path):
             assert "put it where all hosts see it" in processes.said(i)
 
 
+@pytest.mark.slow
 def test_a_second_run_leaves_the_first_alone(tmp_path: Path):
     """Whoever comes to an address where processes are at work is turned away."""
     address = f"127.0.0.1:{free_port()}"
@@ -50,6 +52,7 @@ def test_a_second_run_leaves_the_first_alone(tmp_path: Path):
         first.wait_for(f"generation {first.said(0).count('.') + 3}.")
 
 
+@pytest.mark.slow
 def test_more_devices_than_individuals_are_refused(tmp_path: Path):
     """Some would have nobody."""
     address = f"127.0.0.1:{free_port()}"

@@ -13,6 +13,7 @@ import hebbax
 from small_run import newest_checkpoint
 
 ENDLESS = {"generations": 10**6, "checkpoint_every": 10**6}
+SLOW = pytest.mark.slow
 NAMES = tuple(name for name in configurations() if name not in WORLDS)
 
 
@@ -47,7 +48,7 @@ def test_two_processes_get_the_numbers_of_one(tmp_path: Path):
         assert newest_checkpoint(tmp_path / "runs" / name) == 1
 
 
-@pytest.mark.slow
+@SLOW
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_worlds_have_the_numbers_of_one_process(tmp_path: Path, name: str):
     """Bodies and cars, for a few steps, on four processes of which each has one individual."""
@@ -61,8 +62,8 @@ def test_the_worlds_have_the_numbers_of_one_process(tmp_path: Path, name: str):
     check_close(json.loads((tmp_path / "answer-0").read_text())[name], alone(name, {}))
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("victim", ["first", "last"])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=SLOW)])
+@pytest.mark.parametrize("victim", ["first", pytest.param("last", marks=SLOW)])
 def test_a_lost_process_ends_the_others_with_all_that_was_done(
     tmp_path: Path, victim: str, count: int
 ):
@@ -89,6 +90,7 @@ def test_a_lost_process_ends_the_others_with_all_that_was_done(
     check_close(numbers(resumed), numbers(hebbax.train(config)))
 
 
+@SLOW
 def test_all_killed_go_on_from_the_last_checkpoint(tmp_path: Path):
     """On another number of processes, with the numbers of a run that was never interrupted."""
     told = {
@@ -113,7 +115,7 @@ def test_all_killed_go_on_from_the_last_checkpoint(tmp_path: Path):
     check_close(json.loads((tmp_path / "answer-0").read_text())["plastic"], expected)
 
 
-@pytest.mark.parametrize("process", [0, 1])
+@pytest.mark.parametrize("process", [pytest.param(0, marks=SLOW), 1])
 def test_an_interrupt_of_one_ends_all_after_their_generation(tmp_path: Path, process: int):
     """Ctrl-C is heard by one process alone; all end with the same generation and code."""
     told = {
@@ -129,7 +131,7 @@ def test_an_interrupt_of_one_ends_all_after_their_generation(tmp_path: Path, pro
     assert newest_checkpoint(tmp_path / "plastic") >= 3
 
 
-@pytest.mark.parametrize("process", [0, 1])
+@pytest.mark.parametrize("process", [0, pytest.param(1, marks=SLOW)])
 def test_a_terminated_process_ends_all_with_the_last_whole_generation(tmp_path: Path, process: int):
     """SIGTERM ends one at once; the others say why they end."""
     told = {
@@ -149,7 +151,7 @@ def test_a_terminated_process_ends_all_with_the_last_whole_generation(tmp_path: 
     assert newest_checkpoint(tmp_path / "plastic") == len(lines) >= 3
 
 
-@pytest.mark.slow
+@SLOW
 def test_a_sweep_shares_each_run(tmp_path: Path):
     """With two runs of each method together in a program; the first writes scores and archive."""
     folder = tmp_path / "sweep"

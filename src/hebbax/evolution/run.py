@@ -1,6 +1,5 @@
 """A run in the making: how far it is, and what of it is on disk."""
 
-import contextlib
 import dataclasses
 import time
 import warnings
@@ -113,12 +112,16 @@ class Run:
             self.close()
             return
         deadline = time.monotonic() + FREE_WITHIN
-        while time.monotonic() < deadline:
-            # Whoever has it keeps the same, if it is not lost.
-            with contextlib.suppress(ValueError), owned(self.folder):
-                self._take_over(self.folder, state)
-                return
-            time.sleep(PAUSE)
+        with ExitStack() as files:
+            while True:
+                try:
+                    files.enter_context(owned(self.folder))
+                    break
+                except ValueError:  # Whoever has it keeps the same, if it is not lost.
+                    if time.monotonic() > deadline:
+                        return
+                    time.sleep(PAUSE)
+            self._take_over(self.folder, state)
 
     def _take_over(self, folder: Path, state: TrainingState) -> None:
         """Writes what is not in the folder yet."""
