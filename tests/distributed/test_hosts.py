@@ -5,9 +5,10 @@ from pathlib import Path
 
 import link
 import pytest
-from many import many
+from many import changed, configurations, many, numbers
 from test_training import ENDLESS, alone, check_close
 
+import hebbax
 from small_run import newest_checkpoint
 
 pytestmark = [
@@ -51,3 +52,5 @@ def test_a_cut_link_ends_both_hosts(tmp_path: Path):
     assert done >= 5
     for i in range(2):
         assert f"process {1 - i} was lost after generation {done}; what was done" in said[i]
+    config = changed(configurations()["plastic"], {"generations": done + 1})
+    check_close(numbers(hebbax.train(config, tmp_path / "plastic")), numbers(hebbax.train(config)))

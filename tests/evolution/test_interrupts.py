@@ -129,7 +129,7 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def end() -> None:
         raise Ended
 
-    monkeypatch.setattr(interrupts, "end_process", end)
+    monkeypatch.setattr(interrupts, "end_as_heard", end)
     defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     yield

@@ -88,7 +88,7 @@ def test_nothing_is_taken_down_while_modes_are_scored(
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "score_mode", score_or_end)
-        patch.setattr(interrupts, "end_process", lambda: sys.exit(interrupts.TERMINATED))
+        patch.setattr(interrupts, "end_as_heard", lambda: sys.exit(interrupts.TERMINATED))
         with pytest.raises(SystemExit):
             train_together(runs)
     assert [newest_checkpoint(folder) for folder in folders] == [1, 1]
