@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -378,6 +379,16 @@ ONE = {"plastic": small_config()}
             hebbax.evaluate,
             {"run": "nowhere", "is_best": "no"},
             "is_best is 'no', but must be True or False",
+        ),
+        (
+            hebbax.train,
+            {"config": small_config(), "distributed": 1.5},
+            "distributed is 1.5, but must be True or False",
+        ),
+        (
+            hebbax.sweep,
+            {"methods": ONE, "distributed": True, "executor": ThreadPoolExecutor(1)},
+            "distributed is True, but the work is the executor's",
         ),
         (hebbax.use_cpu_cores, {"count": 0}, "count is 0, but must be 1 or more"),
         (hebbax.use_cpu_cores, {"count": True}, "count is True, but must be a whole number"),

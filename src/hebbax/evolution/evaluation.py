@@ -93,6 +93,8 @@ def evaluate(
         >>> [(score.variation, len(score.returns)) for score in scores]
         [('default', 4), ('weak', 4), ('strong', 4), ('mirrored', 4)]
     """
+    episodes = checks.integer(at_least=2)("episodes", episodes)
+    is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
     with joining.together(checks.flag("distributed", distributed)):
         return _evaluate(run, episodes, is_sampled, is_best, trust)
 
@@ -101,8 +103,6 @@ def _evaluate(
     run: Result | str | Path, episodes: int, is_sampled: bool, is_best: bool, trust: Sequence[str]
 ) -> list[Score]:
     """`evaluate` in each process."""
-    episodes = checks.integer(at_least=2)("episodes", episodes)
-    is_sampled, is_best = checks.flag("is_sampled", is_sampled), checks.flag("is_best", is_best)
     with processes.all_or_none():
         result = run if isinstance(run, Result) else load_result(run, trust)
     if devices.are_spread():
