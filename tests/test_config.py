@@ -381,8 +381,8 @@ ONE = {"plastic": small_config()}
             "is_best is 'no', but must be True or False",
         ),
         (
-            hebbax.train,
-            {"config": small_config(), "distributed": 1.5},
+            train_together,
+            {"runs": [(small_config(), None)], "distributed": 1.5},
             "distributed is 1.5, but must be True or False",
         ),
         (
