@@ -395,7 +395,7 @@ def many_numbers(results: dict[str, Any]) -> list[str]:
         [
             name,
             *(
-                f"{row[when][what]:.0e}" if row[when][what] else "0"
+                f"{row[when][what]:.1g}"
                 for when in ("first", "last")
                 for what in ("genome", "fitness")
             ),
