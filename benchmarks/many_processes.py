@@ -3,10 +3,10 @@
 It writes `benchmarks/results/many-processes-DEVICE.json`.
 
 Overhead
-    Two processes train the quadruped, one alone, the other as the only one of a distributed run.
-    They take turns: each makes a generation, the loop around it included, while the other waits, in
-    the reverse order every other turn; other pairs of processes follow. The ratio is the median of
-    each turn's own, with its quartiles; the control is that of two lonely processes.
+    A process that is the only one of a distributed run trains the quadruped twice, alone and
+    distributed. Both trainings take turns: each makes a generation, the loop around it included,
+    while the other waits, in the reverse order every other turn. The ratio is the median of each
+    turn's own, with its quartiles.
 
 Numbers
     The paper's plastic network without physics evolves on other numbers of processes and devices,
@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ import harness
 from harness import fields
 
 GENERATIONS = 20
-PAIRS = 6  # Of processes, as two of the same program may differ for as long as they live.
 ALONE = {"processes": 1, "devices": 1}
 # Processes and devices of each, before half of the generations and after it.
 PLACES = {
@@ -46,7 +46,6 @@ DIFFERENCE = fields("genome fitness")
 FIELDS = fields(
     "environment turns seconds",
     overhead=RATIO,
-    control=RATIO,
     differences={"*": {"first": DIFFERENCE, "last": DIFFERENCE}},
 )
 
@@ -56,50 +55,26 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         child(json.loads(sys.argv[2]))
         return
-    options = harness.arguments(__doc__, turns=(60, 2)).parse_args()
-    overhead, control, seconds = take_turns(options.turns, is_tiny=options.tiny)
-    print(overhead, control)
+    options = harness.arguments(__doc__, turns=(40, 2)).parse_args()
+    overhead, seconds = take_turns(options.turns, is_tiny=options.tiny)
+    print(overhead)
     differences = compare(GENERATIONS if not options.tiny else 2)
     print(json.dumps(differences, indent=2))
-    results = {"turns": options.turns, "overhead": overhead, "control": control}
-    results |= {"seconds": seconds, "differences": differences}
+    results = {"turns": options.turns, "overhead": overhead, "seconds": seconds}
+    results |= {"differences": differences}
     harness.write(options, "many-processes-{device}", results, FIELDS)
 
 
-def take_turns(turns: int, *, is_tiny: bool) -> tuple[dict[str, float], dict[str, float], float]:
-    """The ratios of a distributed generation's time, and of a lonely one's, to a lonely one's.
-
-    And the median of the latter.
-    """
+def take_turns(turns: int, *, is_tiny: bool) -> tuple[dict[str, float], float]:
+    """The ratio of a distributed generation's time to a lonely one's, and the latter's median."""
     from in_turn import quartiles  # Not for the children: it loads physics, which print.
 
-    ratios: dict[bool, list[float]] = {True: [], False: []}
-    seconds = []
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
-        for _ in range(PAIRS):
-            for is_distributed, found in ratios.items():
-                alone, other = pair(turns // PAIRS or 1, is_distributed, is_tiny=is_tiny)
-                found.extend(b / a for a, b in zip(alone, other, strict=True))
-                seconds.extend(alone)
-    return quartiles(ratios[True]), quartiles(ratios[False]), statistics.median(seconds)
-
-
-def pair(turns: int, is_distributed: bool, *, is_tiny: bool) -> tuple[list[float], list[float]]:
-    """The seconds of a lonely process and of another one, in turn."""
     cores = min(2, len(os.sched_getaffinity(0)))
-    told = {"kind": "quadruped", "is_tiny": is_tiny, "devices": cores, "generations": turns + 1}
-    joined = {"port": free_port(), "processes": 1, "process": 0} if is_distributed else {}
-    children = [start(told), start(told | joined)]
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(turns + 1):
-        for i in (0, 1) if turn % 2 else (1, 0):
-            spent = say(children[i])
-            if turn:  # The first compiles.
-                times[i].append(spent)
-    for one in children:
-        one.communicate()
-    return times
+    told = {"kind": "turns", "is_tiny": is_tiny, "devices": cores, "generations": turns + 1}
+    one = start(told | {"port": free_port(), "processes": 1, "process": 0})
+    times = json.loads(one.communicate()[0].splitlines()[-1])
+    ratios = [b / a for a, b in zip(*times, strict=True)]
+    return quartiles(ratios), statistics.median(times[0])
 
 
 def compare(generations: int) -> dict[str, Any]:
@@ -147,13 +122,6 @@ def start(told: dict[str, Any]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def say(one: Any) -> float:
-    """Has a process make a generation; returns the seconds."""
-    one.stdin.write("go\n")
-    one.stdin.flush()
-    return float(one.stdout.readline())
-
-
 def free_port() -> int:
     """A port of this machine that nobody listens at."""
     import socket
@@ -174,17 +142,8 @@ def child(told: dict[str, Any]) -> None:
     hebbax.use_cpu_cores(told["devices"])
     if is_distributed := "port" in told:
         join_processes(f"127.0.0.1:{told['port']}", told["processes"], told["process"])
-    if told["kind"] == "quadruped":
-        released = [time.perf_counter()]
-
-        def wait(*_: Any) -> None:
-            print(time.perf_counter() - released[0], file=answer, flush=True)
-            sys.stdin.readline()
-            released[0] = time.perf_counter()
-
-        sys.stdin.readline()
-        released[0] = time.perf_counter()
-        hebbax.train(quadruped(told), callbacks=[wait], distributed=is_distributed)
+    if told["kind"] == "turns":
+        print(json.dumps(train_in_turn(told)), file=answer, flush=True)
         return
     folder = Path(told["folder"])
 
@@ -198,6 +157,39 @@ def child(told: dict[str, Any]) -> None:
     if told["process"] == 0:
         first = json.loads((folder / "first.json").read_text())
         print(json.dumps({"first": first, "last": numbers(result)}), file=answer, flush=True)
+
+
+def train_in_turn(told: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """The seconds of generations of a training alone, and of a distributed one, in turn."""
+    import hebbax
+
+    config = quadruped(told)
+    gates = [threading.Semaphore(0), threading.Semaphore(0)]
+    done = threading.Semaphore(0)
+
+    def train(index: int) -> None:
+        def wait(*_: Any) -> None:
+            done.release()
+            gates[index].acquire()
+
+        gates[index].acquire()
+        hebbax.train(config, callbacks=[wait], distributed=index == 1)
+
+    threads = [threading.Thread(target=train, args=(index,)) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(config.generations):
+        for index in (0, 1) if turn % 2 else (1, 0):
+            started = time.perf_counter()
+            gates[index].release()
+            done.acquire()
+            if turn:  # The first compiles.
+                times[index].append(time.perf_counter() - started)
+    for gate, thread in zip(gates, threads, strict=True):
+        gate.release()
+        thread.join()
+    return times
 
 
 def numbers(result: Any) -> dict[str, Any]:
