@@ -14,6 +14,7 @@ from small_run import newest_checkpoint
 
 ENDLESS = {"generations": 10**6, "checkpoint_every": 10**6}
 SLOW = pytest.mark.slow
+FEW = ("plastic", "shared", "tied")
 NAMES = tuple(name for name in configurations() if name not in WORLDS)
 
 
@@ -30,10 +31,11 @@ def check_close(found: dict[str, Any], expected: dict[str, Any]) -> None:
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-def test_two_processes_get_the_numbers_of_one(tmp_path: Path):
+@pytest.mark.parametrize("names", [FEW, pytest.param(NAMES, marks=SLOW)], ids=["few", "all"])
+def test_two_processes_get_the_numbers_of_one(tmp_path: Path, names: tuple[str, ...]):
     """Of every genome, encoding and strategy, trained, evaluated and written; in both processes."""
     told = {
-        "names": NAMES,
+        "names": names,
         "changes": {"generations": 1, "evaluate_every": 1, "evaluation_episodes": 2},
         "address": f"127.0.0.1:{free_port()}",
         "folder": str(tmp_path / "runs"),
@@ -43,7 +45,7 @@ def test_two_processes_get_the_numbers_of_one(tmp_path: Path):
         assert processes.wait(300) == [0, 0], processes.said(0) + processes.said(1)
     answers = [json.loads((tmp_path / f"answer-{i}").read_text()) for i in range(2)]
     assert answers[0] == answers[1]
-    for name in NAMES:
+    for name in names:
         check_close(answers[0][name], alone(name, told["changes"]))
         assert newest_checkpoint(tmp_path / "runs" / name) == 1
 
