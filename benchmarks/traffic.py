@@ -62,6 +62,7 @@ def configurations(population: int) -> dict[str, hebbax.Config]:
     )
     weights = hebbax.Hebbian(has_evolved_weights=True)
     joint = genomes.Joint((("rules", hebbax.Normal()), ("weights", hebbax.Normal())))
+    parts = encodings.Parts((("rules", encodings.Tied(rho=128)), ("weights", encodings.Direct())))
     changes: dict[str, dict[str, Any]] = {
         "Normal(), Static()": {"policy": hebbax.Static()},
         "Normal()": {},
@@ -75,6 +76,7 @@ def configurations(population: int) -> dict[str, hebbax.Config]:
         "Normal(), Tied(rho=128)": {"encoding": encodings.Tied(rho=128)},
         "Normal(), PerNeuron()": {"encoding": encodings.PerNeuron()},
         "Normal(), LowRank()": {"encoding": encodings.LowRank()},
+        "Normal(), Parts, tied rules and weights": {"policy": weights, "encoding": parts},
         "Normal(), Evosax SNES": {"strategy": strategies.Evosax("SNES", population)},
     }
     return {name: dataclasses.replace(base, **change) for name, change in changes.items()}
