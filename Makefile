@@ -62,7 +62,7 @@ test-all: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m ""
 
 test-distributed: $(READY)
-	$(BIN)/python -m pytest -q -m "" tests/distributed tests/evolution/test_meeting.py
+	$(BIN)/python -m pytest -q -m "" tests/distributed tests/evolution/test_connections.py tests/evolution/test_meeting.py tests/evolution/test_processes.py
 
 # The oldest and the newest versions that the bounds allow, on each Python of PYTHONS; the newest also without gymnax, which holds JAX back.
 VERSIONS := $(foreach python,$(PYTHONS),$(python)-oldest $(python)-newest $(python)-newest-without-gymnax)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hebbax import devices
 from hebbax.evolution import processes
 from hebbax.evolution.connections import Connection
 from hebbax.evolution.meeting import Place
@@ -94,3 +95,17 @@ def test_a_process_alone_agrees_with_itself():
         raise OSError("disk")
     with processes.first_before_others():
         pass
+
+
+def test_who_works_apart_owns_its_folders(groups: list[Group], monkeypatch: pytest.MonkeyPatch):
+    """One of many that trains by itself writes, and asks nobody.
+
+    Mutation: an owner that goes by its index alone.
+    """
+    monkeypatch.setattr(processes, "_group", groups[1])
+    assert not processes.is_first()
+    assert processes.is_writer()
+    with processes.first_before_others():
+        assert processes.gather(1) == [1]
+    with devices.spread():
+        assert not processes.is_writer()

@@ -172,7 +172,7 @@ def sweep(
     wanted = _list_runs(methods, folder, folds, seeds, episodes, file)
     with joining.together(distributed), programs.shared():
         with processes.first_before_others():
-            if processes.is_first():
+            if processes.is_writer():
                 _open_sweep(folder, methods, [one.run for one in wanted], episodes)
                 if file is not None:
                     _sync_archive(wanted, file)
@@ -418,7 +418,7 @@ def _train_and_score(group: Sequence[_Wanted]) -> None:
         scores = [
             evaluate(result, one.episodes, is_sampled=is_sampled) for is_sampled in (False, True)
         ]
-        if not processes.is_first():
+        if not processes.is_writer():
             continue
         _say(f"{one}: {_summary(scores[0])}")
         for each, is_sampled in zip(scores, (False, True), strict=True):
@@ -441,5 +441,5 @@ def _describe(group: Sequence[_Wanted]) -> str:
 
 
 def _say(line: str) -> None:
-    if processes.is_first():
+    if processes.is_writer():
         print(line, file=sys.stderr, flush=True)

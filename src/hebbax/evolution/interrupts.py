@@ -137,7 +137,7 @@ def handle_with(kind: int, handler: Callable[..., Any]) -> None:
     """
 
     def on_signal(signum: int, frame: Any) -> None:
-        if not _listening or not processes.is_first():
+        if not _listening or not processes.is_writer():
             handler(signum, frame)
             return
         _last_act.append(lambda: handler(signum, frame))

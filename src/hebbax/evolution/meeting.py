@@ -67,11 +67,15 @@ def meet(place: Place, facts: Facts) -> Met:
     return _receive_others(place, facts) if place.process == 0 else _come(place, facts)
 
 
-def difference(there: Facts, here: Facts) -> str | None:
-    """The first fact that differs, in words; None if all are equal."""
-    for name in dict.fromkeys([*here, *there]):
-        if there.get(name) != here.get(name):
-            return f"{name} is {json.dumps(there.get(name))}, but {json.dumps(here.get(name))}"
+def difference(first: Facts, other: Facts, process: int) -> str | None:
+    """The first fact in which a process differs from the first one, in words; None if none does."""
+    for name in dict.fromkeys([*other, *first]):
+        if first.get(name) != other.get(name):
+            return (
+                f"{name} is {json.dumps(first.get(name))}, but {json.dumps(other.get(name))} for "
+                f"process {process}: all processes must have the same, or their programs would not "
+                "fit together"
+            )
     return None
 
 
@@ -149,8 +153,8 @@ def _let_in(
                 f"{place} within {PATIENCE:.0f} s; start all of them within this time"
             )
         try:
-            said = guest.receive()
-            index, count, theirs = int(said["process"]), said["processes"], dict(said["facts"])
+            hello = guest.receive()
+            index, count, theirs = int(hello["process"]), hello["processes"], dict(hello["facts"])
         except (OSError, KeyError, TypeError, ValueError):
             guest.close()  # Whatever it is, it is no process of a run.
             continue
@@ -172,12 +176,7 @@ def _refusal(place: Place, facts: Facts, index: Any, count: Any, theirs: Facts) 
             f"processes is {count} for process {index}, but {place.num_processes} for process 0; "
             "all must be told the same number"
         )
-    if differing := difference(facts, theirs):
-        return (
-            f"{differing} for process {index}: all processes must have the same, or their "
-            "programs would not fit together"
-        )
-    return None
+    return difference(facts, theirs, index)
 
 
 def _turn_away(door: socket.socket, place: Place) -> None:

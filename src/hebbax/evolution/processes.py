@@ -128,8 +128,13 @@ def is_joined() -> bool:
 
 
 def is_first() -> bool:
-    """Whether this process writes and prints: it is the first, or alone."""
+    """Whether this process prints: it is the first, or alone."""
     return _group is None or _group.place.process == 0
+
+
+def is_writer() -> bool:
+    """Whether this process owns folders: of those that work together the first one does."""
+    return not devices.are_spread() or is_first()
 
 
 def agree(facts: Mapping[str, Any]) -> None:
@@ -140,11 +145,8 @@ def agree(facts: Mapping[str, Any]) -> None:
     """
     first, *others = gather(dict(facts))
     for index, theirs in enumerate(others, 1):
-        if differing := meeting.difference(first, theirs):
-            raise ValueError(
-                f"{differing} for process {index}: all processes must have the same, or their "
-                "programs would not fit together"
-            )
+        if differing := meeting.difference(first, theirs, index):
+            raise ValueError(differing)
 
 
 def gather(value: Any) -> list[Any]:
@@ -182,12 +184,12 @@ def all_or_none() -> Iterator[None]:
 @contextlib.contextmanager
 def first_before_others() -> Iterator[None]:
     """As `all_or_none`, but the others wait until the first is done with it."""
-    if not is_first():
+    if not is_writer():
         with all_or_none():
             pass
     with all_or_none():
         yield
-    if is_first():
+    if is_writer():
         with all_or_none():
             pass
 

@@ -65,7 +65,7 @@ class Run:
                 f"no other process can read this run back by itself: {reason}",
                 stacklevel=4,
             )
-        if not processes.is_first():
+        if not processes.is_writer():
             self._follow(folder)
             return
         check_run_dir(folder, config)  # Before a lock is written into it.
@@ -94,10 +94,7 @@ class Run:
         deadline = time.monotonic() + VISIBLE_WITHIN
         while not (folder / "environment.json").exists():
             if time.monotonic() > deadline:
-                raise ValueError(
-                    f"run_dir is {folder}, in which this process does not find the run that "
-                    "process 0 has opened; put it where all hosts see it"
-                )
+                raise not_shared(folder)
             time.sleep(PAUSE)
         with closing(Checkpoints(folder / "checkpoints", is_read_only=True)) as checkpoints:
             found = checkpoints.restore_newest(self.state)
@@ -200,6 +197,14 @@ class Run:
             # The metrics first: a checkpoint must never be ahead of them.
             self._metrics_file.sync()
             self._checkpoints.save(len(self.history), state)
+
+
+def not_shared(folder: Path) -> ValueError:
+    """What is wrong where a process does not see what the first one does."""
+    return ValueError(
+        f"run_dir is {folder}, in which this process does not find the run that process 0 has "
+        "opened; put it where all hosts see it"
+    )
 
 
 def _shorter_run(shorter: Result, config: Config) -> tuple[TrainingState, list[Metrics]]:

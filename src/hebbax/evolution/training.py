@@ -25,7 +25,7 @@ from hebbax.evolution.generation import (
     program_key,
 )
 from hebbax.evolution.result import Metrics, Result
-from hebbax.evolution.run import Handle, Run
+from hebbax.evolution.run import Handle, Run, not_shared
 from hebbax.evolution.run_dir import read_starts
 from hebbax.files.plain import by_path
 from hebbax.genomes.base import Genome
@@ -142,7 +142,7 @@ def train_together(
                 ]
             _check_same_folders(opened)
             # The first process's alone, and closed before the folders are given up.
-            callbacks = callbacks if processes.is_first() else ()
+            callbacks = callbacks if processes.is_writer() else ()
             for callback in callbacks:
                 if close := getattr(callback, "close", None):
                     files.callback(close)
@@ -207,20 +207,8 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                         run.save(_pick(here_after, i, len(runs)))
                 states, kept = after, here_after
                 with heard.at_once():
-                    with devices.spread(is_spread=False):
-                        for i, run in enumerate(runs):
-                            # A run that has diverged leaves the state before it did.
-                            state = here_before if run.divergence else kept
-                            handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
-                            for made in logged[i]:
-                                for callback in callbacks:
-                                    callback(made, handle)
-                    said = processes.gather(
-                        [heard.is_interrupted, *(run.is_stopped for run in runs)]
-                    )
-                is_interrupted = any(is_interrupted for is_interrupted, *_ in said)
-                for run, is_stopped in zip(runs, said[0][1:], strict=True):
-                    run.is_stopped = is_stopped
+                    _call_back(callbacks, runs, logged, here_before, kept)
+                    is_interrupted = _agree_on_end(runs, heard.is_interrupted)
                 if is_interrupted or not all(run.goes_on for run in runs):
                     break
             _save(runs, kept)
@@ -239,6 +227,32 @@ def _evolve(runs: Sequence[Run], mesh: Mesh, callbacks: Sequence[Callback]) -> b
                 f"{error} after generation {_lengths(runs)}"
             ) from error
     return is_interrupted
+
+
+def _call_back(
+    callbacks: Sequence[Callback],
+    runs: Sequence[Run],
+    logged: Sequence[Sequence[Metrics]],
+    before: PyTree,
+    after: PyTree,
+) -> None:
+    """Tells callbacks of generations; other processes take no part in what they do."""
+    with devices.spread(is_spread=False):
+        for i, run in enumerate(runs):
+            # A run that has diverged leaves the state before it did.
+            state = before if run.divergence else after
+            handle = Handle(run, functools.partial(_pick, state, i, len(runs)))
+            for made in logged[i]:
+                for callback in callbacks:
+                    callback(made, handle)
+
+
+def _agree_on_end(runs: Sequence[Run], is_interrupted: bool) -> bool:
+    """Whether a process was interrupted. All learn which runs the first one's callbacks stopped."""
+    flags = processes.gather([is_interrupted, *(run.is_stopped for run in runs)])
+    for run, is_stopped in zip(runs, flags[0][1:], strict=True):
+        run.is_stopped = is_stopped
+    return any(is_interrupted for is_interrupted, *_ in flags)
 
 
 def _compile(runs: Sequence[Run], mesh: Mesh) -> Callable[..., tuple[PyTree, PyTree, PyTree]]:
@@ -330,10 +344,7 @@ def _check_same_folders(runs: Sequence[Run]) -> None:
             started = read_starts(run.folder)[-1]
             with processes.all_or_none():
                 if processes.share(started) != started:
-                    raise ValueError(
-                        f"run_dir is {run.folder}, in which this process does not find the run "
-                        "that process 0 has opened; put it where all hosts see it"
-                    )
+                    raise not_shared(run.folder)
             processes.agree({"generations in the newest checkpoint": len(run.history)})
 
 
