@@ -8,7 +8,7 @@ out.
 
 Cases
     gradient: `score_gradient` of a population that lies split over the cores, as it does when its
-        lifetimes have ended; the result is left split over them too.
+        lifetimes have ended; every core has the sum.
     sampling: drawing the population, each core its share.
     evostrat: a sample of evostrat's `GaussianMixturePopulation` and the gradient of its
         log-density, on one core.
@@ -121,7 +121,7 @@ def measure(case: Case) -> dict[str, Any]:
     if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(program(*arguments))):
         raise RuntimeError("a result is not finite")
     genome_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state.genome))
-    # Each device's copy of the genome, and the gradient, of which each device has its share.
+    # Each device's copy of the genome, and one gradient: a second device's is beyond it.
     known_bytes = genome_bytes * (mesh.size + int(case.name != "sampling"))
     return {
         "seconds_per_individual": statistics.median(seconds) / case.population,
