@@ -1,5 +1,6 @@
 """The experiments: every method can be made, and has a fold to be held out."""
 
+import dataclasses
 import json
 import runpy
 import sys
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 import hebbax
@@ -79,7 +81,7 @@ def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setitem(names, "TUNED", tmp_path / "tuned.json")
     monkeypatch.setattr(sys.modules["methods"], "TUNED", tmp_path / "tuned.json")
     tuned, compared = [], []
-    options = SimpleNamespace(folder=tmp_path, methods=None, together=False)
+    options = SimpleNamespace(folder=tmp_path, methods=None, folds=None, together=False)
 
     def tune(config: hebbax.Config, space: Any, **call: Any) -> Any:
         tuned.append(call["seeds"])
@@ -92,8 +94,9 @@ def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(hebbax, "tune", tune)
     monkeypatch.setattr(hebbax, "sweep", lambda *call, **_: compared.append(call))
-    for part in script["PARTS"].values():
-        part(options)
+    for name, part in script["PARTS"].items():
+        if name != "look":  # Which reads what the others have made.
+            part(options)
     options.methods = ["tied", "fixed"]
     script["PARTS"]["short"](options)
     assert list(compared.pop()[0]) == ["tied", "fixed"]
@@ -101,11 +104,11 @@ def test_bottleneck_keeps_its_seeds_apart(monkeypatch: pytest.MonkeyPatch, tmp_p
     sys.modules.pop("methods")
     assert {seed for seeds in tuned for seed in seeds} == {100, 101, 102, 103}
     assert [len(seeds) for seeds in tuned] == [4] * 8 + [2] * 6
-    assert [call[3] for call in compared] == [3, 3, 3, 1, 3, 1]
+    assert [call[3] for call in compared] == [3, 3, 3, 1, 3, 1, 1]
     lengths = [{config.generations for config in call[0].values()} for call in compared]
-    assert lengths == [{30}, {30}, {100}, {30}, {30}, {30}]
+    assert lengths == [{30}, {30}, {100}, {30}, {30}, {30}, {30}]
     assert list(compared[2][0]) == ["direct", "tied", "static"]
-    assert [call[2] for call in compared] == ["all"] * 4 + [[names["FOLD"]], "all"]
+    assert [call[2] for call in compared] == ["all"] * 4 + [[names["FOLD"]], "all", "all"]
 
 
 def test_ablations_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -119,7 +122,8 @@ def test_ablations_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     found.write_text(json.dumps({"direct": {methods["RATE"]: 0.1}, "tied": {methods["RATE"]: 0.3}}))
     assert methods["tuned"]("tied").strategy.optimizer.learning_rate.initial == 0.3
     variants = methods["make_ablations"]() | methods["make_assignments"]() | methods["make_sizes"]()
-    assert len(set(variants.values())) == len(variants) == 6 + 3 + 5
+    variants |= methods["make_afterthought"]()
+    assert len(set(variants.values())) == len(variants) == 6 + 3 + 5 + 1
     for config in variants.values():
         hebbax.check(config)
 
@@ -141,6 +145,48 @@ def test_bottleneck_loses_no_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     merge_lines(here, [here, folder])
     assert (here / "scores.jsonl").read_text() == "a\nb\nd\nc\n"
     assert (here / "tuning.jsonl").read_text() == ""
+
+
+def test_what_happens_within_episodes(monkeypatch: pytest.MonkeyPatch):
+    """On a point: nothing happens in an evaluation's episodes; a drift is seen as one.
+
+    What breaks or stops at the half changes nothing before it. Where the rule is its constant
+    alone, the constant explains all of the change; where there is none, nothing.
+
+    Mutations: other episodes; the change of the last step; an event from the start on.
+    """
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    look_within = runpy.run_path(str(BOTTLENECK / "within_episodes.py"))["look_within"]
+    config = hebbax.Config(
+        hebbax.tasks.Point(),
+        hebbax.Hebbian(hidden_sizes=(3,)),
+        hebbax.Normal(init_scale=0.3),
+        hebbax.ScoreFunction(population_size=4),
+        generations=2,
+    )
+    result = hebbax.train(config)
+    found = look_within(result, "weak", "mirrored")
+    by_name = {score.variation: score for score in hebbax.evaluate(result, episodes=256)}
+    returns = found["returns"]
+    assert sum(returns["intact"]) == pytest.approx(by_name["weak"].mean, rel=1e-4)
+    assert list(returns) == ["intact", "broken", "stopped", "broken-stopped", "lost-0", "lost-1"]
+    assert len({tuple(quarters) for quarters in returns.values()}) == len(returns)
+    for quarters in returns.values():
+        assert quarters[:2] == pytest.approx(returns["intact"][:2], rel=1e-5)
+    assert 0.0 < found["drift_share"] < 1.0
+
+    def only(*kept: int) -> Any:
+        """The result, of whose rule some coefficients alone are left."""
+        is_kept = jnp.isin(jnp.arange(5), jnp.asarray(kept))[:, None, None]
+        mean = jax.tree.map(lambda rules: jnp.where(is_kept, rules, 0.0), result.genome.mean)
+        return dataclasses.replace(result, genome=result.genome.replace(mean=mean))
+
+    drift, none = (look_within(only(*kept), "weak", "mirrored") for kept in ((0, 4), (0, 1, 2, 3)))
+    assert drift["drift_share"] == pytest.approx(1.0, abs=1e-5)
+    assert none["drift_share"] == 0.0
+    static = dataclasses.replace(config, policy=hebbax.Static(hidden_sizes=(3,)))
+    found = look_within(hebbax.train(static), "weak", "mirrored")
+    assert (list(found["returns"]), found["drift_share"]) == (["intact", "broken"], None)
 
 
 BODIES = {"default": 0.0, "long_front_legs": -4.0, "long_rear_legs": 6.0}
@@ -170,7 +216,7 @@ def analyse(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(BOTTLENECK)
     names = runpy.run_path(str(BOTTLENECK / "analyse.py"))
     yield SimpleNamespace(**names)
-    for name in ("methods", "figures"):
+    for name in ("methods", "figures", "genome_lines", "within_episodes"):
         sys.modules.pop(name, None)
 
 
@@ -207,6 +253,42 @@ def test_nothing_is_answered_without_runs(analyse: Any):
     """Mutation: an answer from no runs."""
     answers = analyse.answer(analyse.Runs([]))
     assert not any(answers.values())
+
+
+def test_answers_follow_from_the_genomes(analyse: Any):
+    """Of made-up genomes: the median of their bits, and what events change in the second half.
+
+    A run whose score no number of bits keeps needs more than all others. Of a method that has runs
+    of 100 generations, those of 30 do not count.
+
+    Mutations: the mean of the bits; the first half; all runs.
+    """
+    genome_lines = analyse.genome_lines
+
+    def line(seed: int, bits: float | None, stopped: float, generations: int = 100) -> Any:
+        quarters = {"intact": [9.0, 9.0, 2.0, 3.0], "broken": [9.0, 9.0, 1.0, 2.0]}
+        quarters |= {"stopped": [9.0, 9.0, 2.0, stopped], "broken-stopped": [9.0, 9.0, 1.0, 1.0]}
+        return {
+            "method": "tied",
+            "fold": "default",
+            "seed": seed,
+            "generations": generations,
+            "numbers": 180,
+            "bits": {"trained on": 1.0, "held out": bits},
+            "within": {"returns": quarters, "drift_share": 0.25},
+        }
+
+    lines = [line(0, 400.0, 1.0), line(1, 700.0, 2.0), line(2, None, 3.0), line(3, 1.0, 9.0, 30)]
+    (row,) = genome_lines.bits(lines)
+    assert row == {"method": "tied", "runs": 3, "numbers": 180, "kept": 2, "bits": 700.0}
+    (row,) = genome_lines.bits([*lines, line(4, None, 1.0)])
+    assert (row["kept"], row["bits"]) == (2, None)
+    (row,) = genome_lines.within(lines)
+    assert (row["runs"], row["intact"][0], row["drift_share"][0]) == (3, 5.0, 0.25)
+    assert row["changes"]["stopped"][0] == pytest.approx(-1.0)
+    assert row["changes"]["broken"] == [-2.0, -2.0, -2.0]
+    assert row["adapted"] == [1.0, 1.0, 1.0]
+    assert genome_lines.bits([]) == genome_lines.within([]) == []
 
 
 def test_the_share_of_the_assignment(analyse: Any):

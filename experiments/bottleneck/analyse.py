@@ -2,8 +2,9 @@
 
 python experiments/bottleneck/analyse.py
 
-It reads `scores.jsonl` and writes `answers.json`, from which `benchmarks/tables.py` fills
-docs/bottleneck.md, and the figures of that page. What has no runs yet has no answer.
+It reads `scores.jsonl` and `genomes.jsonl`. It writes `answers.json`, from which
+`benchmarks/tables.py` fills docs/bottleneck.md, and the figures of that page. What has no runs yet
+has no answer.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import genome_lines
 import jax
 import numpy as np
 from figures import draw_sizes
@@ -90,11 +92,16 @@ def main() -> None:
     """Answers what can be answered."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, default=HERE / "scores.jsonl")
+    parser.add_argument("--genomes", type=Path, default=HERE / "genomes.jsonl")
     parser.add_argument("--out", type=Path, default=HERE, help="the folder of answers.json")
     parser.add_argument("--images", type=Path, default=IMAGES, help="the folder of the figures")
     options = parser.parse_args()
     runs = Runs(archive.read(options.scores))
-    answers = answer(runs)
+    lines = genome_lines.read(options.genomes)
+    answers = answer(runs) | {
+        "bits": genome_lines.bits(lines),
+        "within": genome_lines.within(lines),
+    }
     write_json(options.out / "answers.json", answers)
     draw_sizes(answers["sizes"], options.images)
 

@@ -1,6 +1,7 @@
 """Makes the runs of README.md, part by part, as far as they are not in its files.
 
-python experiments/bottleneck/run.py PART... [--methods NAME...] [--time-limit MINUTES] [--together]
+python experiments/bottleneck/run.py PART... [--methods NAME...] [--folds NAME...]
+    [--time-limit MINUTES] [--together]
 
 Processes that share a machine need a `--folder` each. An accelerator is filled by `--together`.
 """
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genome_lines import look
 from methods import (
     FOLD,
     FOUR_SEEDS,
@@ -22,6 +24,7 @@ from methods import (
     SCALE,
     TUNED,
     make_ablations,
+    make_afterthought,
     make_assignments,
     make_sizes,
     tuned,
@@ -37,6 +40,7 @@ from hebbax.files import write_json, write_whole
 Part = Callable[[Any], None]  # Of what was asked for: folder, methods, together.
 
 HERE = Path(__file__).parent
+ARCHIVES = ("tuning.jsonl", "scores.jsonl", "genomes.jsonl")
 EPISODES = 256
 
 
@@ -45,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="all unless named")
+    parser.add_argument("--folds", nargs="+", metavar="NAME", help="the part's unless named")
     parser.add_argument("--time-limit", type=float, metavar="MINUTES")
     parser.add_argument("--folder", type=Path, default=Path("runs/bottleneck"))
     parser.add_argument("--together", action="store_true", help="runs of a method in one program")
@@ -72,7 +77,7 @@ def main() -> None:
 def merge_lines(target: Path, folders: Sequence[Path]) -> None:
     """Writes what the archives of some folders have, each line once, into a folder's own."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("tuning.jsonl", "scores.jsonl"):
+    for name in ARCHIVES:
         files = [folder / name for folder in folders if (folder / name).exists()]
         lines = dict.fromkeys(line for file in files for line in file.read_text().splitlines())
         write_whole(target / name, "".join(f"{line}\n" for line in lines))
@@ -124,7 +129,7 @@ def compare(
                 hebbax.sweep(
                     methods,
                     options.folder / "main",
-                    folds,
+                    options.folds or folds,
                     seeds,
                     EPISODES,
                     archive=options.folder / "scores.jsonl",
@@ -132,6 +137,12 @@ def compare(
                 )
 
     return run
+
+
+def look_at_genomes(options: Any) -> None:
+    """How small genomes of the primary methods are, and what they do within an episode."""
+    file = options.folder / "genomes.jsonl"
+    look(options.folder / "main", file, options.methods or PRIMARY)
 
 
 def tuned_methods(*names: str) -> Callable[[], dict[str, Config]]:
@@ -146,6 +157,8 @@ PARTS: dict[str, Part] = {
     "ablations": compare(make_ablations, 1, "all", 30),
     "assignments": compare(make_assignments, 3, [FOLD], 30),
     "curve": compare(make_sizes, 1, "all", 30),
+    "afterthought": compare(make_afterthought, 1, "all", 30),
+    "look": look_at_genomes,
 }
 
 if __name__ == "__main__":
