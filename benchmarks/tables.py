@@ -1,6 +1,7 @@
 """Writes measured numbers into the pages that quote them.
 
-README.md and pages of docs/, between `<!-- name -->` and `<!-- /name -->`.
+README.md, pages of docs/ and that of the bottleneck's experiment, between `<!-- name -->` and
+`<!-- /name -->`.
 
 Run it after a benchmark has written its JSON into `benchmarks/results/`, or an experiment's report
 was copied into `experiments/results/`; nothing between the marks is written by hand.
@@ -11,23 +12,27 @@ import json
 import math
 import re
 import statistics
-import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import bottleneck_tables
+from pages import row_of, table, table_of, wrapped
 
 from hebbax.comparison.results import Results, Row, Run, summarise
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 EXPERIMENTS = ROOT / "experiments" / "results"
+BOTTLENECK = ROOT / "experiments" / "bottleneck"
 NO_RESULT = "No result yet."
 OF_SCORES = "The score of the genome's mean, 100 lifetimes in each variation:"
 
 
 def main() -> None:
     """Fills every mark, and says so where there is no result yet."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    docs = sorted((ROOT / "docs").glob("*.md"))
+    for page in (ROOT / "README.md", BOTTLENECK / "README.md", *docs):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
             made = make(read(RESULTS / file)) if (RESULTS / file).exists() else [NO_RESULT]
@@ -41,31 +46,11 @@ def main() -> None:
         page.write_text(text)
 
 
-def wrapped(line: str) -> str:
-    """A line of prose within a hundred columns; rows of tables stay as they are."""
-    return line if line.startswith("|") else textwrap.fill(line, 100, break_on_hyphens=False)
-
-
 def read(file: Path) -> Any:
     """A benchmark's results: of one JSON, or a list of one for each line."""
     text = file.read_text()
     is_lines = file.suffix == ".jsonl"
     return [json.loads(line) for line in text.splitlines()] if is_lines else json.loads(text)
-
-
-def table(header: str, rows: Iterable[Iterable[str]]) -> list[str]:
-    """The lines of a table in Markdown, below a header such as `| one | two |`."""
-    return [header, "|" + "---|" * (header.count("|") - 1), *(row_of(*row) for row in rows)]
-
-
-def row_of(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def table_of(records: Iterable[dict[str, Any]], columns: dict[str, str]) -> list[str]:
-    """A table with a row for each record: each column's header, and how it writes a record."""
-    rows = ((cell.format(**record) for cell in columns.values()) for record in records)
-    return table(row_of(*columns), rows)
 
 
 def ratios_of(results: dict[str, Any], without: str = "nothing") -> list[str]:
@@ -665,6 +650,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     ),
     "small-car": (f"{EXPERIMENTS}/small-genomic-bottleneck-car/results.json", experiment),
     "car-speed": ("car-racing-cpu.json", car_speed),
+    "bottleneck-tuning": (f"{BOTTLENECK}/tuning.jsonl", bottleneck_tables.tuning),
 }
 
 if __name__ == "__main__":
