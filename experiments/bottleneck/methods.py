@@ -166,8 +166,8 @@ def make_sizes() -> dict[str, Config]:
 def make_afterthought() -> dict[str, Config]:
     """The paper's mixture, and the optimiser that its authors tried last: Adam at a rate of 1.
 
-    The rate halves in each fifth of a run of 30 generations, smoothly. Noise is the paper's; one in
-    which a rate of 1 is tuned would be another method.
+    The rate halves in each fifth of a run of 30 generations, smoothly. Nothing is tuned: noise and
+    initial rules are the paper's.
     """
     strategy = ScoreFunction(
         128, is_mirrored=False, optimizer=Adam(Schedule(1.0, decay=0.5 ** (1 / 6)))

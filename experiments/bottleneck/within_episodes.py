@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from hebbax.evolution import Result, Setup, episode, stack
 from hebbax.evolution.episode import EpisodeState
 from hebbax.evolution.evaluation import episode_keys
 from hebbax.policies import Hebbian
-from hebbax.types import Memory, PRNGKey, Struct, Variation
+from hebbax.types import PRNGKey, Struct, Variation
 from hebbax.watching.lesion import Lesion, damage
 
 EPISODES = 256
@@ -169,5 +169,5 @@ def _run_episode(
     return Episode(returns, change, unexplained)
 
 
-def _choose(condition: Array, one: Memory, other: Memory) -> Memory:
+def _choose(condition: Array, one: PyTree, other: PyTree) -> PyTree:
     return jax.tree.map(lambda left, right: jnp.where(condition, left, right), one, other)
