@@ -1,10 +1,13 @@
-"""Tables of the bottleneck's experiment, from the lines that its runs have left."""
+"""Tables of the bottleneck's experiment: of its tuning, and of what `analyse.py` answers."""
 
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from pages import table_of
+from pages import table, table_of
+
+Answers = dict[str, Any]
+WHERE = ("trained on", "held out")
 
 
 def tuning(lines: Sequence[dict[str, Any]]) -> list[str]:
@@ -38,3 +41,161 @@ def tuning(lines: Sequence[dict[str, Any]]) -> list[str]:
         "mean": "{mean:.1f}",
     }
     return table_of(rows, columns)
+
+
+def scores(part: str, answers: Answers) -> list[str]:
+    """Interquartile means of a part's methods, with their intervals."""
+    rows = ({**row, **{where: _interval(row[where]) for where in WHERE}} for row in answers[part])
+    columns = {"method": "`{method}`", "runs": "{runs}"}
+    return table_of(rows, columns | {where: f"{{{where}}}" for where in WHERE})
+
+
+def hypotheses(answers: Answers) -> list[str]:
+    """The number that decides each hypothesis, and the smallest difference that could be seen."""
+    found = answers["hypotheses"]
+    rows = [
+        {
+            "name": name,
+            "compared": f"how probably `tied` beats `direct` {where}",
+            "number": _interval([one["probability"], *one["probability_interval"]], digits=2),
+            **one,
+        }
+        for name, where in zip(("H1", "H2"), WHERE, strict=True)
+        if (one := found.get(name))
+    ]
+    rows += [
+        {
+            "name": "H3",
+            "compared": f"`tied` less `static-tied` {where}",
+            "number": _difference(found["H3"][where]),
+            "resolution": found["H3"][where]["resolution"],
+            "answer": found["H3"]["answer"],
+        }
+        for where in WHERE
+        if "H3" in found
+    ]
+    columns = {
+        "": "{name}",
+        "compared": "{compared}",
+        "number": "{number}",
+        "smallest difference resolved": "{resolution:.1f}",
+        "answer": "{answer}",
+    }
+    return table_of(rows, columns)
+
+
+def two_by_two(answers: Answers) -> list[str]:
+    """Mean scores trained on of the four cells, and what numbers and directions do to them."""
+    found = answers["two_by_two"]
+    if not found:
+        return []
+    means = found["means"]
+    cells = (("2,880 numbers", "direct", "direct-grouped"), ("180 numbers", "fixed", "tied"))
+    effects = (
+        f"Fewer numbers: {found['fewer numbers']:+.1f}. Fewer directions: "
+        f"{found['fewer directions']:+.1f}. Both together, beyond the sum of the two: "
+        f"{found['interaction']:+.1f}."
+    )
+    return [
+        *table(
+            "| trained on | noise in many directions | in few |",
+            (
+                (name, *(f"`{method}` {means[method]:.1f}" for method in methods))
+                for name, *methods in cells
+            ),
+        ),
+        "",
+        effects,
+    ]
+
+
+def gaps(answers: Answers) -> list[str]:
+    """What it is worth to have trained on a body."""
+    rows = ({"method": name, "gap": _interval(gap)} for name, gap in answers["gaps"].items())
+    return table_of(rows, {"method": "`{method}`", "trained on a body less held out": "{gap}"})
+
+
+def equal_scores(answers: Answers) -> list[str]:
+    """Held-out scores at equal scores trained on."""
+    found = answers["equal_scores"]
+    if not found:
+        return []
+    return [
+        f"At equal scores trained on, `tied` is {_interval(found['difference'])} above `direct` "
+        f"held out; a point trained on is worth {found['slope']:.2f} there."
+    ]
+
+
+def within(answers: Answers) -> list[str]:
+    """What events at the half of an episode change in its second half."""
+    changes = {
+        "stopped": "weights stop",
+        "lost-0": "first layer lost",
+        "lost-1": "second layer lost",
+        "broken": "a leg breaks",
+    }
+    rows = [
+        {
+            "method": row["method"],
+            "runs": row["runs"],
+            "intact": _interval(row["intact"]),
+            **{event: _interval(row["changes"].get(event)) for event in changes},
+            "adapted": _interval(row.get("adapted")),
+            "drift": _interval(row.get("drift_share"), digits=2),
+        }
+        for row in answers["within"]
+    ]
+    columns = {"method": "`{method}`", "runs": "{runs}", "intact": "{intact}"}
+    columns |= {header: f"{{{event}}}" for event, header in changes.items()}
+    columns |= {"of it without learning on": "{adapted}", "share of drift": "{drift}"}
+    return table_of(rows, columns)
+
+
+def bits(answers: Answers) -> list[str]:
+    """With how few bits the score in the held-out body stays within 5%."""
+    rows = (
+        row | {"bits": "more than tried" if row["bits"] is None else f"{row['bits']:,.0f}"}
+        for row in answers["bits"]
+    )
+    columns = {
+        "method": "`{method}`",
+        "numbers": "{numbers:,}",
+        "bits, median": "{bits}",
+        "kept in": "{kept} of {runs} runs",
+    }
+    return table_of(rows, columns)
+
+
+def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """How much of a population's gradient is signal, and what a step of the search gains."""
+    written = (
+        row
+        | {
+            "gain": statistics.fmean(row["gains"]),
+            "error": statistics.stdev(row["gains"]) / len(row["gains"]) ** 0.5,
+        }
+        for row in rows
+    )
+    return table_of(
+        written,
+        {
+            "method": "`{method}`",
+            "genome": "{state}",
+            "(signal / noise)^2": "{ratio:.3g}",
+            "P / directions": "{predicted:.3g}",
+            "a step gains": "{gain:.2f} +- {error:.2f}",
+        },
+    )
+
+
+def _difference(found: dict[str, Any]) -> str:
+    return _interval([found["difference"], *found["difference_interval"]])
+
+
+def _interval(values: Sequence[float | None] | None, digits: int = 1) -> str:
+    """A number and the ends of its interval, which runs of one seed do not have."""
+    if values is None:
+        return ""
+    mean, low, high = values
+    text = f"{mean:.{digits}f}"
+    return text if low is None or high is None else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"

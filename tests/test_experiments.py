@@ -14,7 +14,8 @@ import pytest
 
 import hebbax
 from hebbax.comparison.tuning import with_values
-from hebbax.genomes import size_of
+from hebbax.files import to_json
+from hebbax.genomes import FixedRules, size_of
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 BOTTLENECK = EXPERIMENTS / "bottleneck"
@@ -189,6 +190,29 @@ def test_what_happens_within_episodes(monkeypatch: pytest.MonkeyPatch):
     assert (list(found["returns"]), found["drift_share"]) == (["intact", "broken"], None)
 
 
+def test_a_mixture_cannot_tell_its_outputs_apart(monkeypatch: pytest.MonkeyPatch):
+    """Equal logits: no nats. Rules of one place each: sum |m - m'|^2 / 2 std^2 over the synapses.
+
+    Mutations: inputs permuted; the same genotypes twice.
+    """
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    names = runpy.run_path(str(BOTTLENECK / "permuted_outputs.py"))
+    shape = hebbax.Hebbian(hidden_sizes=(3,)).parameters(hebbax.Quadruped())
+    key = jax.random.key(0)
+    even = hebbax.SharedRules(num_rules=4).init(jax.random.clone(key), shape)
+    assert names["told_apart"](even, jax.random.clone(key))[0] == pytest.approx(0.0, abs=1e-3)
+    fixed = FixedRules(num_rules=4).init(jax.random.clone(key), shape)
+    mode = fixed.mode()
+    _, last = jax.tree.leaves(mode)
+    _, moved = jax.tree.leaves(names["moved_on"](mode))
+    assert (moved[..., 2:] == last[..., :-2]).all()
+    assert (moved[..., :2] == last[..., -2:]).all()
+    expected = float(jnp.sum(jnp.square(moved - last)) / (2 * fixed.std**2))
+    nats, error = names["told_apart"](fixed, jax.random.clone(key))
+    assert abs(nats - expected) < 4 * error < expected
+    sys.modules.pop("methods")
+
+
 BODIES = {"default": 0.0, "long_front_legs": -4.0, "long_rear_legs": 6.0}
 
 
@@ -249,13 +273,65 @@ def test_answers_follow_from_the_runs(analyse: Any):
     assert found["H2"]["answer"].startswith("not read")
 
 
+def test_a_hypothesis_waits_for_all_of_its_runs(analyse: Any):
+    """One seed of one fold is missing, and nothing is confirmed.
+
+    Mutation: an answer from the runs that happen to be there.
+    """
+    levels = {"direct": (10.0, 100), "tied": (20.0, 100), "static-tied": (1.0, 30)}
+    lines = [line for name, (level, g) in levels.items() for line in made_up(name, level, g, 2.0)]
+    lines += made_up("tied", 15.0, 30, 2.0)
+    assert list(analyse.answer(analyse.Runs(lines))["hypotheses"]) == ["H1", "H2", "H3"]
+    for method, generations, left in (("direct", 100, ["H3"]), ("tied", 30, ["H1", "H2"])):
+        of_one = [x for x in lines if (x["method"], x["generations"]) == (method, generations)]
+        fewer = [line for line in lines if line is not of_one[4]]
+        assert list(analyse.answer(analyse.Runs(fewer))["hypotheses"]) == left
+
+
+def test_tables_say_what_was_answered(analyse: Any, monkeypatch: pytest.MonkeyPatch):
+    """Numbers of made-up runs and genomes in their cells; what has no interval shows none.
+
+    Mutations: the intervals of another column; a table of what has no runs.
+    """
+    monkeypatch.syspath_prepend(EXPERIMENTS.parent / "benchmarks")
+    import bottleneck_tables as tables
+
+    levels = {"direct": 10.0, "tied": 20.0, "static-tied": 40.0, "fixed": 1.0}
+    levels |= {"direct-grouped": 12.0}
+    lines = [
+        line
+        for method, level in levels.items()
+        for generations in (30, 100)
+        for line in made_up(method, level, generations, spread=2.0)
+    ]
+    lines += made_up("tied-9", 5.0, 30, spread=0.0, seeds=1)
+    answers = json.loads(to_json(analyse.answer(analyse.Runs(lines))))
+    direct, tied = tables.scores("long", answers)[2:]
+    assert direct.startswith("| `direct` | 9 | 13.8 [")
+    assert tied.startswith("| `tied` | 9 | 23.8 [")
+    assert "| `tied-9` | 3 | 8.7 | 5.7 |" in tables.scores("sizes", answers)
+    h1, h2, *h3 = tables.hypotheses(answers)[2:]
+    assert "| H1 | how probably `tied` beats `direct` trained on | 1.00 [1.00, 1.00] |" in h1
+    assert h2.endswith("| confirmed |")
+    assert [row.split("|")[3].split()[0] for row in h3] == ["-20.0", "-20.0"]
+    assert (
+        tables.two_by_two(answers)[2] == "| 2,880 numbers | `direct` 13.7 | `direct-grouped` 15.7 |"
+    )
+    assert tables.gaps(answers)[2].startswith("| `direct` | 3.0 [")
+    assert "`tied` is -0.0 [" in tables.equal_scores(answers)[0]
+
+    nothing = json.loads(to_json(analyse.answer(analyse.Runs([]))))
+    assert len(tables.hypotheses(nothing)) == len(tables.scores("short", nothing)) == 2
+    assert tables.two_by_two(nothing) == tables.equal_scores(nothing) == []
+
+
 def test_nothing_is_answered_without_runs(analyse: Any):
     """Mutation: an answer from no runs."""
     answers = analyse.answer(analyse.Runs([]))
     assert not any(answers.values())
 
 
-def test_answers_follow_from_the_genomes(analyse: Any):
+def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.MonkeyPatch):
     """Of made-up genomes: the median of their bits, and what events change in the second half.
 
     A run whose score no number of bits keeps needs more than all others. Of a method that has runs
@@ -289,6 +365,15 @@ def test_answers_follow_from_the_genomes(analyse: Any):
     assert row["changes"]["broken"] == [-2.0, -2.0, -2.0]
     assert row["adapted"] == [1.0, 1.0, 1.0]
     assert genome_lines.bits([]) == genome_lines.within([]) == []
+
+    monkeypatch.syspath_prepend(EXPERIMENTS.parent / "benchmarks")
+    import bottleneck_tables as tables
+
+    answers = {"bits": genome_lines.bits(lines), "within": genome_lines.within(lines)}
+    assert tables.bits(answers)[2] == "| `tied` | 180 | 700 | 2 of 3 runs |"
+    (row,) = tables.within(answers)[2:]
+    assert row.startswith("| `tied` | 3 | 5.0 [5.0, 5.0] | -1.0 [")
+    assert row.endswith("| -2.0 [-2.0, -2.0] | 1.0 [1.0, 1.0] | 0.25 [0.25, 0.25] |")
 
 
 def test_the_share_of_the_assignment(analyse: Any):

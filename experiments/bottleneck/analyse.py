@@ -82,6 +82,13 @@ class Runs:
         chosen = (run for run in self.all if (run.method, run.generations) == (method, generations))
         return sorted(chosen, key=lambda run: (run.fold, run.seed))
 
+    def are_all(self, method: str, generations: int) -> bool:
+        """Whether the three seeds of every fold are there."""
+        chosen = self.of(method, generations)
+        bodies = {body for run in chosen for body in run.by_body}
+        found = {(run.fold, run.seed) for run in chosen}
+        return bool(found) and found >= {(body, seed) for body in bodies for seed in range(3)}
+
     def strata(self, method: str, generations: int, where: str) -> list[np.ndarray]:
         """The scores of a method, an array for each fold."""
         by_fold = itertools.groupby(self.of(method, generations), lambda run: run.fold)
@@ -141,22 +148,20 @@ def summaries(runs: Runs, methods: Iterable[str], generations: int) -> list[dict
 
 
 def hypotheses(runs: Runs) -> dict[str, Any]:
-    """H1, H2 and H3, as README.md has them."""
+    """H1, H2 and H3, as README.md has them, each when all of its runs are there."""
     found: dict[str, Any] = {}
     for name, where in (("H1", TRAINED), ("H2", HELD_OUT)):
-        compared = compare(runs, "tied", "direct", LONG, where)
-        if compared is not None:
+        if all(runs.are_all(method, LONG) for method in ("tied", "direct")):
+            compared = compare(runs, "tied", "direct", LONG, where)
             low, high = compared["probability_interval"]
             word = "confirmed" if low > 0.5 else "refuted" if high < 0.5 else "undecided"
             found[name] = compared | {"answer": word}
     if "H1" in found and found["H1"]["answer"] != "confirmed":
         found["H2"]["answer"] = "not read, as H1 is not confirmed"
-    parts = {where: compare(runs, "tied", "static-tied", SHORT, where) for where in NO_WORSE}
-    if all(parts.values()):
+    if all(runs.are_all(method, SHORT) for method in ("tied", "static-tied")):
+        parts = {where: compare(runs, "tied", "static-tied", SHORT, where) for where in NO_WORSE}
         is_no_worse = all(
-            part["difference_interval"][0] > NO_WORSE[where]
-            for where, part in parts.items()
-            if part
+            part["difference_interval"][0] > NO_WORSE[where] for where, part in parts.items()
         )
         found["H3"] = parts | {"answer": "no worse" if is_no_worse else "undecided"}
     return found
@@ -164,11 +169,9 @@ def hypotheses(runs: Runs) -> dict[str, Any]:
 
 def compare(
     runs: Runs, method: str, reference: str, generations: int, where: str
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """How probable an improvement is, the difference of interquartile means, what can be seen."""
     ours, theirs = (runs.strata(name, generations, where) for name in (method, reference))
-    if not ours or len(ours) != len(theirs):
-        return None
     low, high = difference_interval(ours, theirs)
     means = [float(interquartile_mean(np.concatenate(strata))) for strata in (ours, theirs)]
     return {

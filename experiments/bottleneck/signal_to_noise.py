@@ -9,13 +9,15 @@ populations of the same genome. Their gradients g_i have a signal and noise,
 
 in which no population is in the mean that it is compared with. If fitness weighs every direction of
 the noise alike, (signal / noise)^2 is about P / N for a population of P in N directions: 2,880 with
-noise on every synapse's rule, 180 with noise on rules. Beside it stands what one step of the tuned
-search gains, from the same state: the mean return of the mode in the training bodies after it less
-that before, over 256 episodes that are the same for all. It writes `signal_to_noise.json`.
+noise on every synapse's rule, 180 with noise on rules or on groups of synapses. Beside it stands
+what one step of the tuned search gains, from the same state: the mean return of the mode in the
+training bodies after it less that before, over 256 episodes that are the same for all. It writes
+`signal_to_noise.json`.
 """
 
 import dataclasses
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
@@ -33,7 +35,8 @@ from hebbax.files import write_json
 from hebbax.genomes.base import learned_of
 from hebbax.strategies import Schedule, Sgd
 
-METHODS = ("direct", "tied", "fixed", "direct-grouped")
+# In how many directions the noise of one generation is.
+DIRECTIONS = MappingProxyType({"direct": 2880, "tied": 180, "fixed": 2880, "direct-grouped": 180})
 POPULATIONS = 10
 EPISODES = 256
 GENERATIONS = 30
@@ -44,13 +47,14 @@ def main() -> None:
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
     rows: list[dict[str, Any]] = []
-    for method in METHODS:
+    for method, directions in DIRECTIONS.items():
         config = dataclasses.replace(tuned(method), generations=GENERATIONS)
         trained: Any = hebbax.train(config, Path("runs/bottleneck/signal") / method).state
         for name, state in (("first", initial_state(config)), ("trained", trained)):
             with programs.shared():
                 row = signal_to_noise(config, state) | {"gains": gains(config, state)}
-            rows.append({"method": method, "state": name, **row})
+            predicted = config.strategy.population_size / directions
+            rows.append({"method": method, "state": name, "predicted": predicted, **row})
             print(rows[-1], flush=True)
     write_json(Path(__file__).with_suffix(".json"), rows)
 
