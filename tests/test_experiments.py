@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import pytest
 
 import hebbax
+from hebbax.comparison import archive
 from hebbax.comparison.tuning import with_values
 from hebbax.files import to_json
 from hebbax.genomes import FixedRules, size_of
@@ -188,6 +189,31 @@ def test_what_happens_within_episodes(monkeypatch: pytest.MonkeyPatch):
     static = dataclasses.replace(config, policy=hebbax.Static(hidden_sizes=(3,)))
     found = look_within(hebbax.train(static), "weak", "mirrored")
     assert (list(found["returns"]), found["drift_share"]) == (["intact", "broken"], None)
+
+
+def test_a_run_can_be_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The scores that a sweep has put into an archive are those of the run made again.
+
+    Mutations: another seed; the scores of individuals.
+    """
+    monkeypatch.syspath_prepend(BOTTLENECK)
+    make_again = runpy.run_path(str(BOTTLENECK / "again.py"))["make_again"]
+    config = hebbax.Config(
+        hebbax.tasks.Point(),
+        hebbax.Hebbian(hidden_sizes=()),
+        hebbax.Normal(init_scale=0.3),
+        hebbax.ScoreFunction(population_size=4),
+        generations=2,
+    )
+    file = tmp_path / "scores.jsonl"
+    hebbax.sweep({"point": config}, tmp_path / "sweep", ["weak"], 2, episodes=4, archive=file)
+    for line in archive.read(file):
+        found = make_again(line)
+        assert [name for name, _, _ in found] == list(config.task.variations)
+        assert len({then for _, then, _ in found}) == len(found)
+        for _, then, now in found:
+            assert then == now
+    sys.modules.pop("methods")
 
 
 def test_a_mixture_cannot_tell_its_outputs_apart(monkeypatch: pytest.MonkeyPatch):
