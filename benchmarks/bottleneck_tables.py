@@ -8,26 +8,38 @@ from pages import table, table_of
 
 Answers = dict[str, Any]
 WHERE = ("trained on", "held out")
+WIDE = 0.1  # The noise of most methods that are tuned.
+EPISODES = 4 * 32  # Of a run in the tuning, in the bodies that it trains on.
 
 
 def tuning(lines: Sequence[dict[str, Any]]) -> list[str]:
-    """What every choice of noise and rate scored on each seed, method by method."""
-    runs: dict[tuple[str, float, float], dict[int, float]] = {}
+    """What every choice of noise and rate scored on each seed, method by method.
+
+    First by the episodes that decide, while a run evolves; then by others, once it is done.
+    """
+    runs: dict[tuple[str, float, float], dict[int, tuple[float, float]]] = {}
     for line in lines:
         strategy = line["config"]["strategy"]
         noise, rate = strategy["std"], strategy["optimizer"]["learning_rate"]
         method, _, _ = line["method"].partition("@")
         key = (method, noise["initial"], rate["initial"])
-        scores = [one["mean"] for one in line["scores"]["mode"] if not one["is_held_out"]]
-        runs.setdefault(key, {})[line["seed"]] = statistics.fmean(scores)
+        after = {
+            one["variation"]: one["mean"]
+            for one in line["scores"]["mode"]
+            if not one["is_held_out"]
+        }
+        within = {name: values[-1] for name, values in line["history"]["scores"].items()}
+        means = (statistics.fmean(one[name] for name in after) for one in (within, after))
+        runs.setdefault(key, {})[line["seed"]] = tuple(means)
     order = list(dict.fromkeys(method for method, _, _ in runs))
     rows = [
         {
             "method": method,
             "noise": noise,
             "rate": rate,
-            "seeds": ", ".join(f"{seed}: {of_seeds[seed]:.1f}" for seed in sorted(of_seeds)),
-            "mean": statistics.fmean(of_seeds.values()),
+            "seeds": ", ".join(f"{seed}: {of_seeds[seed][0]:.1f}" for seed in sorted(of_seeds)),
+            "mean": statistics.fmean(within for within, _ in of_seeds.values()),
+            "again": statistics.fmean(after for _, after in of_seeds.values()),
         }
         for (method, noise, rate), of_seeds in sorted(
             runs.items(), key=lambda run: (order.index(run[0][0]), run[0][1:])
@@ -39,8 +51,21 @@ def tuning(lines: Sequence[dict[str, Any]]) -> list[str]:
         "rate": "{rate:g}",
         "trained on, by seed": "{seeds}",
         "mean": "{mean:.1f}",
+        "mean of other episodes": "{again:.1f}",
     }
-    return table_of(rows, columns)
+    deviations = [
+        one["std"]
+        for line in lines
+        if line["config"]["strategy"]["std"]["initial"] >= WIDE
+        for one in line["scores"]["mode"]
+    ]
+    deviation = statistics.fmean(deviations)
+    uncertainty = (
+        f"With a noise of {WIDE} or more an episode's return has a standard deviation of "
+        f"{deviation:.0f} on average: for its {EPISODES} episodes alone the mean of a run is "
+        f"uncertain by {deviation / EPISODES**0.5:.1f}."
+    )
+    return [*table_of(rows, columns), "", uncertainty]
 
 
 def scores(part: str, answers: Answers) -> list[str]:
