@@ -1,7 +1,9 @@
 """Tables of the bottleneck's experiment: of its tuning, and of what `analyse.py` answers."""
 
+import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pages import table, table_of
@@ -9,6 +11,7 @@ from pages import table, table_of
 Answers = dict[str, Any]
 WHERE = ("trained on", "held out")
 WIDE = 0.1  # The noise of most methods that are tuned.
+STEPS = 150  # Of an episode, whose return is the sum of the speeds in them.
 EPISODES = 4 * 32  # Of a run in the tuning, in the bodies that it trains on.
 
 
@@ -70,9 +73,15 @@ def tuning(lines: Sequence[dict[str, Any]]) -> list[str]:
 
 def scores(part: str, answers: Answers) -> list[str]:
     """Interquartile means of a part's methods, with their intervals."""
-    rows = ({**row, **{where: _interval(row[where]) for where in WHERE}} for row in answers[part])
+    rows = (
+        row
+        | {where: _interval(row[where]) for where in WHERE}
+        | {"speed": row["trained on"][0] / STEPS}
+        for row in answers[part]
+    )
     columns = {"method": "`{method}`", "runs": "{runs}"}
-    return table_of(rows, columns | {where: f"{{{where}}}" for where in WHERE})
+    columns |= {where: f"{{{where}}}" for where in WHERE} | {"m/s, trained on": "{speed:.2f}"}
+    return _table_of(rows, columns)
 
 
 def hypotheses(answers: Answers) -> list[str]:
@@ -106,7 +115,7 @@ def hypotheses(answers: Answers) -> list[str]:
         "smallest difference resolved": "{resolution:.1f}",
         "answer": "{answer}",
     }
-    return table_of(rows, columns)
+    return _table_of(rows, columns)
 
 
 def two_by_two(answers: Answers) -> list[str]:
@@ -137,7 +146,7 @@ def two_by_two(answers: Answers) -> list[str]:
 def gaps(answers: Answers) -> list[str]:
     """What it is worth to have trained on a body."""
     rows = ({"method": name, "gap": _interval(gap)} for name, gap in answers["gaps"].items())
-    return table_of(rows, {"method": "`{method}`", "trained on a body less held out": "{gap}"})
+    return _table_of(rows, {"method": "`{method}`", "trained on a body less held out": "{gap}"})
 
 
 def equal_scores(answers: Answers) -> list[str]:
@@ -173,7 +182,7 @@ def within(answers: Answers) -> list[str]:
     columns = {"method": "`{method}`", "runs": "{runs}", "intact": "{intact}"}
     columns |= {header: f"{{{event}}}" for event, header in changes.items()}
     columns |= {"of it without learning on": "{adapted}", "share of drift": "{drift}"}
-    return table_of(rows, columns)
+    return _table_of(rows, columns)
 
 
 def bits(answers: Answers) -> list[str]:
@@ -188,7 +197,7 @@ def bits(answers: Answers) -> list[str]:
         "bits, median": "{bits}",
         "kept in": "{kept} of {runs} runs",
     }
-    return table_of(rows, columns)
+    return _table_of(rows, columns)
 
 
 def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -201,7 +210,7 @@ def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
         }
         for row in rows
     )
-    return table_of(
+    return _table_of(
         written,
         {
             "method": "`{method}`",
@@ -211,6 +220,18 @@ def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
             "a step gains": "{gain:.2f} +- {error:.2f}",
         },
     )
+
+
+def permuted_outputs(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Whether a genome tells the legs of what it draws apart."""
+    columns = {"genome": "`{method}`", "state": "{state}", "nats": "{nats:,.2f} +- {error:.2f}"}
+    return _table_of(rows, columns)
+
+
+def _table_of(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> list[str]:
+    """A table; nothing where there are no rows yet."""
+    rows = list(rows)
+    return table_of(rows, columns) if rows else []
 
 
 def _difference(found: dict[str, Any]) -> str:
@@ -224,3 +245,19 @@ def _interval(values: Sequence[float | None] | None, digits: int = 1) -> str:
     mean, low, high = values
     text = f"{mean:.{digits}f}"
     return text if low is None or high is None else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+# By the part of a mark's name that follows "bottleneck-".
+OF_ANSWERS: MappingProxyType[str, Callable[[Answers], list[str]]] = MappingProxyType(
+    {
+        "hypotheses": hypotheses,
+        "long": functools.partial(scores, "long"),
+        "short": functools.partial(scores, "short"),
+        "two-by-two": two_by_two,
+        "gaps": gaps,
+        "equal-scores": equal_scores,
+        "ablations": functools.partial(scores, "ablations"),
+        "within": within,
+        "bits": bits,
+    }
+)

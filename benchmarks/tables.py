@@ -35,8 +35,8 @@ def main() -> None:
     for page in (ROOT / "README.md", BOTTLENECK / "README.md", *docs):
         text = page.read_text()
         for name, (file, make) in TABLES.items():
-            made = make(read(RESULTS / file)) if (RESULTS / file).exists() else [NO_RESULT]
-            lines = "\n".join(wrapped(line) for line in made)
+            made = make(read(RESULTS / file)) if (RESULTS / file).exists() else []
+            lines = "\n".join(wrapped(line) for line in made or [NO_RESULT])
             text = re.sub(
                 rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
                 lambda found, lines=lines: f"{found[1]}{lines}\n{found[2]}",
@@ -651,6 +651,14 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "small-car": (f"{EXPERIMENTS}/small-genomic-bottleneck-car/results.json", experiment),
     "car-speed": ("car-racing-cpu.json", car_speed),
     "bottleneck-tuning": (f"{BOTTLENECK}/tuning.jsonl", bottleneck_tables.tuning),
+    "bottleneck-permuted": (
+        f"{BOTTLENECK}/permuted_outputs.json",
+        bottleneck_tables.permuted_outputs,
+    ),
+    **{
+        f"bottleneck-{name}": (f"{BOTTLENECK}/answers.json", make)
+        for name, make in bottleneck_tables.OF_ANSWERS.items()
+    },
 }
 
 if __name__ == "__main__":
