@@ -10,7 +10,7 @@ from pages import table, table_of
 
 Answers = dict[str, Any]
 WHERE = ("trained on", "held out")
-WIDE = 0.1  # The noise of most methods that are tuned.
+WIDE = 0.1  # Noise with which bodies move; with less they hardly do.
 STEPS = 150  # Of an episode, whose return is the sum of the speeds in them.
 EPISODES = 4 * 32  # Of a run in the tuning, in the bodies that it trains on.
 
@@ -56,19 +56,22 @@ def tuning(lines: Sequence[dict[str, Any]]) -> list[str]:
         "mean": "{mean:.1f}",
         "mean of other episodes": "{again:.1f}",
     }
-    deviations = [
+    return [*table_of(rows, columns), "", _uncertainty(lines)]
+
+
+def _uncertainty(lines: Sequence[dict[str, Any]]) -> str:
+    """How uncertain a score of the tuning is because its episodes differ."""
+    deviation = statistics.fmean(
         one["std"]
         for line in lines
         if line["config"]["strategy"]["std"]["initial"] >= WIDE
         for one in line["scores"]["mode"]
-    ]
-    deviation = statistics.fmean(deviations)
-    uncertainty = (
+    )
+    return (
         f"With a noise of {WIDE} or more an episode's return has a standard deviation of "
         f"{deviation:.0f} on average: for its {EPISODES} episodes alone the mean of a run is "
         f"uncertain by {deviation / EPISODES**0.5:.1f}."
     )
-    return [*table_of(rows, columns), "", uncertainty]
 
 
 def scores(part: str, answers: Answers) -> list[str]:
