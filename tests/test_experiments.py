@@ -314,6 +314,27 @@ def test_a_hypothesis_waits_for_all_of_its_runs(analyse: Any):
         assert list(analyse.answer(analyse.Runs(fewer))["hypotheses"]) == left
 
 
+def test_the_median_run_is_filmed(analyse: Any):
+    """Of five held-out scores the third, of runs of 100 generations.
+
+    Mutations: the median trained on; runs of 30 generations.
+    """
+    films = runpy.run_path(str(BOTTLENECK / "films.py"))
+    assert films["median_run"]([], "tied") is None
+
+    def line(seed: int, held_out: float, generations: int = 100) -> dict[str, Any]:
+        means = {"default": held_out, "long_rear_legs": float(seed)}
+        scores = [{"variation": body, "mean": mean} for body, mean in means.items()]
+        key = {"method": "tied", "generations": generations, "fold": "default", "seed": seed}
+        return key | {"scores": {"mode": scores}}
+
+    lines = [line(seed, held_out) for seed, held_out in enumerate([5.0, 3.0, 4.0, 1.0, 2.0])]
+    short = [line(5, 0.0, generations=30), line(6, 0.0, generations=30)]
+    assert films["median_run"](short + lines, "tied")["seed"] == 1
+    sys.modules.pop("again")
+    sys.modules.pop("analyse")
+
+
 def test_tables_say_what_was_answered(analyse: Any, monkeypatch: pytest.MonkeyPatch):
     """Numbers of made-up runs and genomes in their cells; what has no interval shows none.
 

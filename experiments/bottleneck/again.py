@@ -46,12 +46,16 @@ def main() -> None:
 
 def make_again(line: dict[str, Any]) -> list[tuple[str, float, float]]:
     """Each variation with its score of then and of now."""
-    config = Config.from_dict({"format": FORMAT, "config": line["config"]})
-    scores = hebbax.evaluate(hebbax.train(config), line["episodes"])
+    scores = hebbax.evaluate(train_again(line), line["episodes"])
     return [
         (score.variation, then["mean"], score.mean)
         for score, then in zip(scores, line["scores"]["mode"], strict=True)
     ]
+
+
+def train_again(line: dict[str, Any]) -> hebbax.Result:
+    """The run of a line."""
+    return hebbax.train(Config.from_dict({"format": FORMAT, "config": line["config"]}))
 
 
 if __name__ == "__main__":
