@@ -175,6 +175,7 @@ def within(answers: Answers) -> list[str]:
         {
             "method": row["method"],
             "runs": row["runs"],
+            "quarters": ", ".join(f"{quarter:.1f}" for quarter in row["quarters"]),
             "intact": _interval(row["intact"]),
             **{event: _interval(row["changes"].get(event)) for event in changes},
             "adapted": _interval(row.get("adapted")),
@@ -182,9 +183,10 @@ def within(answers: Answers) -> list[str]:
         }
         for row in answers["within"]
     ]
-    columns = {"method": "`{method}`", "runs": "{runs}", "intact": "{intact}"}
+    columns = {"method": "`{method}`", "runs": "{runs}", "return by quarters": "{quarters}"}
+    columns |= {"second half": "{intact}"}
     columns |= {header: f"{{{event}}}" for event, header in changes.items()}
-    columns |= {"of it without learning on": "{adapted}", "share of drift": "{drift}"}
+    columns |= {"learning adds then": "{adapted}", "share of drift": "{drift}"}
     return _table_of(rows, columns)
 
 

@@ -419,7 +419,7 @@ def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.Monke
     answers = {"bits": genome_lines.bits(lines), "within": genome_lines.within(lines)}
     assert tables.bits(answers)[2] == "| `tied` | 180 | 700 | 2 of 3 runs |"
     (row,) = tables.within(answers)[2:]
-    assert row.startswith("| `tied` | 3 | 5.0 [5.0, 5.0] | -1.0 [")
+    assert row.startswith("| `tied` | 3 | 9.0, 9.0, 2.0, 3.0 | 5.0 [5.0, 5.0] | -1.0 [")
     assert row.endswith("| -2.0 [-2.0, -2.0] | 1.0 [1.0, 1.0] | 0.25 [0.25, 0.25] |")
 
 

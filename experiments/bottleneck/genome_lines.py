@@ -72,7 +72,8 @@ def bits(lines: Sequence[Line]) -> list[dict[str, Any]]:
 def within(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """What events at the half of an episode change in the return of its second half.
 
-    Means over runs and their intervals, beside the return without an event and the share of drift.
+    Means over runs and their intervals, beside the return without an event, also by quarters, and
+    the share of drift.
     """
     rows = []
     for method, chosen in _longest(lines).items():
@@ -86,6 +87,7 @@ def within(lines: Sequence[Line]) -> list[dict[str, Any]]:
             if event != "intact"
         }
         row = {"method": method, "runs": len(chosen), "intact": _mean(halves["intact"])}
+        row["quarters"] = np.mean([one["intact"] for one in returns], axis=0).tolist()
         row["changes"] = changes
         if chosen[0]["within"]["drift_share"] is not None:
             row["drift_share"] = _mean(
