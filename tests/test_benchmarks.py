@@ -36,6 +36,7 @@ SCRIPTS = {
     "thrown-bodies": "thrown_bodies.py",
     "traffic": "traffic.py",
 }
+WITHOUT_RUNS = ("bottleneck-hypotheses", "bottleneck-two-by-two", "bottleneck-ablations")
 FILES = sorted(path.name for path in RESULTS.iterdir())
 
 
@@ -111,11 +112,16 @@ def test_a_case_has_no_cores_where_programs_run_elsewhere(monkeypatch: pytest.Mo
 
 
 def test_tables_are_made_of_the_results():
-    """Each table can be made of the committed results, and says something, if there are runs yet.
+    """Each table can be made of the committed results, and says something.
+
+    Only those of the bottleneck whose runs are still to come are empty.
 
     Mutation: a field that `tables.py` reads under another name.
     """
     tables = load("tables.py")
     for name, (file, make) in tables["TABLES"].items():
         made = "".join(make(tables["read"](RESULTS / file)))
-        assert not made or len(made) > 60, name
+        if name in WITHOUT_RUNS:
+            assert not made, name
+        else:
+            assert len(made) > 60, name

@@ -2,9 +2,8 @@
 
 python experiments/bottleneck/again.py METHOD FOLD SEED GENERATIONS
 
-for example `tied default 0 30`. With the versions of the run's line, on a processor of its kind and
-with as many cores, they are the same to the last digit. Elsewhere roundings differ, and grow as a
-body falls: then the two are as alike as runs of two seeds.
+for example `tied default 0 30`. That takes the versions of the run's line, a processor of its kind
+and as many devices. Elsewhere roundings differ, and grow as a body falls.
 """
 
 import argparse
