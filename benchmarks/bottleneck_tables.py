@@ -193,17 +193,13 @@ def within(answers: Answers) -> list[str]:
 
 def bits(answers: Answers) -> list[str]:
     """With how few bits the score in the held-out body stays within 5%."""
-    rows = (
-        row | {"bits": "more than tried" if row["bits"] is None else f"{row['bits']:,.0f}"}
-        for row in answers["bits"]
-    )
     columns = {
         "method": "`{method}`",
         "numbers": "{numbers:,}",
-        "bits, median": "{bits}",
-        "kept in": "{kept} of {runs} runs",
+        "bits, median": "{bits:,.0f}",
+        "rounding keeps the score in": "{kept} of {runs} runs",
     }
-    return _table_of(rows, columns)
+    return _table_of(answers["bits"], columns)
 
 
 def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:

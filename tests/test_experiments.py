@@ -372,6 +372,30 @@ def test_tables_say_what_was_answered(analyse: Any, monkeypatch: pytest.MonkeyPa
     assert not any(make(nothing) for make in tables.OF_ANSWERS.values())
 
 
+def test_sizes_are_drawn(analyse: Any):
+    """Two points for each method: over numbers those of all, over bits those whose bits are known.
+
+    Mutations: the scores of 30 generations on the right; a method without bits.
+    """
+    lines = [*made_up("direct", 10.0, 30, 2.0), *made_up("tied-9", 5.0, 30, 0.0, seeds=1)]
+    lines += [*made_up("direct", 50.0, 100, 2.0), *made_up("tied", 50.0, 100, 2.0)]
+    answers = analyse.answer(analyse.Runs(lines))
+    answers["bits"] = [{"method": "direct", "bits": 1000.0}]
+    axes = analyse.sizes_figure(answers).axes
+    found = [
+        [(float(x), float(y)) for bars in panel.containers for x, y in bars[0].get_xydata()]
+        for panel in axes
+    ]
+    direct, tied = answers["sizes"]
+    (long,) = (row for row in answers["long"] if row["method"] == "direct")
+    for panel, rows, sizes in zip(
+        found, ([direct, tied], [long]), ([2880, 45], [1000.0]), strict=True
+    ):
+        scores = [row[where][0] for row in rows for where in ("trained on", "held out")]
+        assert [y for _, y in panel] == pytest.approx(scores)
+        assert [x for x, _ in panel[::2]] == pytest.approx(sizes, rel=0.1)
+
+
 def test_nothing_is_answered_without_runs(analyse: Any):
     """Mutation: an answer from no runs."""
     answers = analyse.answer(analyse.Runs([]))
@@ -381,8 +405,8 @@ def test_nothing_is_answered_without_runs(analyse: Any):
 def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.MonkeyPatch):
     """Of made-up genomes: the median of their bits, and what events change in the second half.
 
-    A run whose score no number of bits keeps needs more than all others. Of a method that has runs
-    of 100 generations, those of 30 do not count.
+    A run whose score no rounding keeps needs the 32 bits a number that it is stored with. Of a
+    method that has runs of 100 generations, those of 30 do not count.
 
     Mutations: the mean of the bits; the first half; all runs.
     """
@@ -403,9 +427,9 @@ def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.Monke
 
     lines = [line(0, 400.0, 1.0), line(1, 700.0, 2.0), line(2, None, 3.0), line(3, 1.0, 9.0, 30)]
     (row,) = genome_lines.bits(lines)
-    assert row == {"method": "tied", "runs": 3, "numbers": 180, "kept": 2, "bits": 700.0}
-    (row,) = genome_lines.bits([*lines, line(4, None, 1.0)])
-    assert (row["kept"], row["bits"]) == (2, None)
+    assert (row["runs"], row["numbers"], row["kept"], row["bits"]) == (3, 180, 2, 700.0)
+    (row,) = genome_lines.bits([*lines, line(4, None, 1.0), line(5, None, 1.0)])
+    assert (row["kept"], row["bits"]) == (2, 32 * 180)
     (row,) = genome_lines.within(lines)
     assert (row["runs"], row["intact"][0], row["drift_share"][0]) == (3, 5.0, 0.25)
     assert row["changes"]["stopped"][0] == pytest.approx(-1.0)

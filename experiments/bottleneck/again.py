@@ -52,9 +52,9 @@ def make_again(line: dict[str, Any]) -> list[tuple[str, float, float]]:
     ]
 
 
-def train_again(line: dict[str, Any]) -> hebbax.Result:
-    """The run of a line."""
-    return hebbax.train(Config.from_dict({"format": FORMAT, "config": line["config"]}))
+def train_again(line: dict[str, Any], run_dir: Path | None = None) -> hebbax.Result:
+    """The run of a line, in a folder if it is to be kept."""
+    return hebbax.train(Config.from_dict({"format": FORMAT, "config": line["config"]}), run_dir)
 
 
 if __name__ == "__main__":

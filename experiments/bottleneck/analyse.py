@@ -17,7 +17,7 @@ from typing import Any
 import genome_lines
 import jax
 import numpy as np
-from figures import draw_sizes
+from figures import sizes_figure
 from methods import ABLATIONS, CURVE, METHODS, PRIMARY
 
 from hebbax.comparison import archive
@@ -32,6 +32,7 @@ from hebbax.statistics import (
     probability_of_improvement,
     stratified_interval,
 )
+from hebbax.watching.visualization.style import save
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parents[1] / "docs" / "images"
@@ -110,7 +111,8 @@ def main() -> None:
         "within": genome_lines.within(lines),
     }
     write_json(options.out / "answers.json", answers)
-    draw_sizes(answers["sizes"], options.images)
+    if answers["sizes"]:
+        save(sizes_figure(answers), options.images, "bottleneck-sizes")
 
 
 def answer(runs: Runs) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """Films the median run of each primary method in the body that it has not trained on.
 
-python experiments/bottleneck/films.py
+python experiments/bottleneck/films.py [--folder FOLDER]
 
-The median is that of the held-out scores after 100 generations. Checkpoints are not kept, so that
-each run is made again first. It writes `docs/images/bottleneck-METHOD.gif`.
+The median is that of the held-out scores after 100 generations. A run whose checkpoints are not in
+the folder any more is made again first. It writes `docs/images/bottleneck-METHOD.gif`.
 """
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 from again import SCORES, train_again
 from analyse import HELD_OUT, IMAGES, LONG, Runs
-from methods import PRIMARY
+from methods import FOLDER, PRIMARY
 
 import hebbax
 from hebbax import devices
@@ -19,14 +20,19 @@ from hebbax.comparison import archive
 
 
 def main() -> None:
-    """Films each method that has runs."""
+    """Films one episode of each method that has runs, in the held-out body."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="that of run.py")
+    options = parser.parse_args()
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
     lines = archive.read(SCORES)
     for method in PRIMARY:
         line = median_run(lines, method)
         if line:
-            film(line, IMAGES / f"bottleneck-{method}.gif")
+            of_runs = options.folder / "main" / "runs"
+            result = train_again(line, of_runs / method / line["fold"] / f"seed-{line['seed']}")
+            hebbax.watching.render(result, line["fold"], IMAGES / f"bottleneck-{method}.gif")
 
 
 def median_run(lines: list[dict[str, Any]], method: str) -> dict[str, Any] | None:
@@ -37,11 +43,6 @@ def median_run(lines: list[dict[str, Any]], method: str) -> dict[str, Any] | Non
     median = runs[(len(runs) - 1) // 2]
     key = {"method": method, "generations": LONG, "fold": median.fold, "seed": median.seed}
     return next(line for line in lines if key.items() <= line.items())
-
-
-def film(line: dict[str, Any], file: Path) -> None:
-    """One episode in the held-out body."""
-    hebbax.watching.render(train_again(line), line["fold"], file)
 
 
 if __name__ == "__main__":

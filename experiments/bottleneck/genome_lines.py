@@ -19,6 +19,7 @@ from hebbax.files import to_json, write_whole
 from hebbax.statistics import bootstrap_interval
 
 BITS_EPISODES = 64  # In each variation, for each of seven widths.
+FLOAT_BITS = 32
 Line = dict[str, Any]
 
 
@@ -57,15 +58,22 @@ def read(file: Path) -> list[Line]:
 def bits(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """How many bits keep a genome's held-out score within 5%: of each method the median.
 
-    A run that no number of bits keeps there counts as one that needs more than all others.
+    A run whose score no rounding keeps needs all the bits that its numbers are stored with.
     """
     rows = []
     for method, chosen in _longest(lines).items():
-        found = sorted(line["bits"]["held out"] or float("inf") for line in chosen)
-        median = statistics.median_high(found)
-        row = {"method": method, "runs": len(found), "numbers": chosen[0]["numbers"]}
-        kept = sum(size < float("inf") for size in found)
-        rows.append(row | {"kept": kept, "bits": median if median < float("inf") else None})
+        rounded = [line["bits"]["held out"] for line in chosen]
+        stored = FLOAT_BITS * chosen[0]["numbers"]
+        rows.append(
+            {
+                "method": method,
+                "generations": chosen[0]["generations"],
+                "runs": len(rounded),
+                "numbers": chosen[0]["numbers"],
+                "kept": sum(size is not None for size in rounded),
+                "bits": statistics.median(size or stored for size in rounded),
+            }
+        )
     return rows
 
 

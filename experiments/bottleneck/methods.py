@@ -21,6 +21,7 @@ from hebbax.strategies import Adam, Schedule, ScoreFunction
 from hebbax.tasks import Quadruped
 from hebbax.types import PRNGKey
 
+FOLDER = Path("runs/bottleneck")  # Of runs and their checkpoints.
 TUNED = Path(__file__).with_name("tuned.json")
 NOISE = "strategy.std.initial"
 RATE = "strategy.optimizer.learning_rate.initial"

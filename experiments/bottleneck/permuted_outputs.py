@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from methods import make_afterthought, mixture, tuned
+from methods import FOLDER, make_afterthought, mixture, tuned
 
 import hebbax
 from hebbax import devices
@@ -47,7 +47,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for method, make in METHODS.items():
         config = dataclasses.replace(make(), generations=GENERATIONS)
-        trained: Any = hebbax.train(config, Path("runs/bottleneck/signal") / method).state
+        trained: Any = hebbax.train(config, FOLDER / "signal" / method).state
         for name, state in (("first", initial_state(config)), ("trained", trained)):
             nats, error = told_apart(state.search.genome, jax.random.key(0))
             rows.append({"method": method, "state": name, "nats": nats, "error": error})

@@ -16,6 +16,7 @@ from typing import Any
 from genome_lines import look
 from methods import (
     FOLD,
+    FOLDER,
     FOUR_SEEDS,
     METHODS,
     NOISE,
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="all unless named")
     parser.add_argument("--folds", nargs="+", metavar="NAME", help="the part's unless named")
     parser.add_argument("--time-limit", type=float, metavar="MINUTES")
-    parser.add_argument("--folder", type=Path, default=Path("runs/bottleneck"))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--together", action="store_true", help="runs of a method in one program")
     options = parser.parse_args()
     devices.use_compilation_cache()

@@ -23,7 +23,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from methods import tuned
+from methods import FOLDER, tuned
 
 import hebbax
 from hebbax import devices
@@ -49,7 +49,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for method, directions in DIRECTIONS.items():
         config = dataclasses.replace(tuned(method), generations=GENERATIONS)
-        trained: Any = hebbax.train(config, Path("runs/bottleneck/signal") / method).state
+        trained: Any = hebbax.train(config, FOLDER / "signal" / method).state
         for name, state in (("first", initial_state(config)), ("trained", trained)):
             with programs.shared():
                 row = signal_to_noise(config, state) | {"gains": gains(config, state)}
