@@ -36,7 +36,7 @@ SCRIPTS = {
     "thrown-bodies": "thrown_bodies.py",
     "traffic": "traffic.py",
 }
-WITHOUT_RUNS = ("bottleneck-hypotheses", "bottleneck-two-by-two", "bottleneck-ablations")
+WITHOUT_RUNS = ("bottleneck-two-by-two", "bottleneck-ablations")
 FILES = sorted(path.name for path in RESULTS.iterdir())
 
 
