@@ -82,8 +82,9 @@ def scores(part: str, answers: Answers) -> list[str]:
         | {"speed": row["trained on"][0] / STEPS}
         for row in answers[part]
     )
-    columns = {"method": "`{method}`", "runs": "{runs}"}
-    columns |= {where: f"{{{where}}}" for where in WHERE}
+    columns = {"method": "`{method}`"}
+    columns |= {"numbers": "{numbers:,}"} if part == "sizes" else {}
+    columns |= {"runs": "{runs}"} | {where: f"{{{where}}}" for where in WHERE}
     columns |= {"mean speed trained on, m/s": "{speed:.2f}"}
     return _table_of(rows, columns)
 
@@ -147,6 +148,17 @@ def two_by_two(answers: Answers) -> list[str]:
     ]
 
 
+def assignment(answers: Answers) -> list[str]:
+    """How much of the variance between runs is the assignment's."""
+    share = answers["assignment_share"]
+    if share is None:
+        return []
+    return [
+        "Of the variance between runs of `tied` trained on, the share of the assignment is "
+        f"{share:.2f}, as three assignments with three seeds each have it."
+    ]
+
+
 def gaps(answers: Answers) -> list[str]:
     """What it is worth to have trained on a body."""
     rows = ({"method": name, "gap": _interval(gap)} for name, gap in answers["gaps"].items())
@@ -165,7 +177,7 @@ def equal_scores(answers: Answers) -> list[str]:
 
 
 def within(answers: Answers) -> list[str]:
-    """What events at the half of an episode change in its second half."""
+    """What events change in the return of an episode from then on."""
     changes = {
         "stopped": "weights stop",
         "lost-0": "first layer lost",
@@ -175,20 +187,31 @@ def within(answers: Answers) -> list[str]:
     rows = [
         {
             "method": row["method"],
-            "runs": row["runs"],
-            "quarters": ", ".join(f"{quarter:.1f}" for quarter in row["quarters"]),
+            "moment": row["moment"],
             "intact": _interval(row["intact"]),
             **{event: _interval(row["changes"].get(event)) for event in changes},
             "adapted": _interval(row.get("adapted")),
-            "drift": _interval(row.get("drift_share"), digits=2),
         }
         for row in answers["within"]
     ]
-    columns = {"method": "`{method}`", "runs": "{runs}", "return by quarters": "{quarters}"}
-    columns |= {"second half": "{intact}"}
+    columns = {"method": "`{method}`", "at": "{moment}", "return from then on": "{intact}"}
     columns |= {header: f"{{{event}}}" for event, header in changes.items()}
-    columns |= {"learning adds then": "{adapted}", "share of drift": "{drift}"}
-    return _table_of(rows, columns)
+    return _table_of(rows, columns | {"learning adds, with a broken leg": "{adapted}"})
+
+
+def drift(answers: Answers) -> list[str]:
+    """The returns of the parts of an episode, and the share of drift in the weights' change."""
+    rows = {
+        row["method"]: {
+            "method": row["method"],
+            "runs": row["runs"],
+            "parts": ", ".join(f"{part:.1f}" for part in row["parts"]),
+            "drift": _interval(row.get("drift_share"), digits=2),
+        }
+        for row in answers["within"]
+    }
+    columns = {"method": "`{method}`", "runs": "{runs}", "return by eighths": "{parts}"}
+    return _table_of(rows.values(), columns | {"share of drift": "{drift}"})
 
 
 def bits(answers: Answers) -> list[str]:
@@ -254,11 +277,14 @@ OF_ANSWERS: MappingProxyType[str, Callable[[Answers], list[str]]] = MappingProxy
     {
         "hypotheses": hypotheses,
         "long": functools.partial(scores, "long"),
-        "short": functools.partial(scores, "short"),
+        "sizes": functools.partial(scores, "sizes"),
         "two-by-two": two_by_two,
         "gaps": gaps,
         "equal-scores": equal_scores,
+        "assignment": assignment,
         "ablations": functools.partial(scores, "ablations"),
+        "afterthought": functools.partial(scores, "afterthought"),
+        "drift": drift,
         "within": within,
         "bits": bits,
     }

@@ -36,7 +36,13 @@ SCRIPTS = {
     "thrown-bodies": "thrown_bodies.py",
     "traffic": "traffic.py",
 }
-WITHOUT_RUNS = ("bottleneck-two-by-two", "bottleneck-ablations")
+WITHOUT_RUNS = tuple(
+    f"bottleneck-{name}"
+    for name in (
+        *("two-by-two", "assignment", "ablations", "afterthought"),
+        *("bits", "drift", "within"),
+    )
+)
 FILES = sorted(path.name for path in RESULTS.iterdir())
 
 

@@ -152,10 +152,12 @@ def test_bottleneck_loses_no_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_what_happens_within_episodes(monkeypatch: pytest.MonkeyPatch):
     """On a point: nothing happens in an evaluation's episodes; a drift is seen as one.
 
-    What breaks or stops at the half changes nothing before it. Where the rule is its constant
-    alone, the constant explains all of the change; where there is none, nothing.
+    What breaks or stops changes nothing before it, and something in the part that it begins. Where
+    the rule is its constant alone, the constant explains all of the change; where there is none,
+    nothing.
 
-    Mutations: other episodes; the change of the last step; an event from the start on.
+    Mutations: other episodes; the change of the last step; an event from the start on; one that
+    comes a part later.
     """
     monkeypatch.syspath_prepend(BOTTLENECK)
     look_within = runpy.run_path(str(BOTTLENECK / "within_episodes.py"))["look_within"]
@@ -171,10 +173,18 @@ def test_what_happens_within_episodes(monkeypatch: pytest.MonkeyPatch):
     by_name = {score.variation: score for score in hebbax.evaluate(result, episodes=256)}
     returns = found["returns"]
     assert sum(returns["intact"]) == pytest.approx(by_name["weak"].mean, rel=1e-4)
-    assert list(returns) == ["intact", "broken", "stopped", "broken-stopped", "lost-0", "lost-1"]
-    assert len({tuple(quarters) for quarters in returns.values()}) == len(returns)
-    for quarters in returns.values():
-        assert quarters[:2] == pytest.approx(returns["intact"][:2], rel=1e-5)
+    names = ["broken", "stopped", "broken-stopped", "lost-0", "lost-1"]
+    assert list(returns) == [
+        "intact",
+        *(f"{name} at half" for name in names),
+        *(f"{name} at eighth" for name in names),
+    ]
+    assert len({tuple(parts) for parts in returns.values()}) == len(returns)
+    for moment, before in (("half", 4), ("eighth", 1)):
+        for name in names:
+            parts = returns[f"{name} at {moment}"]
+            assert parts[:before] == pytest.approx(returns["intact"][:before], rel=1e-5)
+            assert parts[before] != pytest.approx(returns["intact"][before], rel=1e-5)
     assert 0.0 < found["drift_share"] < 1.0
 
     def only(*kept: int) -> Any:
@@ -188,7 +198,8 @@ def test_what_happens_within_episodes(monkeypatch: pytest.MonkeyPatch):
     assert none["drift_share"] == 0.0
     static = dataclasses.replace(config, policy=hebbax.Static(hidden_sizes=(3,)))
     found = look_within(hebbax.train(static), "weak", "mirrored")
-    assert (list(found["returns"]), found["drift_share"]) == (["intact", "broken"], None)
+    assert list(found["returns"]) == ["intact", "broken at half", "broken at eighth"]
+    assert found["drift_share"] is None
 
 
 def test_a_run_can_be_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -356,7 +367,7 @@ def test_tables_say_what_was_answered(analyse: Any, monkeypatch: pytest.MonkeyPa
     direct, tied = tables.scores("long", answers)[2:]
     assert direct.startswith("| `direct` | 9 | 13.8 [")
     assert tied.startswith("| `tied` | 9 | 23.8 [")
-    assert "| `tied-9` | 3 | 8.7 | 5.7 | 0.06 |" in tables.scores("sizes", answers)
+    assert "| `tied-9` | 45 | 3 | 8.7 | 5.7 | 0.06 |" in tables.scores("sizes", answers)
     h1, h2, *h3 = tables.hypotheses(answers)[2:]
     assert "| H1 | how probably `tied` beats `direct` trained on | 1.00 [1.00, 1.00] |" in h1
     assert h2.endswith("| confirmed |")
@@ -403,18 +414,27 @@ def test_nothing_is_answered_without_runs(analyse: Any):
 
 
 def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.MonkeyPatch):
-    """Of made-up genomes: the median of their bits, and what events change in the second half.
+    """Of made-up genomes: the median of their bits, and what events change from then on.
 
     A run whose score no rounding keeps needs the 32 bits a number that it is stored with. Of a
     method that has runs of 100 generations, those of 30 do not count.
 
-    Mutations: the mean of the bits; the first half; all runs.
+    Mutations: the mean of the bits; what was before an event; all runs; one moment for both.
     """
     genome_lines = analyse.genome_lines
 
     def line(seed: int, bits: float | None, stopped: float, generations: int = 100) -> Any:
-        quarters = {"intact": [9.0, 9.0, 2.0, 3.0], "broken": [9.0, 9.0, 1.0, 2.0]}
-        quarters |= {"stopped": [9.0, 9.0, 2.0, stopped], "broken-stopped": [9.0, 9.0, 1.0, 1.0]}
+        end = [9.0, 9.0, 2.0, 3.0]
+        returns = {
+            "intact": [5.0, 9.0, *[0.0] * 2, *end],
+            "stopped at half": [5.0, 9.0, *[0.0] * 2, 9.0, 9.0, 2.0, stopped],
+            "broken at half": [5.0, 9.0, *[0.0] * 2, 9.0, 9.0, 1.0, 2.0],
+            "broken-stopped at half": [5.0, 9.0, *[0.0] * 2, 9.0, 9.0, 1.0, 1.0],
+        }
+        returns |= {
+            f"{event} at eighth": [5.0, 7.0, *[0.0] * 2, *end]
+            for event in ("stopped", "broken", "broken-stopped")
+        }
         return {
             "method": "tied",
             "fold": "default",
@@ -422,7 +442,7 @@ def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.Monke
             "generations": generations,
             "numbers": 180,
             "bits": {"trained on": 1.0, "held out": bits},
-            "within": {"returns": quarters, "drift_share": 0.25},
+            "within": {"returns": returns, "drift_share": 0.25},
         }
 
     lines = [line(0, 400.0, 1.0), line(1, 700.0, 2.0), line(2, None, 3.0), line(3, 1.0, 9.0, 30)]
@@ -430,11 +450,14 @@ def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.Monke
     assert (row["runs"], row["numbers"], row["kept"], row["bits"]) == (3, 180, 2, 700.0)
     (row,) = genome_lines.bits([*lines, line(4, None, 1.0), line(5, None, 1.0)])
     assert (row["kept"], row["bits"]) == (2, 32 * 180)
-    (row,) = genome_lines.within(lines)
-    assert (row["runs"], row["intact"][0], row["drift_share"][0]) == (3, 5.0, 0.25)
+    row, early = genome_lines.within(lines)
+    assert (row["moment"], early["moment"]) == ("half", "eighth")
+    assert (row["runs"], row["intact"][0], row["drift_share"][0]) == (3, 23.0, 0.25)
     assert row["changes"]["stopped"][0] == pytest.approx(-1.0)
     assert row["changes"]["broken"] == [-2.0, -2.0, -2.0]
     assert row["adapted"] == [1.0, 1.0, 1.0]
+    assert early["intact"][0] == 32.0
+    assert early["changes"]["stopped"] == [-2.0, -2.0, -2.0]
     assert genome_lines.bits([]) == genome_lines.within([]) == []
 
     monkeypatch.syspath_prepend(EXPERIMENTS.parent / "benchmarks")
@@ -442,16 +465,22 @@ def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.Monke
 
     answers = {"bits": genome_lines.bits(lines), "within": genome_lines.within(lines)}
     assert tables.bits(answers)[2] == "| `tied` | 180 | 700 | 2 of 3 runs |"
-    (row,) = tables.within(answers)[2:]
-    assert row.startswith("| `tied` | 3 | 9.0, 9.0, 2.0, 3.0 | 5.0 [5.0, 5.0] | -1.0 [")
-    assert row.endswith("| -2.0 [-2.0, -2.0] | 1.0 [1.0, 1.0] | 0.25 [0.25, 0.25] |")
+    row, early = tables.within(answers)[2:]
+    assert row.startswith("| `tied` | half | 23.0 [23.0, 23.0] | -1.0 [")
+    assert row.endswith("| -2.0 [-2.0, -2.0] | 1.0 [1.0, 1.0] |")
+    assert early.startswith("| `tied` | eighth | 32.0 [32.0, 32.0] | -2.0 [-2.0, -2.0] |")
+    (row,) = tables.drift(answers)[2:]
+    assert row.startswith("| `tied` | 3 | 5.0, 9.0, 0.0, 0.0, 9.0, 9.0, 2.0, 3.0 | 0.25 [")
 
 
-def test_the_share_of_the_assignment(analyse: Any):
+def test_the_share_of_the_assignment(analyse: Any, monkeypatch: pytest.MonkeyPatch):
     """All of the variance between seeds is within an assignment, or all of it between.
 
     Mutation: the variance of the means, uncorrected.
     """
+    monkeypatch.syspath_prepend(EXPERIMENTS.parent / "benchmarks")
+    import bottleneck_tables as tables
+
     folds = {"long_front_legs": 0.0}
     for levels, spread, expected in (((1.0, 2.0, 3.0), 0.0, 1.0), ((2.0, 2.0, 2.0), 1.0, 0.0)):
         lines = [
@@ -460,7 +489,9 @@ def test_the_share_of_the_assignment(analyse: Any):
             for line in made_up(f"tied-assignment-{seed}", level, 30, spread)
             if line["fold"] in folds
         ]
-        assert analyse.assignment_share(analyse.Runs(lines)) == pytest.approx(expected)
+        answers = {"assignment_share": analyse.assignment_share(analyse.Runs(lines))}
+        assert answers["assignment_share"] == pytest.approx(expected)
+        assert f"is {expected:.2f}, as three assignments" in tables.assignment(answers)[0]
 
 
 def test_two_by_two(analyse: Any):

@@ -119,7 +119,6 @@ def answer(runs: Runs) -> dict[str, Any]:
     """All answers that runs allow."""
     variants = [f"{method}-{name}" for method in PRIMARY for name in ABLATIONS]
     return {
-        "short": summaries(runs, METHODS, SHORT),
         "long": summaries(runs, PRIMARY, LONG),
         "hypotheses": hypotheses(runs),
         "two_by_two": two_by_two(runs),
@@ -131,6 +130,7 @@ def answer(runs: Runs) -> dict[str, Any]:
         },
         "equal_scores": equal_scores(runs),
         "ablations": summaries(runs, variants, SHORT),
+        "afterthought": summaries(runs, ["mixture-adam"], SHORT),
         "sizes": sizes(runs),
     }
 
@@ -293,7 +293,7 @@ def equal_scores(runs: Runs) -> dict[str, Any]:
 
 
 def sizes(runs: Runs) -> list[dict[str, Any]]:
-    """Scores over the numbers of a genome."""
+    """Scores after 30 generations, with the numbers of the genomes."""
     tied = METHODS["tied"]
     configs = {name: make() for name, make in METHODS.items()}
     configs |= {name: tied(encoding=encoding) for name, encoding in CURVE.items()}

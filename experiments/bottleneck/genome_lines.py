@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from methods import PRIMARY
-from within_episodes import look_within
+from within_episodes import MOMENTS, look_within
 
 import hebbax
 from hebbax.comparison import results
@@ -78,32 +78,34 @@ def bits(lines: Sequence[Line]) -> list[dict[str, Any]]:
 
 
 def within(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """What events at the half of an episode change in the return of its second half.
+    """What events change in the return of an episode from then on, a row for each moment.
 
-    Means over runs and their intervals, beside the return without an event, also by quarters, and
-    the share of drift.
+    Means over runs and their intervals, beside the return without an event, also by parts of an
+    episode, and the share of drift.
     """
     rows = []
     for method, chosen in _longest(lines).items():
-        returns = [line["within"]["returns"] for line in chosen]
-        halves = {
-            event: np.asarray([sum(one[event][2:]) for one in returns]) for event in returns[0]
+        returns = {
+            event: np.asarray([line["within"]["returns"][event] for line in chosen])
+            for event in chosen[0]["within"]["returns"]
         }
-        changes = {
-            event: _mean(values - halves["intact"])
-            for event, values in halves.items()
-            if event != "intact"
-        }
-        row = {"method": method, "runs": len(chosen), "intact": _mean(halves["intact"])}
-        row["quarters"] = np.mean([one["intact"] for one in returns], axis=0).tolist()
-        row["changes"] = changes
-        if chosen[0]["within"]["drift_share"] is not None:
-            row["drift_share"] = _mean(
-                np.asarray([line["within"]["drift_share"] for line in chosen])
-            )
-            # What plasticity makes of a leg that breaks.
-            row["adapted"] = _mean(halves["broken"] - halves["broken-stopped"])
-        rows.append(row)
+        drift = [line["within"]["drift_share"] for line in chosen]
+        for moment, parts in MOMENTS.items():
+            # [runs] each: what is left of an episode.
+            left = {
+                event.removesuffix(f" at {moment}"): np.sum(values[:, parts:], axis=1)
+                for event, values in returns.items()
+                if event == "intact" or event.endswith(f" at {moment}")
+            }
+            intact = left.pop("intact")
+            row = {"method": method, "moment": moment, "runs": len(chosen)}
+            row |= {"parts": np.mean(returns["intact"], axis=0).tolist(), "intact": _mean(intact)}
+            row["changes"] = {event: _mean(values - intact) for event, values in left.items()}
+            if "stopped" in left:
+                row["drift_share"] = _mean(np.asarray(drift))
+                # What plasticity makes of a leg that breaks.
+                row["adapted"] = _mean(left["broken"] - left["broken-stopped"])
+            rows.append(row)
     return rows
 
 

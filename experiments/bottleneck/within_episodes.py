@@ -1,9 +1,8 @@
 """Learning, or a drift that writes a static policy? What plasticity does within an episode.
 
-The mode of a genome runs the same episodes in the default body again and again. Something happens
-at their half:
+The mode of a genome runs the same episodes in the default body again and again. Nothing happens in
+the first, which are `intact`; in the others something does, at their half or at an eighth:
 
-    intact: nothing.
     stopped: plastic weights stay as they are from then on.
     lost-0, lost-1: the weights of one plastic layer become zero, and learn on.
     broken: the body becomes `damaged_front_left` from then on, a leg that breaks.
@@ -16,32 +15,35 @@ episodes: one where the rule is a drift that knows nothing of the episode.
 """
 
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from hebbax.evolution import Result, Setup, episode, stack
 from hebbax.evolution.episode import EpisodeState
 from hebbax.evolution.evaluation import episode_keys
 from hebbax.policies import Hebbian
 from hebbax.types import PRNGKey, Struct, Variation
-from hebbax.watching.lesion import Lesion, damage
 
 EPISODES = 256
-QUARTERS = 4
+PARTS = 8  # Of an episode, whose returns are kept.
+MOMENTS = MappingProxyType({"half": 4, "eighth": 1})  # How many parts are before an event.
 BODY, BROKEN_BODY = "default", "damaged_front_left"
 
 
 class Event(Struct):
-    """What happens at the half of an episode.
+    """What happens in an episode.
 
+    step: `[]` when.
     is_stopped: `[]` whether plastic weights stay as they are from then on.
     is_broken: `[]` whether the body is the broken one from then on.
     is_lost: `[layers]` which plastic layers lose their weights.
     """
 
+    step: Int[Array, "..."]
     is_stopped: Bool[Array, "..."]
     is_broken: Bool[Array, "..."]
     is_lost: Bool[Array, "... layers"]
@@ -50,7 +52,7 @@ class Event(Struct):
 class Episode(NamedTuple):
     """What is kept of an episode.
 
-    returns: `[quarters]` sums of rewards.
+    returns: `[parts]` sums of rewards.
     change, unexplained: `[]` the squared change of plastic weights, and of it what the constant
         does not explain.
     """
@@ -66,14 +68,14 @@ def look_within(result: Result, body: str = BODY, broken_body: str = BROKEN_BODY
     Args:
         result: the run.
         body: the variation in which all episodes begin.
-        broken_body: what it becomes at the half, where something breaks.
+        broken_body: what it becomes where something breaks.
 
     Returns:
-        `returns`, by event the mean return of each quarter of an episode, and `drift_share`, which
-        is None for networks without plasticity.
+        `returns`, by event the mean return of each part of an episode, and `drift_share`, which is
+        None for networks without plasticity.
     """
     config, setup = result.config, Setup.of(result.config)
-    events = events_of(setup.policy)
+    events = events_of(setup.policy, config.task.max_steps)
     variations = config.task.variations
     # Those of an evaluation in this body.
     index = list(variations).index(body)
@@ -87,29 +89,35 @@ def look_within(result: Result, body: str = BODY, broken_body: str = BROKEN_BODY
         variations[body],
         variations[broken_body],
     )
-    quarters = jnp.mean(episodes.returns, axis=1)
+    returns = jnp.mean(episodes.returns, axis=1)
     # Of the first event, which is none.
     change, unexplained = jnp.sum(episodes.change[0]), jnp.sum(episodes.unexplained[0])
     is_plastic = isinstance(setup.policy, Hebbian)
     return {
-        "returns": dict(zip(events, quarters.tolist(), strict=True)),
+        "returns": dict(zip(events, returns.tolist(), strict=True)),
         "drift_share": float(1 - unexplained / change) if is_plastic else None,
     }
 
 
-def events_of(policy: Any) -> dict[str, Event]:
+def events_of(policy: Any, num_steps: int) -> dict[str, Event]:
     """The events by name, the first of them none; without plasticity there is none to stop."""
     num_layers = len(policy.hidden_sizes) + 1 if isinstance(policy, Hebbian) else 0
 
-    def event(*, stopped: bool = False, broken: bool = False, lost: int | None = None) -> Event:
+    def event(
+        parts: int = 0, *, stopped: bool = False, broken: bool = False, lost: int | None = None
+    ) -> Event:
+        step = -(-num_steps * parts // PARTS)  # The first of its part.
         layers = jnp.arange(num_layers) == (-1 if lost is None else lost)
-        return Event(jnp.asarray(stopped), jnp.asarray(broken), layers)
+        return Event(jnp.asarray(step), jnp.asarray(stopped), jnp.asarray(broken), layers)
 
-    events = {"intact": event(), "broken": event(broken=True)}
-    if num_layers:
-        events |= {"stopped": event(stopped=True)}
-        events |= {"broken-stopped": event(stopped=True, broken=True)}
-        events |= {f"lost-{layer}": event(lost=layer) for layer in range(num_layers)}
+    events = {"intact": event()}
+    for moment, parts in MOMENTS.items():
+        events[f"broken at {moment}"] = event(parts, broken=True)
+        if num_layers:
+            events[f"stopped at {moment}"] = event(parts, stopped=True)
+            events[f"broken-stopped at {moment}"] = event(parts, stopped=True, broken=True)
+        for layer in range(num_layers):
+            events[f"lost-{layer} at {moment}"] = event(parts, lost=layer)
     return events
 
 
@@ -139,25 +147,28 @@ def _run_episode(
     event: Event,
     key: PRNGKey,
 ) -> Episode:
-    """One episode, to whose second half something happens."""
+    """One episode, in which something happens."""
     policy, num_steps = setup.policy, setup.task.max_steps
-    half = num_steps // 2
 
     def step(state: EpisodeState, i: Array) -> tuple[EpisodeState, Array]:
-        for layer in range(event.is_lost.shape[0]):
-            damaged = damage(Lesion(layer, half), policy, state).memory
-            state = state.replace(memory=_choose(event.is_lost[layer], damaged, state.memory))
+        if event.is_lost.size:
+            is_lost = event.is_lost & (i == event.step)
+            weights = tuple(
+                jnp.where(is_lost[layer], 0.0, own)
+                for layer, own in enumerate(state.memory.weights)
+            )
+            state = state.replace(memory=state.memory.replace(weights=weights))
         action, memory = episode.act(setup, wiring, kept, state.memory, state)
-        is_stopped = event.is_stopped & (i >= half)
+        has_happened = i >= event.step
+        is_stopped = event.is_stopped & has_happened
         state = state.replace(memory=_choose(is_stopped, state.memory, memory))
-        now = _choose(event.is_broken & (i >= half), broken_body, body)
+        now = _choose(event.is_broken & has_happened, broken_body, body)
         state = episode.step(setup, wiring, state, action, now)
         return state, state.reward
 
     first = episode.reset(setup, wiring, key, kept, body)
     last, rewards = jax.lax.scan(step, first, jnp.arange(num_steps))
-    quarters = jnp.arange(num_steps) * QUARTERS // num_steps
-    returns = jax.ops.segment_sum(rewards, quarters, QUARTERS)
+    returns = jax.ops.segment_sum(rewards, jnp.arange(num_steps) * PARTS // num_steps, PARTS)
     if not isinstance(policy, Hebbian):
         return Episode(returns, jnp.float32(0), jnp.float32(0))
     names, change, unexplained = policy.rule.coefficients, jnp.float32(0), jnp.float32(0)
