@@ -1,6 +1,6 @@
 """Films the median run of each primary method in the body that it has not trained on.
 
-python experiments/bottleneck/films.py [--folder FOLDER]
+python experiments/bottleneck/films.py [METHOD...] [--folder FOLDER]
 
 The median is that of the held-out scores after 100 generations. A run whose checkpoints are not in
 the folder any more is made again first. It writes `docs/images/bottleneck-METHOD.gif`.
@@ -22,12 +22,13 @@ from hebbax.comparison import archive
 def main() -> None:
     """Films one episode of each method that has runs, in the held-out body."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("methods", nargs="*", default=PRIMARY, help="the primary unless named")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="that of run.py")
     options = parser.parse_args()
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
     lines = archive.read(SCORES)
-    for method in PRIMARY:
+    for method in options.methods:
         line = median_run(lines, method)
         if line:
             of_runs = options.folder / "main" / "runs"
