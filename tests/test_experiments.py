@@ -299,6 +299,8 @@ def test_answers_follow_from_the_runs(analyse: Any):
     assert found["H1"]["difference"] == pytest.approx(10.0)
     assert found["H3"]["answer"] == "undecided"
     assert answers["gaps"]["tied"][0] == pytest.approx(3.0)
+    two_folds = [line for line in lines if line["fold"] != "default"]
+    assert analyse.gap(analyse.Runs(two_folds), "tied", 100) == []
     assert answers["equal_scores"]["difference"][0] == pytest.approx(0.0, abs=1e-6)
     assert answers["two_by_two"] == {}
     assert [row["method"] for row in answers["long"]] == ["direct", "tied", "static"]

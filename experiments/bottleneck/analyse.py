@@ -227,12 +227,14 @@ def assignment_share(runs: Runs) -> float | None:
 def gap(runs: Runs, method: str, generations: int) -> list[float]:
     """By how much a body's score is better for runs that have trained on it, and its interval.
 
-    The mean over bodies, so that how hard a body is cancels. Runs are drawn again within folds.
+    The mean over bodies, so that how hard a body is cancels. Runs are drawn again within folds. No
+    gap where a fold, or a seed of one, is missing.
     """
     chosen = runs.of(method, generations)
     folds = list(dict.fromkeys(run.fold for run in chosen))
     by_fold = [[run for run in chosen if run.fold == fold] for fold in folds]
-    if len(folds) < 2 or len({len(group) for group in by_fold}) > 1:
+    bodies = {body for run in chosen for body in run.by_body}
+    if not chosen or set(folds) != bodies or len({len(group) for group in by_fold}) > 1:
         return []
     # [folds, seeds, bodies], the bodies in the order of the folds.
     scores = np.asarray([[[run.by_body[body] for body in folds] for run in of] for of in by_fold])
