@@ -67,7 +67,6 @@ def bits(lines: Sequence[Line]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "method": method,
-                "generations": chosen[0]["generations"],
                 "runs": len(rounded),
                 "numbers": chosen[0]["numbers"],
                 "kept": sum(size is not None for size in rounded),
