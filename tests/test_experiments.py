@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import hebbax
@@ -17,6 +18,8 @@ from hebbax.comparison import archive
 from hebbax.comparison.tuning import with_values
 from hebbax.files import to_json
 from hebbax.genomes import FixedRules, size_of
+from hebbax.watching.films.quadruped import QuadrupedScene
+from hebbax.watching.films.scene import Footage
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 BOTTLENECK = EXPERIMENTS / "bottleneck"
@@ -346,6 +349,24 @@ def test_the_median_run_is_filmed(analyse: Any):
     assert films["median_run"](short + lines, "tied")["seed"] == 1
     sys.modules.pop("again")
     sys.modules.pop("analyse")
+
+
+def test_films_can_be_written(analyse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """What is asked for is checked as it is when a film is made; the file has its name.
+
+    Mutation: a suffix that is not the format's.
+    """
+    films = runpy.run_path(str(BOTTLENECK / "films.py"))
+    for name in ("again", "analyse"):
+        sys.modules.pop(name)
+    footage = Footage([], np.zeros(5), range(5), "")
+    monkeypatch.setattr("hebbax.watching.films.film.film", lambda *_, **__: footage)
+    monkeypatch.setattr(QuadrupedScene, "draw", lambda *_: [np.zeros((16, 16, 3), np.uint8)])
+    config = analyse.METHODS["tied"]()
+    genome = config.genome
+    result = hebbax.Result(config, genome, genome, None, (), [])
+    films["film"](result, "long_front_legs", tmp_path / "bottleneck-tied.gif")
+    assert (tmp_path / "bottleneck-tied.gif").read_bytes()[:3] == b"GIF"
 
 
 def test_tables_say_what_was_answered(analyse: Any, monkeypatch: pytest.MonkeyPatch):

@@ -3,7 +3,8 @@
 python experiments/bottleneck/films.py [METHOD...] [--folder FOLDER]
 
 The median is that of the held-out scores after 100 generations. A run whose checkpoints are not in
-the folder any more is made again first. It writes `docs/images/bottleneck-METHOD.gif`.
+the folder any more is made again first. It writes `docs/images/bottleneck-METHOD.gif`, of the first
+60 of 150 steps: after them bodies hardly move.
 """
 
 import argparse
@@ -17,6 +18,8 @@ from methods import FOLDER, PRIMARY
 import hebbax
 from hebbax import devices
 from hebbax.comparison import archive
+
+NUM_STEPS = 60
 
 
 def main() -> None:
@@ -33,7 +36,12 @@ def main() -> None:
         if line:
             of_runs = options.folder / "main" / "runs"
             result = train_again(line, of_runs / method / line["fold"] / f"seed-{line['seed']}")
-            hebbax.watching.render(result, line["fold"], IMAGES / f"bottleneck-{method}.gif")
+            film(result, line["fold"], IMAGES / f"bottleneck-{method}.gif")
+
+
+def film(result: hebbax.Result, body: str, path: Path) -> None:
+    """Films the start of one episode of the genome's mode."""
+    hebbax.watching.render(result, body, path, format="gif", num_steps=NUM_STEPS)
 
 
 def median_run(lines: list[dict[str, Any]], method: str) -> dict[str, Any] | None:
