@@ -231,7 +231,7 @@ def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
         row
         | {
             "gain": statistics.fmean(row["gains"]),
-            "error": statistics.stdev(row["gains"]) / len(row["gains"]) ** 0.5,
+            "gain_error": statistics.stdev(row["gains"]) / len(row["gains"]) ** 0.5,
         }
         for row in rows
     )
@@ -240,9 +240,9 @@ def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
         {
             "method": "`{method}`",
             "genome": "{state}",
-            "(signal / noise)^2": "{ratio:.3g}",
-            "P / directions": "{predicted:.3g}",
-            "a step gains": "{gain:.2f} +- {error:.2f}",
+            "(signal / noise)^2": "{ratio:.3f} +- {error:.3f}",
+            "P / directions": "{predicted:.3f}",
+            "a step gains": "{gain:.1f} +- {gain_error:.1f}",
         },
     )
 

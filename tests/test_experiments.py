@@ -496,6 +496,30 @@ def test_answers_follow_from_the_genomes(analyse: Any, monkeypatch: pytest.Monke
     assert row.startswith("| `tied` | 3 | 5.0, 9.0, 0.0, 0.0, 9.0, 9.0, 2.0, 3.0 | 0.25 [")
 
 
+def test_signal_is_told_from_noise(analyse: Any, monkeypatch: pytest.MonkeyPatch):
+    """Gradients of a known signal and noise; without a signal the ratio is zero within its error.
+
+    Mutations: a population in the mean that it is compared with; an error that is too small.
+    """
+    split = runpy.run_path(str(BOTTLENECK / "signal_to_noise.py"))["split"]
+    random = np.random.default_rng(0)
+    for level in (0.0, 0.3):
+        found = [split(level + random.normal(size=(10, 1000))) for _ in range(50)]
+        off = np.asarray([one["ratio"] - level**2 for one in found])
+        errors = np.asarray([one["error"] for one in found])
+        assert abs(np.mean(off)) < 0.005
+        # The jackknife's error of what is nothing but noise is too large.
+        assert 0.6 < np.sqrt(np.mean(np.square(off)) / np.mean(np.square(errors))) < 1.2
+
+    monkeypatch.syspath_prepend(EXPERIMENTS.parent / "benchmarks")
+    import bottleneck_tables as tables
+
+    row = {"method": "tied", "state": "first", "predicted": 0.5, "ratio": 0.25, "error": 0.0625}
+    assert tables.signal_to_noise([row | {"gains": [1.0, 2.0, 3.0, 2.0]}])[2] == (
+        "| `tied` | first | 0.250 +- 0.062 | 0.500 | 2.0 +- 0.4 |"
+    )
+
+
 def test_the_share_of_the_assignment(analyse: Any, monkeypatch: pytest.MonkeyPatch):
     """All of the variance between seeds is within an assignment, or all of it between.
 

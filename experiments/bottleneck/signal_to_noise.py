@@ -7,7 +7,8 @@ populations of the same genome. Their gradients g_i have a signal and noise,
 
     signal^2 = mean_i <g_i, mean_{j != i} g_j>,    noise^2 = mean_i |g_i|^2 - signal^2,
 
-in which no population is in the mean that it is compared with. If fitness weighs every direction of
+in which no population is in the mean that it is compared with; the error of their ratio is the
+jackknife's. If fitness weighs every direction of
 the noise alike, (signal / noise)^2 is about P / N for a population of P in N directions: 2,880 with
 noise on every synapse's rule, 180 with noise on rules or on groups of synapses. Beside it stands
 what one step of the tuned search gains, from the same state: the mean return of the mode in the
@@ -60,17 +61,30 @@ def main() -> None:
 
 
 def signal_to_noise(config: Config, state: TrainingState) -> dict[str, float]:
-    """Squared signal, squared noise and their ratio."""
+    """What of a population's gradient is signal, see `split`; of how many numbers."""
     # A step of plain gradient ascent of length one is the gradient.
     ascent = dataclasses.replace(config.strategy, optimizer=Sgd(Schedule(1.0)))
     config = dataclasses.replace(config, strategy=ascent)
     start = initial_state(config, state.search.genome).replace(wiring=state.wiring)
     before = flat(start)
     gradients = np.stack([flat(after) - before for after in populations(config, start)])
-    others = (np.sum(gradients, axis=0) - gradients) / (POPULATIONS - 1)
+    return split(gradients) | {"numbers": before.size}
+
+
+def split(gradients: np.ndarray) -> dict[str, float]:
+    """Squared signal, squared noise, their ratio and its error, of gradients [populations, N]."""
+    signal, noise = squares(gradients)
+    count = len(gradients)
+    without = [squares(np.delete(gradients, i, axis=0)) for i in range(count)]
+    error = np.sqrt(count - 1) * np.std([one / other for one, other in without])
+    return {"signal": signal, "noise": noise, "ratio": signal / noise, "error": float(error)}
+
+
+def squares(gradients: np.ndarray) -> tuple[float, float]:
+    """Squared signal and squared noise."""
+    others = (np.sum(gradients, axis=0) - gradients) / (len(gradients) - 1)
     signal = float(np.mean(np.sum(gradients * others, axis=1)))
-    noise = float(np.mean(np.sum(np.square(gradients), axis=1))) - signal
-    return {"signal": signal, "noise": noise, "ratio": signal / noise, "numbers": before.size}
+    return signal, float(np.mean(np.sum(np.square(gradients), axis=1))) - signal
 
 
 def gains(config: Config, state: TrainingState) -> list[float]:
