@@ -300,7 +300,7 @@ def test_answers_follow_from_the_runs(analyse: Any):
     found = answers["hypotheses"]
     assert (found["H1"]["answer"], found["H2"]["answer"]) == ("confirmed", "confirmed")
     assert found["H1"]["difference"] == pytest.approx(10.0)
-    assert found["H3"]["answer"] == "undecided"
+    assert found["H3"]["answer"] == "refuted"
     assert answers["gaps"]["tied"][0] == pytest.approx(3.0)
     two_folds = [line for line in lines if line["fold"] != "default"]
     assert analyse.gap(analyse.Runs(two_folds), "tied", 100) == []
@@ -313,6 +313,26 @@ def test_answers_follow_from_the_runs(analyse: Any):
     found = analyse.answer(analyse.Runs(equal))["hypotheses"]
     assert found["H1"]["answer"] == "undecided"
     assert found["H2"]["answer"].startswith("not read")
+
+
+@pytest.mark.parametrize(
+    ("trained", "held_out", "expected"),
+    [
+        ((-4.9, 9.0), (-6.9, 9.0), "confirmed"),
+        ((-5.1, 9.0), (-6.9, 9.0), "undecided"),
+        ((-4.9, 9.0), (-7.1, 9.0), "undecided"),
+        ((-9.0, -4.9), (-9.0, -6.9), "undecided"),
+        ((-9.0, -5.1), (-6.9, 9.0), "refuted"),
+        ((-4.9, 9.0), (-9.0, -7.1), "refuted"),
+    ],
+)
+def test_no_worse_is_of_both_intervals(
+    analyse: Any, trained: tuple[float, float], held_out: tuple[float, float], expected: str
+):
+    """Mutations: one interval for both; the point that each must be above taken from the other."""
+    parts = {"trained on": trained, "held out": held_out}
+    found = {where: {"difference_interval": list(ends)} for where, ends in parts.items()}
+    assert analyse.no_worse(found) == expected
 
 
 def test_a_hypothesis_waits_for_all_of_its_runs(analyse: Any):

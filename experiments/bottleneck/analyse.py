@@ -10,7 +10,7 @@ has no answer.
 import argparse
 import dataclasses
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,11 +162,16 @@ def hypotheses(runs: Runs) -> dict[str, Any]:
         found["H2"]["answer"] = "not read, as H1 is not confirmed"
     if all(runs.are_all(method, SHORT) for method in ("tied", "static-tied")):
         parts = {where: compare(runs, "tied", "static-tied", SHORT, where) for where in NO_WORSE}
-        is_no_worse = all(
-            part["difference_interval"][0] > NO_WORSE[where] for where, part in parts.items()
-        )
-        found["H3"] = parts | {"answer": "no worse" if is_no_worse else "undecided"}
+        found["H3"] = parts | {"answer": no_worse(parts)}
     return found
+
+
+def no_worse(parts: Mapping[str, Any]) -> str:
+    """Whether both differences are above what they must be, by their whole intervals."""
+    ends = [(*part["difference_interval"], NO_WORSE[where]) for where, part in parts.items()]
+    if all(low > least for low, _, least in ends):
+        return "confirmed"
+    return "refuted" if any(high < least for _, high, least in ends) else "undecided"
 
 
 def compare(
