@@ -241,7 +241,7 @@ def signal_to_noise(rows: Sequence[dict[str, Any]]) -> list[str]:
             "method": "`{method}`",
             "genome": "{state}",
             "(signal / noise)^2": "{ratio:.3f} +- {error:.3f}",
-            "P / directions": "{predicted:.3f}",
+            "P / 2N": "{predicted:.3f}",
             "a step gains": "{gain:.1f} +- {gain_error:.1f}",
         },
     )

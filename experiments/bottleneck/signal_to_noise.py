@@ -8,12 +8,15 @@ populations of the same genome. Their gradients g_i have a signal and noise,
     signal^2 = mean_i <g_i, mean_{j != i} g_j>,    noise^2 = mean_i |g_i|^2 - signal^2,
 
 in which no population is in the mean that it is compared with; the error of their ratio is the
-jackknife's. If fitness weighs every direction of
-the noise alike, (signal / noise)^2 is about P / N for a population of P in N directions: 2,880 with
-noise on every synapse's rule, 180 with noise on rules or on groups of synapses. Beside it stands
-what one step of the tuned search gains, from the same state: the mean return of the mode in the
-training bodies after it less that before, over 256 episodes that are the same for all. It writes
-`signal_to_noise.json`.
+jackknife's over populations, and knows nothing of other genomes. If fitness were linear and without
+noise of its own, (signal / noise)^2 would be P / 2N: P / 2 mirrored pairs, each of which sees one
+of N directions. N is 2,880 with noise on every synapse's rule and 180 with noise on rules. Groups
+that are drawn anew in every generation do not change it: what a population sees in 180 directions
+is in 180 others for the next. Episodes scatter, which makes the ratio smaller.
+
+Beside it stands what one step of the tuned search gains, from the same state: the mean return of
+the mode in the training bodies after it less that before, over 256 episodes that are the same for
+all. It writes `signal_to_noise.json`.
 """
 
 import dataclasses
@@ -36,8 +39,8 @@ from hebbax.files import write_json
 from hebbax.genomes.base import learned_of
 from hebbax.strategies import Schedule, Sgd
 
-# In how many directions the noise of one generation is.
-DIRECTIONS = MappingProxyType({"direct": 2880, "tied": 180, "fixed": 2880, "direct-grouped": 180})
+# In how many directions gradients of one genome have noise.
+DIRECTIONS = MappingProxyType({"direct": 2880, "tied": 180, "fixed": 2880, "direct-grouped": 2880})
 POPULATIONS = 10
 EPISODES = 256
 GENERATIONS = 30
@@ -54,7 +57,7 @@ def main() -> None:
         for name, state in (("first", initial_state(config)), ("trained", trained)):
             with programs.shared():
                 row = signal_to_noise(config, state) | {"gains": gains(config, state)}
-            predicted = config.strategy.population_size / directions
+            predicted = config.strategy.population_size / 2 / directions
             rows.append({"method": method, "state": name, "predicted": predicted, **row})
             print(rows[-1], flush=True)
     write_json(Path(__file__).with_suffix(".json"), rows)
