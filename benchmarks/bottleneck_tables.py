@@ -90,7 +90,7 @@ def scores(part: str, answers: Answers) -> list[str]:
 
 
 def hypotheses(answers: Answers) -> list[str]:
-    """The number that decides each hypothesis, and the smallest difference that could be seen."""
+    """The number that decides each hypothesis, and what the runs could tell apart."""
     found = answers["hypotheses"]
     rows = [
         {
@@ -104,20 +104,20 @@ def hypotheses(answers: Answers) -> list[str]:
     ]
     rows += [
         {
-            "name": "H3",
+            "name": f"H3, {where}",
             "compared": f"`tied` less `static-tied` {where}",
-            "number": _difference(found["H3"][where]),
-            "resolution": found["H3"][where]["resolution"],
-            "answer": found["H3"]["answer"],
+            "number": _difference(one),
+            **one,
         }
-        for where in WHERE
-        if "H3" in found
+        for where, one in found.get("H3", {}).items()
     ]
+    rows = [row | {"seeds": _by_seed(row)} for row in rows]
     columns = {
         "": "{name}",
         "compared": "{compared}",
         "number": "{number}",
-        "smallest difference resolved": "{resolution:.1f}",
+        "smallest difference resolved, points": "{resolution:.1f}",
+        "difference by seed, points": "{seeds}",
         "answer": "{answer}",
     }
     return _table_of(rows, columns)
@@ -131,9 +131,9 @@ def two_by_two(answers: Answers) -> list[str]:
     means = found["means"]
     cells = (("2,880 numbers", "direct", "direct-grouped"), ("180 numbers", "fixed", "tied"))
     effects = (
-        f"Fewer numbers: {found['fewer numbers']:+.1f}. Fewer directions: "
-        f"{found['fewer directions']:+.1f}. Both together, beyond the sum of the two: "
-        f"{found['interaction']:+.1f}."
+        f"Fewer numbers: {_interval(found['fewer numbers'])}. Fewer directions: "
+        f"{_interval(found['fewer directions'])}. Both together, beyond the sum of the two: "
+        f"{_interval(found['interaction'])}."
     )
     return [
         *table(
@@ -151,18 +151,32 @@ def two_by_two(answers: Answers) -> list[str]:
 def assignment(answers: Answers) -> list[str]:
     """How much of the variance between runs is the assignment's."""
     share = answers["assignment_share"]
-    if share is None:
+    if not share:
         return []
     return [
         "Of the variance between runs of `tied` trained on, the share of the assignment is "
-        f"{share:.2f}, as three assignments with three seeds each have it."
+        f"{_interval(share, digits=2)}, as three assignments with three seeds each have it."
     ]
 
 
 def gaps(answers: Answers) -> list[str]:
     """What it is worth to have trained on a body."""
-    rows = ({"method": name, "gap": _interval(gap)} for name, gap in answers["gaps"].items())
-    return _table_of(rows, {"method": "`{method}`", "trained on a body less held out": "{gap}"})
+    rows = [
+        {
+            "method": row["method"],
+            "gap": _interval(row["gap"]),
+            "seeds": _by_seed(row),
+            "more": _interval(row["more_than_tied"]),
+        }
+        for row in answers["gaps"]
+    ]
+    columns = {
+        "method": "`{method}`",
+        "trained on a body less held out": "{gap}",
+        "by seed": "{seeds}",
+        "more than `tied`": "{more}",
+    }
+    return _table_of(rows, columns)
 
 
 def equal_scores(answers: Answers) -> list[str]:
@@ -172,7 +186,7 @@ def equal_scores(answers: Answers) -> list[str]:
         return []
     return [
         f"At equal scores trained on, `tied` is {_interval(found['difference'])} above `direct` "
-        f"held out; a point trained on is worth {found['slope']:.2f} there."
+        f"held out; a point trained on is worth {_interval(found['slope'], digits=2)} there."
     ]
 
 
@@ -257,6 +271,10 @@ def _table_of(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> list[s
     """A table; nothing where there are no rows yet."""
     rows = list(rows)
     return table_of(rows, columns) if rows else []
+
+
+def _by_seed(found: dict[str, Any]) -> str:
+    return ", ".join(f"{one:.1f}" for one in found["by_seed"])
 
 
 def _difference(found: dict[str, Any]) -> str:

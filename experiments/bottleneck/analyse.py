@@ -10,7 +10,8 @@ has no answer.
 import argparse
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import jax
 import numpy as np
 from figures import sizes_figure
 from methods import ABLATIONS, CURVE, METHODS, PRIMARY
+from scipy.stats import f as f_distribution
 
 from hebbax.comparison import archive
 from hebbax.files import write_json
@@ -90,6 +92,13 @@ class Runs:
         found = {(run.fold, run.seed) for run in chosen}
         return bool(found) and found >= {(body, seed) for body in bodies for seed in range(3)}
 
+    def has_all_folds(self, method: str, generations: int) -> bool:
+        """Whether every fold is there, with as many seeds as the others."""
+        chosen = self.of(method, generations)
+        bodies = {body for run in chosen for body in run.by_body}
+        counts = Counter(run.fold for run in chosen)
+        return bool(counts) and set(counts) == bodies and len(set(counts.values())) == 1
+
     def strata(self, method: str, generations: int, where: str) -> list[np.ndarray]:
         """The scores of a method, an array for each fold."""
         by_fold = itertools.groupby(self.of(method, generations), lambda run: run.fold)
@@ -123,24 +132,20 @@ def answer(runs: Runs) -> dict[str, Any]:
         "hypotheses": hypotheses(runs),
         "two_by_two": two_by_two(runs),
         "assignment_share": assignment_share(runs),
-        "gaps": {
-            method: found
-            for method in PRIMARY
-            if (found := gap(runs, method, LONG)) or (found := gap(runs, method, SHORT))
-        },
+        "gaps": gaps(runs),
         "equal_scores": equal_scores(runs),
         "ablations": summaries(runs, variants, SHORT),
-        "afterthought": summaries(runs, ["mixture-adam"], SHORT),
+        "afterthought": summaries(runs, ["mixture", "mixture-adam"], SHORT),
         "sizes": sizes(runs),
     }
 
 
 def summaries(runs: Runs, methods: Iterable[str], generations: int) -> list[dict[str, Any]]:
-    """Interquartile means of methods, with their intervals."""
+    """Interquartile means of the methods that have all folds, with their intervals."""
     rows = []
     for method in methods:
-        row: dict[str, Any] = {"method": method, "runs": len(runs.of(method, generations))}
-        if row["runs"]:
+        if runs.has_all_folds(method, generations):
+            row: dict[str, Any] = {"method": method, "runs": len(runs.of(method, generations))}
             for where in (TRAINED, HELD_OUT):
                 strata = runs.strata(method, generations, where)
                 mean = float(interquartile_mean(np.concatenate(strata)))
@@ -161,23 +166,29 @@ def hypotheses(runs: Runs) -> dict[str, Any]:
     if "H1" in found and found["H1"]["answer"] != "confirmed":
         found["H2"]["answer"] = "not read, as H1 is not confirmed"
     if all(runs.are_all(method, SHORT) for method in ("tied", "static-tied")):
-        parts = {where: compare(runs, "tied", "static-tied", SHORT, where) for where in NO_WORSE}
-        found["H3"] = parts | {"answer": no_worse(parts)}
+        found["H3"] = {
+            where: (compared := compare(runs, "tied", "static-tied", SHORT, where))
+            | {"answer": no_worse(compared["difference_interval"], least)}
+            for where, least in NO_WORSE.items()
+        }
     return found
 
 
-def no_worse(parts: Mapping[str, Any]) -> str:
-    """Whether both differences are above what they must be, by their whole intervals."""
-    ends = [(*part["difference_interval"], NO_WORSE[where]) for where, part in parts.items()]
-    if all(low > least for low, _, least in ends):
-        return "confirmed"
-    return "refuted" if any(high < least for _, high, least in ends) else "undecided"
+def no_worse(interval: Sequence[float], least: float) -> str:
+    """Whether a difference is above what it must be, by its whole interval."""
+    low, high = interval
+    return "confirmed" if low > least else "refuted" if high < least else "undecided"
 
 
 def compare(
     runs: Runs, method: str, reference: str, generations: int, where: str
 ) -> dict[str, Any]:
-    """How probable an improvement is, the difference of interquartile means, what can be seen."""
+    """How probable an improvement is, and the difference of interquartile means.
+
+    Half the width of its interval is what can be seen. Runs of one seed have the same first genome,
+    wiring and noise in all folds, so that the seeds are looked at one by one too: differences of
+    means over folds.
+    """
     ours, theirs = (runs.strata(name, generations, where) for name in (method, reference))
     low, high = difference_interval(ours, theirs)
     means = [float(interquartile_mean(np.concatenate(strata))) for strata in (ours, theirs)]
@@ -187,6 +198,7 @@ def compare(
         "difference": means[0] - means[1],
         "difference_interval": [low, high],
         "resolution": (high - low) / 2,
+        "by_seed": (np.mean(ours, axis=0) - np.mean(theirs, axis=0)).tolist(),
     }
 
 
@@ -198,64 +210,97 @@ def two_by_two(runs: Runs) -> dict[str, Any]:
         ("few", "many"): "fixed",
         ("few", "few"): "tied",
     }
-    strata = {cell: runs.strata(method, SHORT, TRAINED) for cell, method in cells.items()}
-    if not all(strata.values()):
+    if not all(runs.are_all(method, SHORT) for method in cells.values()):
         return {}
-    means = {cell: float(np.mean(np.concatenate(scores))) for cell, scores in strata.items()}
-    many_many, many_few, few_many, few_few = (means[cell] for cell in cells)
-    return {
-        "means": {cells[cell]: mean for cell, mean in means.items()},
+    random = np.random.default_rng(0)
+    # [1 + RESAMPLES] each: the mean, then that of runs drawn again within folds.
+    many_many, many_few, few_many, few_few = (
+        means_drawn_again(runs.strata(method, SHORT, TRAINED), random) for method in cells.values()
+    )
+    effects = {
         "fewer numbers": (few_many + few_few - many_many - many_few) / 2,
         "fewer directions": (many_few + few_few - many_many - few_many) / 2,
         "interaction": few_few - few_many - many_few + many_many,
     }
+    means = zip(cells.values(), (many_many, many_few, few_many, few_few), strict=True)
+    return {"means": {method: float(mean[0]) for method, mean in means}} | {
+        name: with_interval(effect) for name, effect in effects.items()
+    }
 
 
-def assignment_share(runs: Runs) -> float | None:
-    """The share of the variance between runs of `tied` that is the assignment's.
+def means_drawn_again(strata: Sequence[np.ndarray], random: np.random.Generator) -> np.ndarray:
+    """`[1 + RESAMPLES]` the mean of all scores, and those of scores drawn again within strata."""
+    scores = np.stack(strata)
+    num_strata, num_seeds = scores.shape
+    seeds = random.integers(num_seeds, size=(RESAMPLES, num_strata, num_seeds))
+    drawn = scores[np.arange(num_strata)[None, :, None], seeds]
+    return np.concatenate([[np.mean(scores)], np.mean(drawn, axis=(1, 2))])
 
-    The estimate of a random effect by the analysis of variance, with as many seeds for each; below
-    zero it is zero.
+
+def with_interval(values: np.ndarray) -> list[float]:
+    """What was found, and the ends of the interval of what was drawn again, which follows it."""
+    tail = (1 - CONFIDENCE) / 2
+    return [float(values[0]), *(float(end) for end in np.quantile(values[1:], [tail, 1 - tail]))]
+
+
+def assignment_share(runs: Runs) -> list[float]:
+    """The share of the variance between runs of `tied` that is the assignment's, and its interval.
+
+    The estimate of a random effect by the analysis of variance, with as many seeds for each, and
+    the exact interval that follows from F if scores are normal; below zero it is zero.
     """
     groups = [
         [run.score(TRAINED) for run in runs.of(f"tied-assignment-{seed}", SHORT)]
         for seed in range(3)
     ]
     if not groups[0] or len({len(group) for group in groups}) > 1:
-        return None
-    scores = np.asarray(groups)
-    within = float(np.mean(np.var(scores, axis=1, ddof=1)))
-    between = max(0.0, float(np.var(np.mean(scores, axis=1), ddof=1)) - within / scores.shape[1])
-    return between / (between + within) if between + within else None
-
-
-def gap(runs: Runs, method: str, generations: int) -> list[float]:
-    """By how much a body's score is better for runs that have trained on it, and its interval.
-
-    The mean over bodies, so that how hard a body is cancels. Runs are drawn again within folds. No
-    gap where a fold, or a seed of one, is missing.
-    """
-    chosen = runs.of(method, generations)
-    folds = list(dict.fromkeys(run.fold for run in chosen))
-    by_fold = [[run for run in chosen if run.fold == fold] for fold in folds]
-    bodies = {body for run in chosen for body in run.by_body}
-    if not chosen or set(folds) != bodies or len({len(group) for group in by_fold}) > 1:
         return []
-    # [folds, seeds, bodies], the bodies in the order of the folds.
-    scores = np.asarray([[[run.by_body[body] for body in folds] for run in of] for of in by_fold])
-    num_folds, num_seeds, _ = scores.shape
-    is_held_out = np.eye(num_folds, dtype=bool)
-
-    def of_means(means: np.ndarray) -> np.ndarray:
-        """Of the means `[..., folds, bodies]` over seeds."""
-        unseen = np.mean(means[..., is_held_out], axis=-1)
-        return np.mean(means[..., ~is_held_out], axis=-1) - unseen
-
-    seeds = np.random.default_rng(0).integers(num_seeds, size=(RESAMPLES, num_folds, num_seeds))
-    drawn = scores[np.arange(num_folds)[None, :, None], seeds]
+    scores = np.asarray(groups)
+    num_groups, count = scores.shape
+    within = np.mean(np.var(scores, axis=1, ddof=1))
+    ratio = count * np.var(np.mean(scores, axis=1), ddof=1) / within
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(of_means(np.mean(drawn, axis=2)), [tail, 1 - tail])
-    return [float(of_means(np.mean(scores, axis=1))), float(low), float(high)]
+    quantiles = f_distribution.ppf([1 - tail, tail], num_groups - 1, num_groups * (count - 1))
+    excess = np.maximum(ratio / np.asarray([1.0, *quantiles]) - 1, 0.0)
+    return (excess / (excess + count)).tolist()
+
+
+def gaps(runs: Runs) -> list[dict[str, Any]]:
+    """By how much a body's score is better for runs that have trained on it, for each method.
+
+    The mean over bodies of the mean over runs that trained on it less that over runs that held it
+    out, so that how hard a body is cancels. Where all folds are there it is the mean over runs of
+    what they score trained on less held out.
+    """
+    chosen = {  # Of each method the longest.
+        method: generations
+        for method in PRIMARY
+        for generations in (SHORT, LONG)
+        if runs.has_all_folds(method, generations)
+    }
+    random = np.random.default_rng(0)
+    strata = {
+        method: [
+            trained - held_out
+            for trained, held_out in zip(
+                *(runs.strata(method, generations, where) for where in (TRAINED, HELD_OUT)),
+                strict=True,
+            )
+        ]
+        for method, generations in chosen.items()
+    }
+    drawn = {method: means_drawn_again(of, random) for method, of in strata.items()}
+    return [
+        {
+            "method": method,
+            "gap": with_interval(drawn[method]),
+            "by_seed": np.mean(strata[method], axis=0).tolist(),
+            "more_than_tied": with_interval(drawn[method] - drawn["tied"])
+            if "tied" in drawn and method != "tied"
+            else None,
+        }
+        for method in chosen
+    ]
 
 
 def equal_scores(runs: Runs) -> dict[str, Any]:
@@ -263,8 +308,8 @@ def equal_scores(runs: Runs) -> dict[str, Any]:
 
     A line for each method with a slope in common, within folds.
     """
-    chosen = {method: runs.of(method, LONG) or runs.of(method, SHORT) for method in PRIMARY[:2]}
-    if not all(chosen.values()):
+    chosen = {method: runs.of(method, LONG) for method in ("direct", "tied")}
+    if not all(runs.are_all(method, LONG) for method in chosen):
         return {}
     rows = [
         (method, run.fold, run.score(TRAINED), run.score(HELD_OUT))
@@ -293,10 +338,8 @@ def equal_scores(runs: Runs) -> dict[str, Any]:
         fit(np.concatenate([random.choice(group, group.size) for group in groups]))
         for _ in range(RESAMPLES // 10)
     ]
-    difference, slope = fit(everyone)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(np.asarray(drawn)[:, 0], [tail, 1 - tail])
-    return {"difference": [float(difference), float(low), float(high)], "slope": float(slope)}
+    difference, slope = np.transpose([fit(everyone), *drawn])
+    return {"difference": with_interval(difference), "slope": with_interval(slope)}
 
 
 def sizes(runs: Runs) -> list[dict[str, Any]]:

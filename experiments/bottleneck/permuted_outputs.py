@@ -11,18 +11,15 @@ cannot be told apart. It writes `permuted_outputs.json`.
 """
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from methods import FOLDER, make_afterthought, mixture, tuned
+from methods import FOLDER, make_afterthought, tuned
 
 import hebbax
 from hebbax import devices
-from hebbax.config import Config
 from hebbax.evolution.generation import initial_state
 from hebbax.files import write_json
 from hebbax.types import Genotype, PRNGKey
@@ -31,22 +28,14 @@ DRAWS = 1024
 GENERATIONS = 30
 TORQUES_OF_A_LEG = 2
 
-METHODS: MappingProxyType[str, Callable[[], Config]] = MappingProxyType(
-    {
-        "mixture": mixture,
-        "mixture-adam": lambda: make_afterthought()["mixture-adam"],
-        "fixed": lambda: tuned("fixed"),
-    }
-)
-
 
 def main() -> None:
     """Measures every genome in both states."""
     devices.use_compilation_cache()
     hebbax.use_cpu_cores()
     rows: list[dict[str, Any]] = []
-    for method, make in METHODS.items():
-        config = dataclasses.replace(make(), generations=GENERATIONS)
+    for method, tried in (make_afterthought() | {"fixed": tuned("fixed")}).items():
+        config = dataclasses.replace(tried, generations=GENERATIONS)
         trained: Any = hebbax.train(config, FOLDER / "signal" / method).state
         for name, state in (("first", initial_state(config)), ("trained", trained)):
             nats, error = told_apart(state.search.genome, jax.random.key(0))
