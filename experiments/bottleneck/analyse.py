@@ -19,7 +19,7 @@ import genome_lines
 import jax
 import numpy as np
 from figures import sizes_figure
-from methods import ABLATIONS, CURVE, METHODS, PRIMARY
+from methods import ABLATIONS, CURVE, FURTHER, METHODS, PRIMARY
 from scipy.stats import f as f_distribution
 
 from hebbax.comparison import archive
@@ -41,6 +41,7 @@ IMAGES = HERE.parents[1] / "docs" / "images"
 TRAINED, HELD_OUT = "trained on", "held out"
 NO_WORSE = {TRAINED: -5.0, HELD_OUT: -7.0}  # What a difference must be above.
 SHORT, LONG = 30, 100  # Generations.
+LONGER = (*PRIMARY, *FURTHER)  # What goes on so far.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +129,7 @@ def answer(runs: Runs) -> dict[str, Any]:
     """All answers that runs allow."""
     variants = [f"{method}-{name}" for method in PRIMARY for name in ABLATIONS]
     return {
-        "long": summaries(runs, PRIMARY, LONG),
+        "long": summaries(runs, LONGER, LONG),
         "hypotheses": hypotheses(runs),
         "two_by_two": two_by_two(runs),
         "assignment_share": assignment_share(runs),
@@ -266,28 +267,22 @@ def assignment_share(runs: Runs) -> list[float]:
 
 
 def gaps(runs: Runs) -> list[dict[str, Any]]:
-    """By how much a body's score is better for runs that have trained on it, for each method.
+    """By how much a body's score is better for runs that have trained on it, of 100 generations.
 
     The mean over bodies of the mean over runs that trained on it less that over runs that held it
     out, so that how hard a body is cancels. Where all folds are there it is the mean over runs of
     what they score trained on less held out.
     """
-    chosen = {  # Of each method the longest.
-        method: generations
-        for method in PRIMARY
-        for generations in (SHORT, LONG)
-        if runs.has_all_folds(method, generations)
-    }
+    chosen = [method for method in LONGER if runs.has_all_folds(method, LONG)]
     random = np.random.default_rng(0)
     strata = {
         method: [
             trained - held_out
             for trained, held_out in zip(
-                *(runs.strata(method, generations, where) for where in (TRAINED, HELD_OUT)),
-                strict=True,
+                *(runs.strata(method, LONG, where) for where in (TRAINED, HELD_OUT)), strict=True
             )
         ]
-        for method, generations in chosen.items()
+        for method in chosen
     }
     drawn = {method: means_drawn_again(of, random) for method, of in strata.items()}
     return [

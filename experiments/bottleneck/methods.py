@@ -43,6 +43,7 @@ direct = partial(
 static = partial(direct, policy=Static(HIDDEN_SIZES))
 
 PRIMARY = ("direct", "tied", "static")
+FURTHER = ("per-neuron", "static-tied")  # Which go on too, as small genomes that find much early.
 FOUR_SEEDS = (*PRIMARY, "static-tied")  # What hypotheses are read from is tuned on four seeds.
 METHODS: Mapping[str, partial[Config]] = MappingProxyType(
     {
