@@ -96,7 +96,7 @@ def hypotheses(answers: Answers) -> list[str]:
         {
             "name": name,
             "compared": f"how probably `tied` beats `direct` {where}",
-            "number": _interval([one["probability"], *one["probability_interval"]], digits=2),
+            "number": _probability(one),
             **one,
         }
         for name, where in zip(("H1", "H2"), WHERE, strict=True)
@@ -120,6 +120,23 @@ def hypotheses(answers: Answers) -> list[str]:
         "difference by seed, points": "{seeds}",
         "answer": "{answer}",
     }
+    return _table_of(rows, columns)
+
+
+def against_direct(answers: Answers) -> list[str]:
+    """How probably each method beats `direct`, and by how much."""
+    rows = [
+        {
+            "method": row["method"],
+            "generations": row["generations"],
+            **{where: _probability(row[where]) for where in WHERE},
+            **{f"{where} by": _difference(row[where]) for where in WHERE},
+        }
+        for row in answers["against_direct"]
+    ]
+    columns = {"method": "`{method}`", "generations": "{generations}"}
+    for where in WHERE:
+        columns |= {f"beats `direct` {where}": f"{{{where}}}", f"by, {where}": f"{{{where} by}}"}
     return _table_of(rows, columns)
 
 
@@ -277,6 +294,10 @@ def _by_seed(found: dict[str, Any]) -> str:
     return ", ".join(f"{one:.1f}" for one in found["by_seed"])
 
 
+def _probability(found: dict[str, Any]) -> str:
+    return _interval([found["probability"], *found["probability_interval"]], digits=2)
+
+
 def _difference(found: dict[str, Any]) -> str:
     return _interval([found["difference"], *found["difference_interval"]])
 
@@ -296,6 +317,7 @@ OF_ANSWERS: MappingProxyType[str, Callable[[Answers], list[str]]] = MappingProxy
         "hypotheses": hypotheses,
         "long": functools.partial(scores, "long"),
         "sizes": functools.partial(scores, "sizes"),
+        "against-direct": against_direct,
         "two-by-two": two_by_two,
         "gaps": gaps,
         "equal-scores": equal_scores,

@@ -405,6 +405,14 @@ def test_tables_say_what_was_answered(analyse: Any, monkeypatch: pytest.MonkeyPa
     h1, h2, *h3 = tables.hypotheses(answers)[2:]
     assert "| H1 | how probably `tied` beats `direct` trained on | 1.00 [1.00, 1.00] |" in h1
     assert h2.endswith("| confirmed |")
+    against = tables.against_direct(answers)[2:]
+    assert [row.split("|")[1:3] for row in against] == [
+        [f" `{method}` ", f" {generations} "]
+        for generations in (30, 100)
+        for method in ("tied", "static-tied", "direct-grouped", "fixed")
+    ]
+    assert against[0].startswith("| `tied` | 30 | 1.00 [1.00, 1.00] | 10.0 [")
+    assert against[-1].split("|")[4].split()[0] == "-9.0"
     assert [row.split("|")[3].split()[0] for row in h3] == ["-20.0", "-20.0"]
     assert all("| -20.0, -20.0, -20.0 | refuted |" in row for row in h3)
     assert (

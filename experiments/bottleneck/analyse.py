@@ -131,6 +131,7 @@ def answer(runs: Runs) -> dict[str, Any]:
     return {
         "long": summaries(runs, LONGER, LONG),
         "hypotheses": hypotheses(runs),
+        "against_direct": against_direct(runs),
         "two_by_two": two_by_two(runs),
         "assignment_share": assignment_share(runs),
         "gaps": gaps(runs),
@@ -201,6 +202,17 @@ def compare(
         "resolution": (high - low) / 2,
         "by_seed": (np.mean(ours, axis=0) - np.mean(theirs, axis=0)).tolist(),
     }
+
+
+def against_direct(runs: Runs) -> list[dict[str, Any]]:
+    """How probably each method beats `direct`, where both have all of their runs."""
+    return [
+        {"method": method, "generations": generations}
+        | {where: compare(runs, method, "direct", generations, where) for where in NO_WORSE}
+        for generations in (SHORT, LONG)
+        for method in METHODS
+        if method != "direct" and all(runs.are_all(one, generations) for one in (method, "direct"))
+    ]
 
 
 def two_by_two(runs: Runs) -> dict[str, Any]:
