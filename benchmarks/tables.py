@@ -655,6 +655,10 @@ TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
         f"{BOTTLENECK}/permuted_outputs.json",
         bottleneck_tables.permuted_outputs,
     ),
+    "bottleneck-signal": (
+        f"{BOTTLENECK}/signal_to_noise.json",
+        bottleneck_tables.signal_to_noise,
+    ),
     **{
         f"bottleneck-{name}": (f"{BOTTLENECK}/answers.json", make)
         for name, make in bottleneck_tables.OF_ANSWERS.items()
