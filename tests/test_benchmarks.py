@@ -36,7 +36,7 @@ SCRIPTS = {
     "thrown-bodies": "thrown_bodies.py",
     "traffic": "traffic.py",
 }
-WITHOUT_RUNS = tuple(f"bottleneck-{name}" for name in ("assignment", "ablations", "afterthought"))
+WITHOUT_RUNS = tuple(f"bottleneck-{name}" for name in ("assignment", "afterthought"))
 FILES = sorted(path.name for path in RESULTS.iterdir())
 
 
