@@ -320,6 +320,18 @@ def test_answers_follow_from_the_runs(analyse: Any):
     assert found["H2"]["answer"].startswith("not read")
 
 
+def test_ablations_stand_beside_the_same_seed(analyse: Any):
+    """The whole rule's row is of seed 0 alone, as the ablations are.
+
+    Mutation: all seeds.
+    """
+    lines = [*made_up("direct", 10.0, 30, 2.0), *made_up("direct-no-constant", 5.0, 30, 0.0, 1)]
+    whole, without = analyse.answer(analyse.Runs(lines))["ablations"]
+    assert (whole["method"], without["method"]) == ("direct", "direct-no-constant")
+    assert whole["runs"] == without["runs"] == len(BODIES)
+    assert whole["trained on"][0] - without["trained on"][0] == pytest.approx(8.0 - 5.0)
+
+
 def test_no_worse_is_of_the_whole_interval(analyse: Any):
     """Mutation: one end of the interval for the other."""
     found = [analyse.no_worse(ends, -5.0) for ends in ((-4, 9), (-6, 9), (-9, -4), (-9, -6))]

@@ -86,19 +86,24 @@ class Runs:
         chosen = (run for run in self.all if (run.method, run.generations) == (method, generations))
         return sorted(chosen, key=lambda run: (run.fold, run.seed))
 
-    def are_all(self, method: str, generations: int) -> bool:
-        """Whether the three seeds of every fold are there."""
-        chosen = self.of(method, generations)
-        bodies = {body for run in chosen for body in run.by_body}
-        found = {(run.fold, run.seed) for run in chosen}
-        return bool(found) and found >= {(body, seed) for body in bodies for seed in range(3)}
+    def of_seed(self, seed: int) -> "Runs":
+        """The runs of one seed."""
+        found = Runs([])
+        found.all = [run for run in self.all if run.seed == seed]
+        return found
 
-    def has_all_folds(self, method: str, generations: int) -> bool:
-        """Whether every fold is there, with as many seeds as the others."""
+    def num_seeds(self, method: str, generations: int) -> int:
+        """How many seeds each fold has; 0 where a fold is missing or has more than another."""
         chosen = self.of(method, generations)
         bodies = {body for run in chosen for body in run.by_body}
         counts = Counter(run.fold for run in chosen)
-        return bool(counts) and set(counts) == bodies and len(set(counts.values())) == 1
+        if set(counts) != bodies or len(set(counts.values())) != 1:
+            return 0
+        return counts[chosen[0].fold]
+
+    def are_all(self, method: str, generations: int) -> bool:
+        """Whether the three seeds of every fold are there."""
+        return self.num_seeds(method, generations) == 3
 
     def strata(self, method: str, generations: int, where: str) -> list[np.ndarray]:
         """The scores of a method, an array for each fold."""
@@ -127,7 +132,11 @@ def main() -> None:
 
 def answer(runs: Runs) -> dict[str, Any]:
     """All answers that runs allow."""
-    variants = [f"{method}-{name}" for method in PRIMARY for name in ABLATIONS]
+    ablations = [
+        name
+        for method in PRIMARY
+        for name in (method, *(f"{method}-{ablation}" for ablation in ABLATIONS))
+    ]
     return {
         "long": summaries(runs, LONGER, LONG),
         "hypotheses": hypotheses(runs),
@@ -136,7 +145,7 @@ def answer(runs: Runs) -> dict[str, Any]:
         "assignment_share": assignment_share(runs),
         "gaps": gaps(runs),
         "equal_scores": equal_scores(runs),
-        "ablations": summaries(runs, variants, SHORT),
+        "ablations": summaries(runs.of_seed(0), ablations, SHORT),
         "afterthought": summaries(runs, ["mixture", "mixture-adam"], SHORT),
         "sizes": sizes(runs),
     }
@@ -146,7 +155,7 @@ def summaries(runs: Runs, methods: Iterable[str], generations: int) -> list[dict
     """Interquartile means of the methods that have all folds, with their intervals."""
     rows = []
     for method in methods:
-        if runs.has_all_folds(method, generations):
+        if runs.num_seeds(method, generations):
             row: dict[str, Any] = {"method": method, "runs": len(runs.of(method, generations))}
             for where in (TRAINED, HELD_OUT):
                 strata = runs.strata(method, generations, where)
@@ -217,28 +226,21 @@ def against_direct(runs: Runs) -> list[dict[str, Any]]:
 
 def two_by_two(runs: Runs) -> dict[str, Any]:
     """Few or many numbers, searched in few or many directions: mean scores trained on."""
-    cells = {
-        ("many", "many"): "direct",
-        ("many", "few"): "direct-grouped",
-        ("few", "many"): "fixed",
-        ("few", "few"): "tied",
-    }
-    if not all(runs.are_all(method, SHORT) for method in cells.values()):
+    # Numbers and directions: many and many, many and few, few and many, few and few.
+    cells = ("direct", "direct-grouped", "fixed", "tied")
+    if not all(runs.are_all(method, SHORT) for method in cells):
         return {}
     random = np.random.default_rng(0)
     # [1 + RESAMPLES] each: the mean, then that of runs drawn again within folds.
-    many_many, many_few, few_many, few_few = (
-        means_drawn_again(runs.strata(method, SHORT, TRAINED), random) for method in cells.values()
-    )
+    means = [means_drawn_again(runs.strata(method, SHORT, TRAINED), random) for method in cells]
+    many_many, many_few, few_many, few_few = means
     effects = {
         "fewer numbers": (few_many + few_few - many_many - many_few) / 2,
         "fewer directions": (many_few + few_few - many_many - few_many) / 2,
         "interaction": few_few - few_many - many_few + many_many,
     }
-    means = zip(cells.values(), (many_many, many_few, few_many, few_few), strict=True)
-    return {"means": {method: float(mean[0]) for method, mean in means}} | {
-        name: with_interval(effect) for name, effect in effects.items()
-    }
+    found = {method: float(mean[0]) for method, mean in zip(cells, means, strict=True)}
+    return {"means": found} | {name: with_interval(effect) for name, effect in effects.items()}
 
 
 def means_drawn_again(strata: Sequence[np.ndarray], random: np.random.Generator) -> np.ndarray:
@@ -285,7 +287,7 @@ def gaps(runs: Runs) -> list[dict[str, Any]]:
     out, so that how hard a body is cancels. Where all folds are there it is the mean over runs of
     what they score trained on less held out.
     """
-    chosen = [method for method in LONGER if runs.has_all_folds(method, LONG)]
+    chosen = [method for method in LONGER if runs.num_seeds(method, LONG)]
     random = np.random.default_rng(0)
     strata = {
         method: [

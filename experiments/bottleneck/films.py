@@ -4,7 +4,7 @@ python experiments/bottleneck/films.py [METHOD...] [--folder FOLDER]
 
 The median is that of the held-out scores after 100 generations. A run whose checkpoints are not in
 the folder any more is made again first. It writes `docs/images/bottleneck-METHOD.gif`, of the first
-60 of 150 steps: after them bodies hardly move.
+60 of 150 steps, in which most of the return falls.
 """
 
 import argparse
